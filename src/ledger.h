@@ -1,0 +1,67 @@
+/*
+ * ledger.h: the loss ledger: which sequences of a stream will never arrive, why, and when we knew.
+ *
+ * Entries are ranges, kept sorted by `first` and merged when they touch and their reasons agree.
+ * When the table is full the two nearest ranges of lost sequences become one, and its reason
+ * becomes MERGED if they differed: a merged range may cover sequences that were delivered, which
+ * SPEC.md tells receivers, but never the other way round: no loss goes untold.
+ *
+ * An entry lives until a record that carries it was acknowledged. If that record is itself lost,
+ * the entry is told again.
+ */
+#ifndef DUN_LEDGER_H
+#define DUN_LEDGER_H
+
+#include "base.h"
+
+/* The values of dunlin.v1.LossReason. */
+enum dun_loss_reason {
+    DUN_LOSS_OVERFLOW = 1,
+    DUN_LOSS_DAMAGED = 2,
+    DUN_LOSS_STORAGE = 3,
+    DUN_LOSS_REJECTED = 4,
+    DUN_LOSS_TOO_LARGE = 5,
+    DUN_LOSS_MERGED = 6,
+};
+
+struct dun_loss {
+    uint64_t first;    /* 0: points that never got a sequence */
+    uint64_t last;     /* inclusive */
+    uint64_t points;   /* points without a sequence; 0 where `first` is not 0 */
+    uint64_t told_in;  /* sequence of the record that carries this entry, 0: not told yet */
+    dun_ms uptime_ms;  /* when we learnt of it, in boot `boot` */
+    uint32_t boot;
+    uint8_t reason;    /* enum dun_loss_reason */
+};
+
+struct dun_ledger {
+    struct dun_loss *entries; /* caller-owned */
+    uint16_t capacity;        /* 4 or more */
+    uint16_t count;
+    uint32_t boot;            /* stamp for new entries, set by dun_ledger_stamp */
+    dun_ms uptime_ms;
+};
+
+void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16_t capacity);
+
+/* Sets the (boot, uptime) that entries added from now on carry. */
+void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms);
+
+/* Adds lost sequences first..last. Entries that were told in one of them become untold. */
+void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
+                    enum dun_loss_reason reason);
+
+/* Adds points that were lost before they got a sequence; merged by reason. */
+void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points,
+                           enum dun_loss_reason reason);
+
+/* How many entries no record carries yet. */
+uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
+
+/* Marks every untold entry as carried by the record `sequence`. */
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence);
+
+/* The record `sequence` was acknowledged: the entries it carried are forgotten. */
+void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence);
+
+#endif
