@@ -45,7 +45,9 @@ struct dun_log_report {
     uint64_t bytes_read;
 };
 
-struct dun_log; /* defined at the end of this header; its fields are log.c's own */
+struct dun_log {
+    uint64_t stream; /* the rest follows with log.c */
+};
 
 /*
  * Finds the log on the flash, or begins a new one. The flash, ledger and unit buffer stay borrowed.
