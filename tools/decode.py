@@ -1,0 +1,414 @@
+#!/usr/bin/python3
+"""A second decoder of dunlin's records, written from proto/SPEC.md alone.
+
+It exists to check the first one: it shares nothing with the C code but telemetry.proto, from which
+protoc makes the module it imports. It prints SPEC.md's JSON lines. It never guesses: what SPEC.md
+says must be refused is refused whole, with exit status 6.
+"""
+import argparse
+import base64
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from decimal import Context, Decimal
+
+RECORD_BYTES_MAX = 16 * 1024 * 1024
+ROWS_MAX = 1 << 20
+MS_MAX = (1 << 53) - 1
+EXACT = Context(prec=60)
+
+
+class Refused(Exception):
+    """SPEC.md says that this record must be refused."""
+
+
+def load_messages():
+    """The module protoc makes of telemetry.proto: from $DUN_PYTHON_PROTO, or made on the spot."""
+    folder = os.environ.get("DUN_PYTHON_PROTO")
+    if folder:
+        sys.path.insert(0, folder)
+        import telemetry_pb2
+        return telemetry_pb2
+    proto = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "proto")
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run(["protoc", "-I" + proto, "--python_out=" + made,
+                        os.path.join(proto, "telemetry.proto")], check=True)
+        sys.path.insert(0, made)
+        import telemetry_pb2
+    return telemetry_pb2
+
+
+pb = load_messages()
+
+
+def crc32c(crc, data):
+    """Castagnoli's CRC, continued from `crc`."""
+    crc ^= 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def varint(data, at):
+    """The varint at `at`, and where it ends."""
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise Refused("varint does not end")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def raw_fields(data, number):
+    """The bytes, as sent, of every length-delimited field `number` of one message."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        kind = tag & 7
+        if kind == 0:
+            _, at = varint(data, at)
+        elif kind == 2:
+            size, at = varint(data, at)
+            if tag >> 3 == number:
+                yield data[at:at + size]
+            at += size
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            raise Refused("groups are not part of this contract")
+
+
+def need(condition, complaint):
+    if not condition:
+        raise Refused(complaint)
+
+
+def number_of(message, field):
+    """An optional number, None when absent."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def hexadecimal(number, digits):
+    return None if number is None else f"{number:0{digits}x}"
+
+
+def name_of(enum, number, prefix):
+    if number in enum.values():
+        return enum.Name(number)[len(prefix):].lower()
+    return number
+
+
+def attributes_of(pairs):
+    return {"attributes": pairs} if pairs else {}
+
+
+class Decoder:
+    """What a reader remembers between records: dictionaries and anchors."""
+
+    def __init__(self):
+        self.links = {}    # (device, stream, hash) -> (hash of the base, metrics)
+        self.anchors = {}  # (device, stream, boot) -> (uptime, unix)
+
+    # Dictionaries
+
+    def metric(self, device, stream, hash_, id_):
+        """Metric `id_` of that dictionary, or None. A link adds ids to the dictionary it extends."""
+        first_above = None
+        while hash_:
+            link = self.links.get((device, stream, hash_))
+            if link is None:
+                return None
+            base, metrics = link
+            first, last = metrics[0].id, metrics[-1].id
+            if first_above is not None and last + 1 != first_above:
+                return None
+            if id_ > last:
+                return None
+            if id_ >= first:
+                return metrics[id_ - first]
+            hash_, first_above = base, first
+        return None
+
+    def check_metrics(self, metrics, raw, base, hash_):
+        crc = base
+        for message in raw:
+            crc = crc32c(crc, message)
+        need(crc == hash_, "the dictionary's hash does not come out")
+        for i, metric in enumerate(metrics):
+            need(metric.HasField("id") and metric.name, "a metric needs an id and a name")
+            need(metric.id == metrics[0].id + i, "metric ids do not continue")
+            need(-18 <= metric.exponent <= 18, "exponent out of range")
+        if metrics and base == 0:
+            need(metrics[0].id == 0, "the first id of a dictionary is 0")
+
+    # Dates
+
+    def date(self, device, stream, boot, uptime, offset=None):
+        if uptime is None or boot is None:
+            return None
+        if offset is None:
+            anchor = self.anchors.get((device, stream, boot))
+            if anchor is None:
+                return None
+            offset = anchor[1] - anchor[0]
+        return uptime + offset
+
+    def check_notes(self, record):
+        for anchor in record.anchors:
+            need(anchor.HasField("boot") and anchor.HasField("uptime_ms")
+                 and anchor.HasField("unix_ms"), "an anchor needs boot, uptime_ms and unix_ms")
+            need(anchor.uptime_ms <= MS_MAX and abs(anchor.unix_ms) <= MS_MAX, "anchor out of range")
+        for loss in record.losses:
+            if loss.HasField("first") or loss.HasField("last"):
+                need(1 <= loss.first <= loss.last, "a loss range is not a range")
+            else:
+                need(loss.HasField("points"), "a loss without range and points")
+            need(loss.uptime_ms <= MS_MAX, "loss out of range")
+
+    def notes(self, device, record):
+        """Takes the anchors in, then gives anchors and losses as objects."""
+        stream, seq = number_of(record, "stream"), number_of(record, "sequence")
+        head = {"stream": hexadecimal(stream, 16), "seq": seq}
+        for anchor in record.anchors:
+            key = (device, stream, anchor.boot)
+            known = self.anchors.get(key)
+            if known is None or anchor.uptime_ms >= known[0]:
+                self.anchors[key] = (anchor.uptime_ms, anchor.unix_ms)
+            yield {"type": "anchor", "device": device, **head,
+                   "boot": hexadecimal(anchor.boot, 8), "uptime_ms": anchor.uptime_ms,
+                   "time": anchor.unix_ms,
+                   "cause": name_of(pb.AnchorCause, anchor.cause, "ANCHOR_CAUSE_")}
+        for loss in record.losses:
+            boot, uptime = number_of(loss, "boot"), number_of(loss, "uptime_ms")
+            yield {"type": "loss", "device": device, **head, "first": number_of(loss, "first"),
+                   "last": number_of(loss, "last"),
+                   "reason": name_of(pb.LossReason, loss.reason, "LOSS_REASON_"),
+                   "points": number_of(loss, "points"), "boot": hexadecimal(boot, 8),
+                   "uptime_ms": uptime, "time": self.date(device, stream, boot, uptime)}
+
+    def metrics(self, device, stream, seq, hash_, metrics):
+        for metric in metrics:
+            yield {"type": "metric", "device": device, "stream": hexadecimal(stream, 16),
+                   "seq": seq, "catalog": hexadecimal(hash_, 8), "id": metric.id,
+                   "metric": metric.name, "unit": metric.unit, "exponent": metric.exponent,
+                   "kind": name_of(pb.MetricKind, metric.kind, "METRIC_KIND_"),
+                   **attributes_of({a.key: a.value for a in metric.attributes})}
+
+    # Messages
+
+    def batch(self, device, data):
+        batch = parse(pb.Batch, data)
+        need(batch.HasField("stream") and batch.sequence >= 1 and batch.HasField("boot"),
+             "a batch needs stream, sequence and boot")
+        if batch.columns:
+            need(batch.HasField("catalog") and batch.HasField("base_uptime_ms"),
+                 "columns need catalog and base_uptime_ms")
+        need(abs(batch.boot_unix_ms) <= MS_MAX, "boot_unix_ms out of range")
+        axes = self.axes(batch)
+        self.check_columns(batch, axes)
+        self.check_notes(batch)
+        if batch.metrics:
+            need(batch.HasField("catalog"), "an announcement needs catalog")
+            self.check_metrics(batch.metrics, raw_fields(data, 12), batch.catalog_base,
+                               batch.catalog)
+            self.links[device, batch.stream, batch.catalog] = (batch.catalog_base,
+                                                               list(batch.metrics))
+        lines = list(self.metrics(device, batch.stream, batch.sequence, batch.catalog,
+                                  batch.metrics))
+        lines += self.notes(device, batch)
+        offset = number_of(batch, "boot_unix_ms")
+        for column in batch.columns:
+            lines += self.column(device, batch, column, axes[column.axis], offset)
+        return lines
+
+    def axes(self, batch):
+        need(batch.base_uptime_ms <= MS_MAX, "base_uptime_ms out of range")
+        need(sum(axis.count for axis in batch.axes) <= ROWS_MAX, "too many rows")
+        axes = []
+        for axis in batch.axes:
+            need(axis.count >= 1, "an axis without rows")
+            need(len(axis.jitter_ms) in (0, axis.count - 1), "jitter does not match the rows")
+            t = [batch.base_uptime_ms + axis.first_ms]
+            for i in range(axis.count - 1):
+                t.append(t[-1] + axis.interval_ms + (axis.jitter_ms[i] if axis.jitter_ms else 0))
+            need(min(t) >= 0 and max(t) <= MS_MAX, "uptime out of range")
+            axes.append(t)
+        return axes
+
+    def check_columns(self, batch, axes):
+        points = 0
+        for column in batch.columns:
+            need(column.HasField("metric") and column.HasField("first"),
+                 "a column needs metric and first")
+            need(column.axis < len(axes), "a column names an axis that is not there")
+            rows = len(axes[column.axis])
+            need(len(column.deltas) in (0, rows - 1), "deltas do not match the rows")
+            points += rows
+            need(points <= ROWS_MAX, "too many points")
+
+    def column(self, device, batch, column, times, offset):
+        metric = self.metric(device, batch.stream, batch.catalog, column.metric)
+        v = column.first
+        for i, t in enumerate(times):
+            if i > 0 and column.deltas:
+                v = (v + column.deltas[i - 1] + (1 << 63)) % (1 << 64) - (1 << 63)
+            value = Decimal(v)
+            if metric is not None:
+                value = value.scaleb(metric.exponent, EXACT)
+            yield {"type": "point", "device": device,
+                   "metric": metric.name if metric is not None else f"#{column.metric}",
+                   "unit": metric.unit if metric is not None else None, "value": value,
+                   "time": self.date(device, batch.stream, batch.boot, t, offset),
+                   "boot": hexadecimal(batch.boot, 8), "uptime_ms": t,
+                   "stream": hexadecimal(batch.stream, 16), "seq": batch.sequence,
+                   **attributes_of({a.key: a.value for a in metric.attributes}
+                                   if metric is not None else {})}
+
+    def samples(self, device, data):
+        record = parse(pb.Samples, data)
+        self.check_notes(record)
+        need(len(record.samples) <= ROWS_MAX, "too many points")
+        for sample in record.samples:
+            need(sample.HasField("value") and sample.metric, "a sample needs metric and value")
+            need(abs(sample.time) <= MS_MAX and sample.uptime_ms <= MS_MAX, "time out of range")
+        lines = list(self.notes(device, record))
+        stream = number_of(record, "stream")
+        for sample in record.samples:
+            boot, uptime = number_of(sample, "boot"), number_of(sample, "uptime_ms")
+            time = number_of(sample, "time")
+            if time is None:
+                time = self.date(device, stream, boot, uptime)
+            value = Decimal(repr(sample.value)) if math.isfinite(sample.value) else None
+            lines.append({"type": "point", "device": sample.device or device,
+                          "metric": sample.metric, "unit": sample.unit, "value": value,
+                          "time": time, "boot": hexadecimal(boot, 8), "uptime_ms": uptime,
+                          "stream": hexadecimal(stream, 16), "seq": number_of(record, "sequence"),
+                          **attributes_of(dict(sample.attributes))})
+        return lines
+
+    def about(self, device, data):
+        about = parse(pb.About, data)
+        return [{"type": "about", "device": about.device or device, "fleet": about.fleet,
+                 "board": about.board, "firmware": about.firmware,
+                 "stream": hexadecimal(number_of(about, "stream"), 16),
+                 "boot": hexadecimal(number_of(about, "boot"), 8),
+                 "catalog": hexadecimal(number_of(about, "catalog"), 8),
+                 "encoding": about.encoding, "volatile": number_of(about, "volatile_stream"),
+                 "profile": {knob.name: number_of(knob, "value") for knob in about.profile}}]
+
+    def catalog(self, device, data):
+        catalog = parse(pb.Catalog, data)
+        need(catalog.HasField("stream") and catalog.HasField("hash"),
+             "a catalog needs stream and hash")
+        self.check_metrics(catalog.metrics, raw_fields(data, 3), 0, catalog.hash)
+        if catalog.metrics:
+            self.links[device, catalog.stream, catalog.hash] = (0, list(catalog.metrics))
+        return list(self.metrics(device, catalog.stream, None, catalog.hash, catalog.metrics))
+
+    def stored(self, device, data):
+        stored = parse(pb.Stored, data)
+        need(stored.HasField("stream") and stored.HasField("sequence"),
+             "stored needs stream and sequence")
+        return [{"type": "stored", "device": device, "stream": hexadecimal(stored.stream, 16),
+                 "seq": stored.sequence}]
+
+    def decode(self, kind, device, data):
+        """The JSON objects that one payload holds, or Refused."""
+        need(len(data) <= RECORD_BYTES_MAX, "record too large")
+        return {"batch": self.batch, "samples": self.samples, "about": self.about,
+                "catalog": self.catalog, "stored": self.stored}[kind](device, data)
+
+
+def parse(message_type, data):
+    message = message_type()
+    try:
+        message.ParseFromString(data)
+    except Exception as error:
+        raise Refused(f"not a {message_type.DESCRIPTOR.name}: {error}") from None
+    return message
+
+
+def print_decimal(value):
+    """No exponent, no trailing zero after a point: SPEC.md, JSON lines."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def to_json(line):
+    """JSON with exact decimals, which the json module alone would make floats."""
+    parts = []
+    for key, value in line.items():
+        text = print_decimal(value) if isinstance(value, Decimal) else json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"))
+        parts.append(json.dumps(key) + ":" + text)
+    return "{" + ",".join(parts) + "}"
+
+
+def records(data, framing):
+    """The payloads in a file."""
+    if framing == "bare":
+        yield data
+    elif framing == "delimited":
+        at = 0
+        while at < len(data):
+            size, at = varint(data, at)
+            need(at + size <= len(data), "the last record is cut off")
+            yield data[at:at + size]
+            at += size
+    else:
+        for line in data.decode("ascii", "replace").splitlines():
+            word = line.split()[-1:]
+            try:
+                if word and framing == "hex":
+                    yield bytes.fromhex(word[0])
+                elif word:
+                    yield base64.b64decode(word[0], validate=True)
+            except ValueError:
+                yield None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--type", default="batch",
+                        choices=["batch", "samples", "about", "catalog", "stored"])
+    parser.add_argument("--framing", default="bare",
+                        choices=["bare", "delimited", "hex", "base64"])
+    parser.add_argument("--device", default="")
+    parser.add_argument("--catalog")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    options = parser.parse_args()
+    decoder, refused = Decoder(), False
+    if options.catalog:
+        with open(options.catalog, "rb") as file:
+            decoder.decode("catalog", options.device, file.read())
+    for name in options.files:
+        with (sys.stdin.buffer if name == "-" else open(name, "rb")) as file:
+            data = file.read()
+        try:
+            for count, record in enumerate(records(data, options.framing), 1):
+                try:
+                    need(record is not None, f"not {options.framing}")
+                    for line in decoder.decode(options.type, options.device, record):
+                        print(to_json(line))
+                except Refused as error:
+                    print(f"decode.py: {name}: record {count}: {error}", file=sys.stderr)
+                    refused = True
+        except Refused as error:
+            print(f"decode.py: {name}: {error}", file=sys.stderr)
+            refused = True
+    return 6 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
