@@ -1,0 +1,103 @@
+/*
+ * packet.h: single MQTT packets, encoded into and decoded from spans. No state, no I/O.
+ *
+ * Encoders return the bytes written, DUN_E_TOO_LARGE when `out` is too small, or DUN_E_INVALID for
+ * something MQTT does not allow (a string over 65,535 bytes, a wildcard in a topic name, ...): a
+ * length is never truncated. Decoders get the body of one packet, that is what follows the
+ * remaining length, check every length in it, and return 0 or DUN_E_PROTOCOL; the spans they give
+ * point into it. Section numbers are those of the OASIS standard MQTT 3.1.1 unless "v5" is said.
+ */
+#ifndef DUN_MQTT_PACKET_H
+#define DUN_MQTT_PACKET_H
+
+#include "base.h"
+
+#define DUN_MQTT_REMAINING_MAX 268435455u /* section 2.2.3 */
+#define DUN_MQTT_HEADER_MAX    5u         /* first byte and remaining length */
+
+enum dun_mqtt_version {
+    DUN_MQTT_3_1_1 = 4, /* the values of the protocol level, section 3.1.2.2 */
+    DUN_MQTT_5 = 5,
+};
+
+enum dun_mqtt_type {
+    DUN_MQTT_CONNECT = 1,
+    DUN_MQTT_CONNACK = 2,
+    DUN_MQTT_PUBLISH = 3,
+    DUN_MQTT_PUBACK = 4,
+    DUN_MQTT_SUBSCRIBE = 8,
+    DUN_MQTT_SUBACK = 9,
+    DUN_MQTT_PINGREQ = 12,
+    DUN_MQTT_PINGRESP = 13,
+    DUN_MQTT_DISCONNECT = 14,
+};
+
+/* What a CONNECT says. Everything borrowed. */
+struct dun_mqtt_connect {
+    uint8_t version; /* enum dun_mqtt_version; 0: 3.1.1 */
+    bool clean_start;
+    bool will_retain;
+    uint8_t will_qos; /* 0 or 1 */
+    uint16_t keepalive_s;
+    struct dun_span client_id;
+    struct dun_span username;   /* NULL data: none */
+    struct dun_span password;   /* NULL data: none; 3.1.1 allows it only beside a username */
+    struct dun_span will_topic; /* NULL data: no will */
+    struct dun_span will_payload;
+};
+
+struct dun_mqtt_connack {
+    bool session_present;
+    uint8_t reason; /* 0: accepted; else a return code 1 to 5 */
+};
+
+struct dun_mqtt_publish {
+    struct dun_span topic;
+    struct dun_span payload; /* decoded only; an encoder looks at `payload_size` */
+    uint32_t payload_size;
+    uint16_t packet_id; /* 0 with QoS 0 */
+    uint8_t qos;
+    bool retain;
+    bool dup;
+};
+
+/* True if these bytes are well-formed UTF-8 without U+0000 (1.5.3). */
+bool dun_mqtt_utf8_ok(struct dun_span text);
+
+/* True if a message may be published to this topic: 1 to 65,535 bytes, no wildcard (4.7). */
+bool dun_mqtt_topic_ok(struct dun_span topic);
+
+/* True if this may be subscribed: wildcards only where 4.7.1 allows them. */
+bool dun_mqtt_filter_ok(struct dun_span filter);
+
+DUN_MUST_USE int dun_mqtt_encode_connect(struct dun_buffer out,
+                                         const struct dun_mqtt_connect *connect);
+
+/* Everything of a PUBLISH before its payload. */
+DUN_MUST_USE int dun_mqtt_encode_publish(struct dun_buffer out,
+                                         const struct dun_mqtt_publish *publish);
+DUN_MUST_USE int dun_mqtt_encode_puback(struct dun_buffer out, uint16_t packet_id);
+DUN_MUST_USE int dun_mqtt_encode_subscribe(struct dun_buffer out, uint16_t packet_id,
+                                           struct dun_span filter, uint8_t qos);
+
+/* PINGREQ or DISCONNECT: packets that are a type and nothing more. */
+DUN_MUST_USE int dun_mqtt_encode_empty(struct dun_buffer out, enum dun_mqtt_type type);
+
+/* Type of an inbound packet, or DUN_E_PROTOCOL if a server must not send such a first byte. */
+DUN_MUST_USE int dun_mqtt_decode_first(uint8_t first);
+
+/*
+ * Takes one byte of a remaining length (2.2.3). `count` bytes went before, 0 to 3. Returns 1 when
+ * `*value` is complete, 0 when another byte follows, DUN_E_PROTOCOL if a fifth one would.
+ */
+DUN_MUST_USE int dun_mqtt_decode_length(uint8_t byte, uint8_t count, uint32_t *value);
+
+DUN_MUST_USE int dun_mqtt_decode_connack(struct dun_span body, struct dun_mqtt_connack *connack);
+DUN_MUST_USE int dun_mqtt_decode_publish(uint8_t first, struct dun_span body,
+                                         struct dun_mqtt_publish *publish);
+DUN_MUST_USE int dun_mqtt_decode_puback(struct dun_span body, uint16_t *packet_id);
+
+/* The answer to a SUBSCRIBE of one filter: `reason` is the QoS granted, or 0x80. */
+DUN_MUST_USE int dun_mqtt_decode_suback(struct dun_span body, uint16_t *packet_id, uint8_t *reason);
+
+#endif
