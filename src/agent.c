@@ -1,1 +1,336 @@
-#include "base.h"
+/*
+ * agent.c: runs the stages in the order in which data flows: sensors, recorder, stores, sender.
+ * It holds no data of its own; each stage is a value inside struct dun_agent.
+ */
+#include "agent.h"
+
+#include <string.h>
+
+#include "crc32c.h"
+
+#define OFFLINE_GRACE_MS     1000 /* for the ack of `offline` */
+#define UNIX_2026_01_01_MS   INT64_C(1767225600000)
+#define RECORD_BYTES_DEFAULT 1024
+
+/// Start ///
+
+bool dun_agent_name_ok(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-";
+    size_t size = name ? strlen(name) : 0;
+    return size >= 1 && size <= DUN_NAME_MAX && strspn(name, allowed) == size;
+}
+
+static void default_text(const char **text, const char *value)
+{
+    if (!*text)
+        *text = value;
+}
+
+static void default_number(uint32_t *number, uint32_t value)
+{
+    if (*number == 0)
+        *number = value;
+}
+
+static struct dun_agent_config with_defaults(const struct dun_agent_config *given,
+                                             const struct dun_agent_parts *parts)
+{
+    struct dun_agent_config config = *given;
+    default_text(&config.prefix, "dunlin");
+    default_text(&config.fleet, "default");
+    default_text(&config.board, "unknown");
+    default_text(&config.firmware, DUN_VERSION);
+    if (!config.encoder)
+        config.encoder = &dun_columns;
+    if (config.unix_earliest_ms == 0)
+        config.unix_earliest_ms = UNIX_2026_01_01_MS;
+    default_number(&config.batch_points_max, parts->batch->capacity);
+    default_number(&config.batch_bytes_max, RECORD_BYTES_DEFAULT);
+    default_number(&config.batch_age_max_ms, 10 * 1000);
+    default_number(&config.anchor_interval_ms, 60 * 60 * 1000);
+    default_number(&config.ack_persist_ms, 30 * 1000);
+    default_number(&config.storage_retry_ms, 10 * 1000);
+    default_number(&config.stable_ms, 60 * 1000);
+    default_number(&config.backoff.base_ms, 1000);
+    default_number(&config.backoff.max_ms, 5 * 60 * 1000);
+    return config;
+}
+
+/* The name of the first field that is wrong, or NULL. */
+static const char *wrong_field(const struct dun_agent_config *config,
+                               const struct dun_agent_parts *parts)
+{
+    if (!dun_agent_name_ok(config->device))
+        return "device";
+    if (!dun_agent_name_ok(config->fleet))
+        return "fleet";
+    if (!dun_agent_name_ok(config->prefix))
+        return "prefix";
+    if (config->boot == 0)
+        return "boot";
+    if (parts->window_max == 0)
+        return "window_max";
+    if (config->backoff.max_ms < config->backoff.base_ms)
+        return "backoff.max_ms";
+    return NULL;
+}
+
+/* The same phase for all sensors of one interval, so that their points share a time axis; another
+ * one for each device, so that a fleet does not sample in step. */
+static void set_phases(struct dun_agent *agent, dun_ms now)
+{
+    const char *device = agent->config.device;
+    uint32_t hash = dun_crc32c(0, device, strlen(device));
+    for (uint16_t i = 0; i < agent->parts.sensor_count; i++) {
+        struct dun_sensor *sensor = &agent->parts.sensors[i];
+        sensor->due =
+            sensor->interval_ms == 0 ? DUN_MS_NEVER : now + (dun_ms)(hash % sensor->interval_ms);
+    }
+}
+
+static void init_recorder(struct dun_agent *agent)
+{
+    const struct dun_agent_config *config = &agent->config;
+    agent->recorder = (struct dun_recorder){
+        .device = config->device,
+        .encoder = config->encoder,
+        .limits = {.points_max = config->batch_points_max,
+                   .bytes_max = config->batch_bytes_max,
+                   .age_max_ms = config->batch_age_max_ms,
+                   .retry_ms = config->storage_retry_ms},
+        .catalog = agent->parts.catalog,
+        .batch = agent->parts.batch,
+        .clock = &agent->clock,
+        .durable = &agent->store,
+        .spare = &agent->spare,
+        .stats = &agent->stats,
+        .notices = &agent->notices,
+    };
+}
+
+static void init_sender(struct dun_agent *agent)
+{
+    const struct dun_agent_config *config = &agent->config;
+    agent->sender = (struct dun_sender){
+        .stores = {&agent->store, &agent->spare},
+        .uplink = agent->parts.uplink,
+        .uplink_config = agent->parts.uplink_config,
+        .window = agent->parts.window,
+        .window_max = agent->parts.window_max,
+        .prefix = config->prefix,
+        .channel = config->encoder->channel,
+        .about = {.device = config->device,
+                  .fleet = config->fleet,
+                  .board = config->board,
+                  .firmware = config->firmware,
+                  .encoding = config->encoder->name,
+                  .knobs = config->knobs,
+                  .knob_count = config->knob_count,
+                  .boot = config->boot,
+                  .catalog = agent->parts.catalog},
+        .stats = &agent->stats,
+        .notices = &agent->notices,
+        .stable_ms = config->stable_ms,
+        .ack_persist_ms = config->ack_persist_ms,
+    };
+    dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
+}
+
+int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,
+                   const struct dun_agent_parts *parts, dun_ms now, const char **what)
+{
+    memset(agent, 0, sizeof *agent);
+    agent->config = with_defaults(config, parts);
+    agent->parts = *parts;
+    const char *wrong = wrong_field(&agent->config, parts);
+    if (what)
+        *what = wrong;
+    if (wrong)
+        return DUN_E_INVALID;
+    dun_clock_init(&agent->clock, config->boot, agent->config.unix_earliest_ms,
+                   agent->config.anchor_interval_ms);
+    dun_store_init(&agent->store, &parts->store);
+    dun_store_init(&agent->spare, &parts->spare);
+    init_recorder(agent);
+    init_sender(agent);
+    set_phases(agent, now);
+    dun_recorder_start(&agent->recorder, now);
+    dun_sender_start(&agent->sender, now);
+    return DUN_OK;
+}
+
+/// The step ///
+
+static void read_sensor(struct dun_agent *agent, struct dun_sensor *sensor, dun_ms now)
+{
+    int result = sensor->read(sensor, agent, now);
+    /* After a long sleep the missed turns are skipped, and the phase is kept. */
+    dun_ms missed = (now - sensor->due) / (dun_ms)sensor->interval_ms;
+    sensor->due += (missed + 1) * (dun_ms)sensor->interval_ms;
+    if (result >= 0)
+        return;
+    agent->stats.sensor_errors++;
+    dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_SENSOR_FAILED,
+                                                         .error = result,
+                                                         .name = sensor->name});
+}
+
+static void read_sensors(struct dun_agent *agent, dun_ms now)
+{
+    for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
+        if (now >= agent->parts.sensors[i].due)
+            read_sensor(agent, &agent->parts.sensors[i], now);
+}
+
+static void tick_store(struct dun_agent *agent, struct dun_store *store, dun_ms now)
+{
+    if (dun_store_tick(store, now) < 0) {
+        agent->stats.storage_errors++;
+        store->failing = true;
+        store->retry_ms = now + (dun_ms)agent->config.storage_retry_ms;
+    }
+    /* Damage that the sender met, or a refused record: the next record must tell. */
+    if (store->mounted && dun_ledger_untold(&store->ledger) > 0)
+        dun_recorder_wake(&agent->recorder, now);
+}
+
+/* What `about` and `catalog` say may have changed: then they are published again. */
+static void update_about(struct dun_agent *agent)
+{
+    const struct dun_store *active = agent->recorder.active;
+    struct dun_about *about = &agent->sender.about;
+    uint64_t stream = active ? dun_log_stream(&active->log) : 0;
+    uint32_t catalog = agent->parts.catalog->hash;
+    if (about->stream == stream && agent->catalog_sent == catalog)
+        return;
+    about->stream = stream;
+    about->volatile_stream = active == &agent->spare;
+    agent->catalog_sent = catalog;
+    dun_sender_refresh(&agent->sender);
+}
+
+static void step_end(struct dun_agent *agent, dun_ms now)
+{
+    struct dun_sender *sender = &agent->sender;
+    /* Without a connection only what lies in RAM is worth the wait. */
+    bool pointless = sender->state == DUN_SENDER_DOWN &&
+                     (dun_store_backlog(&agent->spare) == 0 || now >= agent->end_ms);
+    if (pointless || now >= agent->stop_ms) {
+        dun_sender_stop(sender, now);
+        return;
+    }
+    if (agent->stop_ms != DUN_MS_NEVER) {
+        if (sender->due == 0 && sender->unacked == 0)
+            dun_sender_stop(sender, now);
+        return;
+    }
+    if (now >= agent->end_ms || dun_sender_drained(sender)) {
+        dun_sender_say_offline(sender);
+        agent->stop_ms = now + OFFLINE_GRACE_MS;
+        dun_sender_pump(sender, now);
+    }
+}
+
+static dun_ms next_deadline(const struct dun_agent *agent)
+{
+    dun_ms deadline = dun_recorder_deadline(&agent->recorder);
+    deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
+    deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
+    deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
+    if (agent->ending)
+        return dun_ms_earlier(deadline, dun_ms_earlier(agent->end_ms, agent->stop_ms));
+    for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
+        deadline = dun_ms_earlier(deadline, agent->parts.sensors[i].due);
+    return deadline;
+}
+
+dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
+{
+    if (dun_agent_ended(agent))
+        return DUN_MS_NEVER;
+    if (!agent->ending)
+        read_sensors(agent, now);
+    dun_recorder_tick(&agent->recorder, now);
+    update_about(agent);
+    dun_sender_pump(&agent->sender, now);
+    tick_store(agent, &agent->store, now);
+    tick_store(agent, &agent->spare, now);
+    if (agent->ending)
+        step_end(agent, now);
+    return next_deadline(agent);
+}
+
+/// Recording ///
+
+int dun_agent_declare(struct dun_agent *agent, const struct dun_metric *metric)
+{
+    if (agent->parts.catalog->count >= agent->parts.batch->metrics_max)
+        return DUN_E_FULL;
+    return dun_catalog_add(agent->parts.catalog, metric);
+}
+
+int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now)
+{
+    return dun_recorder_add(&agent->recorder, metric, value, now);
+}
+
+void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms)
+{
+    dun_ms step_ms;
+    int cause = dun_clock_set(&agent->clock, now, unix_ms, &step_ms);
+    if (cause == 0)
+        return;
+    dun_recorder_wake(&agent->recorder, now);
+    if (cause != DUN_ANCHOR_PERIODIC)
+        dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_CLOCK,
+                                                             .reason = (uint8_t)cause,
+                                                             .value = step_ms});
+}
+
+int dun_agent_seal(struct dun_agent *agent, dun_ms now)
+{
+    return dun_recorder_seal(&agent->recorder, now);
+}
+
+/// The end ///
+
+void dun_agent_end(struct dun_agent *agent, dun_ms now, dun_ms deadline)
+{
+    if (agent->ending)
+        return;
+    agent->ending = true;
+    agent->end_ms = deadline;
+    agent->stop_ms = DUN_MS_NEVER;
+    /* If storage refuses, the points go on waiting until the end: there is nothing better. */
+    int result = dun_recorder_seal(&agent->recorder, now);
+    (void)result;
+}
+
+bool dun_agent_ended(const struct dun_agent *agent)
+{
+    return agent->sender.state == DUN_SENDER_ENDED;
+}
+
+/// Looking in ///
+
+bool dun_agent_notice(struct dun_agent *agent, struct dun_notice *notice)
+{
+    return dun_notices_take(&agent->notices, notice);
+}
+
+const struct dun_stats *dun_agent_stats(const struct dun_agent *agent)
+{
+    return &agent->stats;
+}
+
+uint64_t dun_agent_backlog(const struct dun_agent *agent)
+{
+    return dun_store_backlog(&agent->store) + dun_store_backlog(&agent->spare);
+}
+
+bool dun_agent_is_up(const struct dun_agent *agent)
+{
+    return agent->sender.state == DUN_SENDER_UP;
+}

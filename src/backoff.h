@@ -18,8 +18,7 @@ struct dun_backoff {
     uint8_t failures;
 };
 
-void dun_backoff_init(struct dun_backoff *backoff, struct dun_backoff_config config,
-                      uint64_t seed);
+void dun_backoff_init(struct dun_backoff *backoff, struct dun_backoff_config config, uint64_t seed);
 
 /* The next wait in ms: uniform in [0, min(max_ms, base_ms * 2^failures)]; counts one failure. */
 uint32_t dun_backoff_next(struct dun_backoff *backoff);

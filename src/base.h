@@ -23,21 +23,21 @@
 /* Negative results of every function that can fail; positive results are counts. */
 enum dun_error {
     DUN_OK = 0,
-    DUN_E_IO = -1,          /* the device under us failed (flash, disk, socket) */
-    DUN_E_FULL = -2,        /* no room, and the policy does not make any */
-    DUN_E_AGAIN = -3,       /* not now: call again after the next event or deadline */
-    DUN_E_CORRUPT = -4,     /* stored or received bytes fail their check */
-    DUN_E_INVALID = -5,     /* an argument outside its documented range */
-    DUN_E_TOO_LARGE = -6,   /* does not fit the buffer or record that was given */
-    DUN_E_NOT_FOUND = -7,   /* no such record, metric, file or host */
-    DUN_E_CLOSED = -8,      /* the peer closed, or we did */
-    DUN_E_PROTOCOL = -9,    /* the peer broke its protocol */
-    DUN_E_REFUSED = -10,    /* the peer said no */
-    DUN_E_TIMEOUT = -11,    /* a deadline passed */
+    DUN_E_IO = -1,           /* the device under us failed (flash, disk, socket) */
+    DUN_E_FULL = -2,         /* no room, and the policy does not make any */
+    DUN_E_AGAIN = -3,        /* not now: call again after the next event or deadline */
+    DUN_E_CORRUPT = -4,      /* stored or received bytes fail their check */
+    DUN_E_INVALID = -5,      /* an argument outside its documented range */
+    DUN_E_TOO_LARGE = -6,    /* does not fit the buffer or record that was given */
+    DUN_E_NOT_FOUND = -7,    /* no such record, metric, file or host */
+    DUN_E_CLOSED = -8,       /* the peer closed, or we did */
+    DUN_E_PROTOCOL = -9,     /* the peer broke its protocol */
+    DUN_E_REFUSED = -10,     /* the peer said no */
+    DUN_E_TIMEOUT = -11,     /* a deadline passed */
     DUN_E_UNREACHABLE = -12, /* no route, no listener, no address */
-    DUN_E_BUSY = -13,       /* somebody else holds it */
+    DUN_E_BUSY = -13,        /* somebody else holds it */
     DUN_E_UNSUPPORTED = -14, /* a version or feature that this build does not have */
-    DUN_E_NO_SPACE = -15,   /* the storage below is full (ENOSPC), which may pass */
+    DUN_E_NO_SPACE = -15,    /* the storage below is full (ENOSPC), which may pass */
 };
 
 /* Milliseconds. Monotonic since boot where called uptime or now; since 1970 where called unix. */
@@ -59,7 +59,7 @@ struct dun_buffer {
 /* Each board and each test program defines this; it must not return. */
 _Noreturn void dun_assert_failed(const char *file, int line, const char *condition);
 
-#define DUN_ASSERT(condition) \
+#define DUN_ASSERT(condition)                                                                      \
     ((condition) ? (void)0 : dun_assert_failed(__FILE__, __LINE__, #condition))
 
 static inline dun_ms dun_ms_earlier(dun_ms a, dun_ms b)

@@ -19,7 +19,8 @@ struct dun_catalog {
 
 void dun_catalog_init(struct dun_catalog *catalog, struct dun_metric *metrics, uint16_t capacity);
 
-/* Adds a metric (copied; its strings stay borrowed). Returns its id, DUN_E_FULL or DUN_E_INVALID. */
+/* Adds a metric (copied; its strings stay borrowed). Returns its id, DUN_E_FULL or DUN_E_INVALID.
+ */
 DUN_MUST_USE int dun_catalog_add(struct dun_catalog *catalog, const struct dun_metric *metric);
 
 /* The hash of the first `count` metrics. Cost: encodes them anew. */

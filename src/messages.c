@@ -1,1 +1,40 @@
-#include "base.h"
+/* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog. */
+#include "messages.h"
+
+#include "telemetry.pb.h"
+#include "wire.h"
+
+static bool write_knob(pb_ostream_t *out, const void *context)
+{
+    const struct dun_knob *knob = context;
+    return dun_wire_string(out, dunlin_v1_Knob_name_tag, knob->name) &&
+           dun_wire_uint(out, dunlin_v1_Knob_value_tag, knob->value);
+}
+
+bool dun_about_write(pb_ostream_t *out, const void *context)
+{
+    const struct dun_about *about = context;
+    if (!dun_wire_string(out, dunlin_v1_About_device_tag, about->device) ||
+        !dun_wire_string(out, dunlin_v1_About_fleet_tag, about->fleet) ||
+        !dun_wire_string(out, dunlin_v1_About_board_tag, about->board) ||
+        !dun_wire_string(out, dunlin_v1_About_firmware_tag, about->firmware) ||
+        !dun_wire_fixed64(out, dunlin_v1_About_stream_tag, about->stream) ||
+        !dun_wire_fixed32(out, dunlin_v1_About_boot_tag, about->boot) ||
+        !dun_wire_fixed32(out, dunlin_v1_About_catalog_tag, about->catalog->hash) ||
+        !dun_wire_string(out, dunlin_v1_About_encoding_tag, about->encoding) ||
+        !dun_wire_uint(out, dunlin_v1_About_volatile_stream_tag, about->volatile_stream))
+        return false;
+    for (uint16_t i = 0; i < about->knob_count; i++)
+        if (!dun_wire_message(out, dunlin_v1_About_profile_tag, write_knob, &about->knobs[i]))
+            return false;
+    return true;
+}
+
+bool dun_catalog_write(pb_ostream_t *out, const void *context)
+{
+    const struct dun_about *about = context;
+    return dun_wire_fixed64(out, dunlin_v1_Catalog_stream_tag, about->stream) &&
+           dun_wire_fixed32(out, dunlin_v1_Catalog_hash_tag, about->catalog->hash) &&
+           dun_catalog_encode(out, about->catalog, dunlin_v1_Catalog_metrics_tag, 0,
+                              about->catalog->count);
+}

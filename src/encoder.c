@@ -1,0 +1,50 @@
+/* encoder.c: what both forms of a record carry beside points: the loss ledger and the anchors. */
+#include "encoder.h"
+
+#include "telemetry.pb.h"
+#include "wire.h"
+
+static bool write_loss(pb_ostream_t *out, const void *context)
+{
+    const struct dun_loss *loss = context;
+    bool ok = true;
+    if (loss->first != 0)
+        ok = dun_wire_uint(out, dunlin_v1_Loss_first_tag, loss->first) &&
+             dun_wire_uint(out, dunlin_v1_Loss_last_tag, loss->last);
+    ok = ok && dun_wire_uint(out, dunlin_v1_Loss_reason_tag, loss->reason);
+    if (loss->points != 0)
+        ok = ok && dun_wire_uint(out, dunlin_v1_Loss_points_tag, loss->points);
+    return ok && dun_wire_fixed32(out, dunlin_v1_Loss_boot_tag, loss->boot) &&
+           dun_wire_uint(out, dunlin_v1_Loss_uptime_ms_tag, (uint64_t)loss->uptime_ms);
+}
+
+bool dun_encode_losses(pb_ostream_t *out, uint32_t tag, const struct dun_record *record)
+{
+    uint16_t left = record->loss_count;
+    for (uint16_t i = 0; i < record->ledger->count && left > 0; i++) {
+        const struct dun_loss *loss = &record->ledger->entries[i];
+        if (loss->told_in != 0)
+            continue;
+        if (!dun_wire_message(out, tag, write_loss, loss))
+            return false;
+        left--;
+    }
+    return true;
+}
+
+static bool write_anchor(pb_ostream_t *out, const void *context)
+{
+    const struct dun_anchor *anchor = context;
+    return dun_wire_fixed32(out, dunlin_v1_Anchor_boot_tag, anchor->boot) &&
+           dun_wire_uint(out, dunlin_v1_Anchor_uptime_ms_tag, (uint64_t)anchor->uptime_ms) &&
+           dun_wire_int(out, dunlin_v1_Anchor_unix_ms_tag, anchor->unix_ms) &&
+           dun_wire_uint(out, dunlin_v1_Anchor_cause_tag, anchor->cause);
+}
+
+bool dun_encode_anchors(pb_ostream_t *out, uint32_t tag, const struct dun_record *record)
+{
+    for (uint16_t i = 0; i < record->clock->anchor_count; i++)
+        if (!dun_wire_message(out, tag, write_anchor, &record->clock->anchors[i]))
+            return false;
+    return true;
+}

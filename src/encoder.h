@@ -1,0 +1,45 @@
+/*
+ * encoder.h: how a record is written: what stands in it beside its points, and the seam between
+ * the two forms it may take. A board links the form it names.
+ */
+#ifndef DUN_ENCODER_H
+#define DUN_ENCODER_H
+
+#include <pb_encode.h>
+
+#include "batch.h"
+#include "catalog.h"
+#include "clock.h"
+#include "ledger.h"
+
+/* What a record says. Everything is borrowed while encoding. */
+struct dun_record {
+    const char *device;
+    uint64_t stream;
+    uint64_t sequence;
+    const struct dun_clock *clock; /* boot, boot_unix_ms, and anchors that wait */
+    const struct dun_catalog *catalog;
+    const struct dun_ledger *ledger; /* its first `loss_count` untold entries are written */
+    struct dun_batch *batch;
+    uint16_t loss_count;
+    uint16_t point_count;              /* the first so many points of the batch */
+    uint16_t metric_first, metric_end; /* catalog entries to announce; equal: none */
+};
+
+struct dun_encoder {
+    const char *name;    /* as configuration names it */
+    const char *channel; /* last part of the topic */
+    bool announces;      /* the form names metrics by id, so the dictionary must travel too */
+    /* Writes one record. Encoding twice gives the same bytes: once to learn the size, once for
+     * real. False if `out` failed. */
+    bool (*encode)(pb_ostream_t *out, const struct dun_record *record);
+};
+
+extern const struct dun_encoder dun_columns; /* columns.c: dunlin.v1.Batch, columnar */
+extern const struct dun_encoder dun_plain;   /* plain.c: dunlin.v1.Samples, a row a point */
+
+/* Encoding of what both forms carry (extras.c). */
+bool dun_encode_losses(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
+bool dun_encode_anchors(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
+
+#endif

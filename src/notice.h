@@ -1,0 +1,46 @@
+/*
+ * notice.h: what happened in a step that a person may want to read. The core has no log; the board
+ * turns notices into log lines.
+ */
+#ifndef DUN_NOTICE_H
+#define DUN_NOTICE_H
+
+#include "base.h"
+
+#define DUN_NOTICES_MAX 16
+
+enum dun_notice_kind {
+    DUN_NOTICE_NONE = 0,
+    DUN_NOTICE_UP,             /* connected to the broker; `value` 1: it knew our session */
+    DUN_NOTICE_DOWN,           /* `error`, `reason`; next try in `delay_ms` */
+    DUN_NOTICE_MOUNTED,        /* `value`: next sequence; `delay_ms`: damaged records skipped */
+    DUN_NOTICE_FORMATTED,      /* a new stream began */
+    DUN_NOTICE_STORAGE_FAILED, /* `error`: recording goes to RAM; next try in `delay_ms` */
+    DUN_NOTICE_STORAGE_BACK,   /* recording is durable again */
+    DUN_NOTICE_LOST,           /* `value` records dropped, `reason`: enum dun_loss_reason */
+    DUN_NOTICE_POINTS_LOST,    /* `value` points dropped before they were recorded, `reason` */
+    DUN_NOTICE_CLOCK,          /* wall clock known (`reason` 1) or stepped by `value` ms (2) */
+    DUN_NOTICE_SENSOR_FAILED,  /* `name`, `error` */
+    DUN_NOTICE_REJECTED,       /* the broker refused record `value` for good, `reason` */
+};
+
+struct dun_notice {
+    enum dun_notice_kind kind;
+    int error; /* enum dun_error */
+    uint8_t reason;
+    dun_ms delay_ms;
+    int64_t value;
+    const char *name; /* borrowed */
+};
+
+/* A ring of the oldest notices not taken; when it is full further ones are only counted. */
+struct dun_notices {
+    struct dun_notice ring[DUN_NOTICES_MAX];
+    uint16_t head, count;
+    uint32_t missed;
+};
+
+void dun_notices_add(struct dun_notices *notices, struct dun_notice notice);
+bool dun_notices_take(struct dun_notices *notices, struct dun_notice *notice);
+
+#endif

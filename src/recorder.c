@@ -1,0 +1,289 @@
+/*
+ * recorder.c: seals batches into records. Invariant: points leave the batch only after a store
+ * took them, or after a ledger did.
+ */
+#include "recorder.h"
+
+static struct dun_notice notice(enum dun_notice_kind kind, int error)
+{
+    return (struct dun_notice){.kind = kind, .error = error};
+}
+
+/// Choosing a store ///
+
+static void try_mount(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
+{
+    if (store->mounted || !store->config.flash || now < store->retry_ms)
+        return;
+    int result = dun_store_mount(store, recorder->notices);
+    store->failing = result < 0;
+    if (result < 0) {
+        recorder->stats->storage_errors++;
+        store->retry_ms = now + recorder->limits.retry_ms;
+    }
+}
+
+static bool usable(const struct dun_store *store, dun_ms now)
+{
+    return store->mounted && (!store->failing || now >= store->retry_ms);
+}
+
+static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
+{
+    if (store == recorder->durable && recorder->active == recorder->spare)
+        dun_notices_add(recorder->notices, notice(DUN_NOTICE_STORAGE_BACK, DUN_OK));
+    recorder->active = store;
+}
+
+static void note_failure(struct dun_recorder *recorder, struct dun_store *store, int error,
+                         dun_ms now)
+{
+    recorder->stats->storage_errors++;
+    store->retry_ms = now + recorder->limits.retry_ms;
+    struct dun_notice failed = notice(DUN_NOTICE_STORAGE_FAILED, error);
+    failed.delay_ms = recorder->limits.retry_ms;
+    dun_notices_add(recorder->notices, failed);
+}
+
+void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
+{
+    recorder->waiting_since_ms = DUN_MS_NEVER;
+    try_mount(recorder, recorder->durable, now);
+    if (recorder->durable->mounted) {
+        recorder->active = recorder->durable;
+        return;
+    }
+    if (recorder->durable->config.flash)
+        note_failure(recorder, recorder->durable, DUN_E_IO, now);
+    try_mount(recorder, recorder->spare, now);
+    recorder->active = recorder->spare->mounted ? recorder->spare : NULL;
+}
+
+/// One record into one store ///
+
+static void note_dropped(struct dun_recorder *recorder, struct dun_store *store, uint64_t dropped)
+{
+    if (dropped == 0)
+        return;
+    recorder->stats->records_dropped += dropped;
+    struct dun_notice lost = notice(DUN_NOTICE_LOST, DUN_OK);
+    lost.value = (int64_t)dropped;
+    lost.reason = DUN_LOSS_OVERFLOW;
+    dun_notices_add(recorder->notices, lost);
+    store->announced = 0; /* what was dropped may have been the dictionary */
+}
+
+static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
+{
+    uint32_t size = 0;
+    uint64_t dropped = 0;
+    int result = dun_store_append(store, recorder->encoder, record, &size, &dropped);
+    note_dropped(recorder, store, dropped);
+    if (result == DUN_OK) {
+        recorder->stats->records_stored++;
+        recorder->stats->bytes_stored += size;
+        dun_clock_stored(recorder->clock);
+    }
+    return result;
+}
+
+static struct dun_record empty_record(struct dun_recorder *recorder)
+{
+    return (struct dun_record){
+        .device = recorder->device,
+        .clock = recorder->clock,
+        .catalog = recorder->catalog,
+        .batch = recorder->batch,
+    };
+}
+
+/* Stores catalog entries that this stream does not have yet, as many a record as fit. */
+static int announce(struct dun_recorder *recorder, struct dun_store *store)
+{
+    uint16_t end = recorder->catalog->count;
+    if (!recorder->encoder->announces)
+        return DUN_OK;
+    while (store->announced < recorder->catalog->count) {
+        struct dun_record record = empty_record(recorder);
+        record.metric_first = store->announced;
+        record.metric_end = end;
+        int result = append(recorder, store, &record);
+        if (result == DUN_E_TOO_LARGE && end - store->announced > 1) {
+            end = (uint16_t)(store->announced + (end - store->announced) / 2);
+            continue;
+        }
+        /* An entry larger than any record cannot travel in the stream: `catalog` has it still. */
+        if (result < 0 && result != DUN_E_TOO_LARGE)
+            return result;
+        store->announced = end;
+        end = recorder->catalog->count;
+    }
+    return DUN_OK;
+}
+
+static void tell_lost_points(struct dun_recorder *recorder, struct dun_store *store)
+{
+    if (recorder->lost_points > 0)
+        dun_ledger_add_points(&store->ledger, recorder->lost_points, DUN_LOSS_STORAGE);
+    if (recorder->refused_points > 0)
+        dun_ledger_add_points(&store->ledger, recorder->refused_points, DUN_LOSS_OVERFLOW);
+    if (recorder->oversized_points > 0)
+        dun_ledger_add_points(&store->ledger, recorder->oversized_points, DUN_LOSS_TOO_LARGE);
+    recorder->lost_points = 0;
+    recorder->refused_points = 0;
+    recorder->oversized_points = 0;
+}
+
+/* Halves what the record carries. False when it carries a single thing already. */
+static bool shrink(struct dun_record *record)
+{
+    if (record->point_count > 1)
+        record->point_count /= 2;
+    else if (record->loss_count > 0 && record->point_count == 1)
+        record->loss_count /= 2;
+    else if (record->loss_count > 1)
+        record->loss_count /= 2;
+    else
+        return false;
+    return true;
+}
+
+static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_loss_reason reason)
+{
+    recorder->stats->points_lost += count;
+    bool first = recorder->lost_points + recorder->refused_points == 0;
+    struct dun_notice lost = notice(DUN_NOTICE_POINTS_LOST, DUN_OK);
+    lost.value = count;
+    lost.reason = (uint8_t)reason;
+    if (first) /* the others follow from the counters; a line a point helps nobody */
+        dun_notices_add(recorder->notices, lost);
+    if (reason == DUN_LOSS_TOO_LARGE)
+        recorder->oversized_points += count;
+    else if (reason == DUN_LOSS_OVERFLOW)
+        recorder->refused_points += count;
+    else
+        recorder->lost_points += count;
+}
+
+/* Stores as much of what waits as one record holds. */
+static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
+{
+    dun_ledger_stamp(&store->ledger, recorder->clock->boot, now);
+    tell_lost_points(recorder, store);
+    int result = announce(recorder, store);
+    if (result < 0)
+        return result;
+    struct dun_record record = empty_record(recorder);
+    record.point_count = recorder->batch->count;
+    record.loss_count = dun_ledger_untold(&store->ledger);
+    do
+        result = append(recorder, store, &record);
+    while (result == DUN_E_TOO_LARGE && shrink(&record));
+    if (result == DUN_E_TOO_LARGE)
+        lose_points(recorder, record.point_count, DUN_LOSS_TOO_LARGE);
+    else if (result == DUN_OK)
+        recorder->stats->points_recorded += record.point_count;
+    else
+        return result;
+    dun_batch_consume(recorder->batch, record.point_count);
+    return DUN_OK;
+}
+
+/// Sealing ///
+
+static bool something_waits(const struct dun_recorder *recorder, const struct dun_store *store)
+{
+    return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 ||
+           recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0 ||
+           dun_ledger_untold(&store->ledger) > 0;
+}
+
+/* A ledger that overflows in the course of sealing has news again; the next seal tells that. */
+static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
+{
+    int result;
+    do
+        result = seal_one(recorder, store, now);
+    while (result == DUN_OK && recorder->batch->count > 0);
+    if (result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
+        lose_points(recorder, recorder->batch->count, DUN_LOSS_OVERFLOW);
+        dun_batch_consume(recorder->batch, recorder->batch->count);
+        return DUN_OK;
+    }
+    return result;
+}
+
+static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
+{
+    struct dun_store *stores[] = {recorder->durable, recorder->spare};
+    int result = DUN_E_IO;
+    for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
+        try_mount(recorder, stores[i], now);
+        if (!usable(stores[i], now))
+            continue;
+        result = seal_into(recorder, stores[i], now);
+        if (result == DUN_OK) {
+            enter_active(recorder, stores[i]);
+            return DUN_OK;
+        }
+        note_failure(recorder, stores[i], result, now);
+    }
+    return result;
+}
+
+int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
+{
+    recorder->seal_due = false;
+    int result = seal_where_possible(recorder, now);
+    if (result < 0) {
+        recorder->blocked_until_ms = now + recorder->limits.retry_ms;
+        return result;
+    }
+    recorder->blocked_until_ms = 0;
+    recorder->waiting_since_ms = something_waits(recorder, recorder->active) ? now : DUN_MS_NEVER;
+    return DUN_OK;
+}
+
+void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now)
+{
+    if (recorder->waiting_since_ms == DUN_MS_NEVER)
+        recorder->waiting_since_ms = now;
+}
+
+int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now)
+{
+    if (metric >= recorder->catalog->count)
+        return DUN_E_INVALID;
+    int result = dun_batch_add(recorder->batch, metric, value, now);
+    if (result == DUN_E_FULL && now >= recorder->blocked_until_ms &&
+        dun_recorder_seal(recorder, now) == DUN_OK)
+        result = dun_batch_add(recorder->batch, metric, value, now);
+    if (result == DUN_E_FULL)
+        lose_points(recorder, 1, DUN_LOSS_STORAGE);
+    if (result < 0)
+        return result;
+    dun_recorder_wake(recorder, now);
+    if (recorder->batch->count >= recorder->limits.points_max ||
+        recorder->batch->rough_size >= recorder->limits.bytes_max)
+        recorder->seal_due = true;
+    return DUN_OK;
+}
+
+dun_ms dun_recorder_deadline(const struct dun_recorder *recorder)
+{
+    if (recorder->waiting_since_ms == DUN_MS_NEVER)
+        return DUN_MS_NEVER;
+    dun_ms due_ms = recorder->seal_due
+                        ? recorder->waiting_since_ms
+                        : recorder->waiting_since_ms + (dun_ms)recorder->limits.age_max_ms;
+    return due_ms > recorder->blocked_until_ms ? due_ms : recorder->blocked_until_ms;
+}
+
+void dun_recorder_tick(struct dun_recorder *recorder, dun_ms now)
+{
+    if (now < dun_recorder_deadline(recorder))
+        return;
+    /* A failure was counted and noticed where it happened; what waits goes on waiting. */
+    int result = dun_recorder_seal(recorder, now);
+    (void)result;
+}

@@ -1,0 +1,60 @@
+/*
+ * recorder.h: the recording half of the agent: points go into the open batch, a sealed batch goes
+ * into a store as one record. When the durable store fails, records go to the spare one, which is
+ * a stream of its own; when both fail, points wait in RAM and what does not fit is counted.
+ */
+#ifndef DUN_RECORDER_H
+#define DUN_RECORDER_H
+
+#include "batch.h"
+#include "catalog.h"
+#include "clock.h"
+#include "encoder.h"
+#include "notice.h"
+#include "stats.h"
+#include "store.h"
+
+struct dun_recorder_limits {
+    uint32_t points_max; /* seal at so many points */
+    uint32_t bytes_max;  /* seal at about so many encoded bytes */
+    uint32_t age_max_ms; /* seal when the oldest thing that waits is this old */
+    uint32_t retry_ms;   /* wait so long before failed storage is tried again */
+};
+
+struct dun_recorder {
+    const char *device;
+    const struct dun_encoder *encoder;
+    struct dun_recorder_limits limits;
+    struct dun_catalog *catalog;
+    struct dun_batch *batch;
+    struct dun_clock *clock;
+    struct dun_store *durable;
+    struct dun_store *spare;
+    struct dun_stats *stats;
+    struct dun_notices *notices;
+    struct dun_store *active; /* the store that took the last record; NULL: none did */
+    dun_ms waiting_since_ms;  /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
+    dun_ms blocked_until_ms;  /* no store works: do not try before */
+    uint64_t lost_points;     /* not in any ledger yet */
+    uint64_t refused_points;  /* taken by the policy `drop newest`, not in any ledger yet */
+    uint64_t oversized_points;
+    bool seal_due;
+};
+
+/* Mounts what can be mounted. All pointers in `recorder` were set by the caller. */
+void dun_recorder_start(struct dun_recorder *recorder, dun_ms now);
+
+/* Adds a point; see dun_agent_record. */
+int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now);
+
+/* Something that a record must carry came up: an anchor, a loss. */
+void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now);
+
+/* Seals all that waits, now: durable on return of 0, or in the spare's RAM. */
+DUN_MUST_USE int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now);
+
+/* Seals what is due. */
+void dun_recorder_tick(struct dun_recorder *recorder, dun_ms now);
+dun_ms dun_recorder_deadline(const struct dun_recorder *recorder);
+
+#endif

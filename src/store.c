@@ -1,0 +1,171 @@
+/*
+ * store.c: a log with its ledger, its place in the sending order and its health. Invariant: a
+ * record is counted as stored only after dun_log_sync returned 0, so no sequence is ever published
+ * that a power cut could give out again with other bytes.
+ */
+#include "store.h"
+
+#include "wire.h"
+
+void dun_store_init(struct dun_store *store, const struct dun_store_config *config)
+{
+    *store = (struct dun_store){.config = *config, .acks_due_ms = DUN_MS_NEVER};
+}
+
+int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
+{
+    if (store->mounted)
+        return DUN_OK;
+    if (!store->config.flash)
+        return DUN_E_NOT_FOUND;
+    dun_ledger_init(&store->ledger, store->config.losses, store->config.losses_max);
+    struct dun_log_config config = {
+        .flash = store->config.flash,
+        .ledger = &store->ledger,
+        .unit = store->config.unit,
+        .new_stream = store->config.new_stream,
+        .overflow = store->config.overflow,
+    };
+    struct dun_log_report report = {0};
+    int result = dun_log_mount(&store->log, &config, &report);
+    if (result < 0)
+        return result;
+    store->mounted = true;
+    dun_notices_add(notices,
+                    (struct dun_notice){
+                        .kind = report.formatted ? DUN_NOTICE_FORMATTED : DUN_NOTICE_MOUNTED,
+                        .value = (int64_t)dun_log_next_sequence(&store->log),
+                        .delay_ms = report.damaged,
+                    });
+    return DUN_OK;
+}
+
+/// Writing ///
+
+struct log_writer {
+    struct dun_log *log;
+    int result;
+};
+
+static bool write_to_log(pb_ostream_t *out, const pb_byte_t *bytes, size_t count)
+{
+    struct log_writer *writer = out->state;
+    writer->result = dun_log_write(writer->log, bytes, (uint32_t)count);
+    return writer->result == DUN_OK;
+}
+
+static int write_record(struct dun_store *store, const struct dun_encoder *encoder,
+                        const struct dun_record *record, uint32_t size)
+{
+    struct log_writer writer = {.log = &store->log};
+    pb_ostream_t out = {.callback = write_to_log, .state = &writer, .max_size = size};
+    if (!encoder->encode(&out, record))
+        return writer.result < 0 ? writer.result : DUN_E_INVALID;
+    int result = dun_log_commit(&store->log);
+    return result < 0 ? result : dun_log_sync(&store->log);
+}
+
+static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun_record *record)
+{
+    pb_ostream_t sizing = PB_OSTREAM_SIZING;
+    bool ok = encoder->encode(&sizing, record);
+    DUN_ASSERT(ok);
+    return (uint32_t)sizing.bytes_written;
+}
+
+/* Marks the entries that `record` carries. The order is the encoder's: first untold first. */
+static void mark_told(struct dun_ledger *ledger, const struct dun_record *record)
+{
+    uint16_t left = record->loss_count;
+    for (uint16_t i = 0; i < ledger->count && left > 0; i++)
+        if (ledger->entries[i].told_in == 0) {
+            ledger->entries[i].told_in = record->sequence;
+            left--;
+        }
+}
+
+/*
+ * Making room may add to the ledger, and the record tells the ledger: so its size is taken again
+ * until it holds. Room that was made once is not needed twice, so the second turn is the last.
+ */
+static int begin_record(struct dun_store *store, const struct dun_encoder *encoder,
+                        const struct dun_record *record, uint32_t *size)
+{
+    uint32_t settled = encoded_size(encoder, record);
+    do {
+        *size = settled;
+        if (*size > dun_log_record_max(&store->log))
+            return DUN_E_TOO_LARGE;
+        int result = dun_log_begin(&store->log, *size);
+        if (result < 0)
+            return result;
+        settled = encoded_size(encoder, record);
+    } while (settled != *size);
+    return DUN_OK;
+}
+
+int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
+                     struct dun_record *record, uint32_t *size, uint64_t *dropped)
+{
+    record->stream = dun_log_stream(&store->log);
+    record->sequence = dun_log_next_sequence(&store->log);
+    record->ledger = &store->ledger;
+    uint64_t first = dun_log_first_sequence(&store->log);
+    int result = begin_record(store, encoder, record, size);
+    *dropped = dun_log_first_sequence(&store->log) - first;
+    if (result == DUN_OK)
+        result = write_record(store, encoder, record, *size);
+    store->failing = result < 0 && result != DUN_E_FULL && result != DUN_E_TOO_LARGE;
+    if (result == DUN_OK) {
+        mark_told(&store->ledger, record);
+        store->acks_due_ms = DUN_MS_NEVER; /* the sync took them along */
+    }
+    return result;
+}
+
+uint32_t dun_store_record_max(const struct dun_store *store)
+{
+    return dun_log_record_max(&store->log);
+}
+
+/// Reading ///
+
+int dun_store_next(struct dun_store *store)
+{
+    if (!store->mounted)
+        return 0;
+    int result = store->cursor_set ? dun_log_next(&store->log, &store->cursor)
+                                   : dun_log_first(&store->log, &store->cursor);
+    if (result > 0)
+        store->cursor_set = true;
+    return result;
+}
+
+void dun_store_rewind(struct dun_store *store)
+{
+    store->cursor_set = false;
+}
+
+uint64_t dun_store_backlog(const struct dun_store *store)
+{
+    if (!store->mounted)
+        return 0;
+    return dun_log_next_sequence(&store->log) - dun_log_first_sequence(&store->log);
+}
+
+/// Acknowledging ///
+
+void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+{
+    /* A refused ack only means that the record is sent again: nothing is lost by it. */
+    if (dun_log_ack(&store->log, sequence) == DUN_OK)
+        store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);
+}
+
+int dun_store_tick(struct dun_store *store, dun_ms now)
+{
+    if (!store->mounted || now < store->acks_due_ms)
+        return DUN_OK;
+    store->acks_due_ms = DUN_MS_NEVER;
+    return dun_log_sync(&store->log);
+}

@@ -1,0 +1,66 @@
+/*
+ * store.h: one log as the agent uses it: mounted when it can be, tried again when it failed, read
+ * forward by the sender. The agent has up to two: the durable one, and a spare in RAM for the time
+ * in which the durable one fails.
+ */
+#ifndef DUN_STORE_H
+#define DUN_STORE_H
+
+#include "encoder.h"
+#include "log.h"
+#include "notice.h"
+
+/* What the board gives for one log. `flash` NULL: there is none. All borrowed. */
+struct dun_store_config {
+    const struct dun_flash *flash;
+    struct dun_buffer unit;  /* geometry.prog_size bytes */
+    struct dun_loss *losses; /* loss ledger, `losses_max` entries, 4 or more */
+    uint16_t losses_max;
+    uint64_t new_stream; /* random, not 0 */
+    enum dun_log_overflow overflow;
+};
+
+struct dun_store {
+    struct dun_store_config config;
+    struct dun_log log;
+    struct dun_ledger ledger;
+    bool mounted;
+    bool failing;                 /* the last write failed */
+    dun_ms retry_ms;              /* when a failing store may be tried again */
+    uint16_t announced;           /* catalog entries that this stream has since its mount */
+    dun_ms acks_due_ms;           /* when acks in RAM must become durable; DUN_MS_NEVER: none */
+    struct dun_log_cursor cursor; /* the sender's place: last record given out */
+    bool cursor_set;
+};
+
+void dun_store_init(struct dun_store *store, const struct dun_store_config *config);
+
+/* Mounts the log if it is not. 0 or the error; a notice tells what was found. */
+DUN_MUST_USE int dun_store_mount(struct dun_store *store, struct dun_notices *notices);
+
+/*
+ * Stores what `record` says (stream and sequence are filled here) as one durable record: on return
+ * of 0 it survives power loss. `*dropped` is how many older records the log gave up for it. An
+ * error leaves the store as it was and marks it failing; DUN_E_TOO_LARGE and DUN_E_FULL (policy) do
+ * not.
+ */
+DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
+                                  struct dun_record *record, uint32_t *size, uint64_t *dropped);
+
+/* The largest encoded record this store takes. */
+uint32_t dun_store_record_max(const struct dun_store *store);
+
+/* Moves the cursor to the next record that is not acknowledged: 1, 0 = none, or an error. */
+DUN_MUST_USE int dun_store_next(struct dun_store *store);
+void dun_store_rewind(struct dun_store *store);
+
+/* Records stored and not acknowledged. */
+uint64_t dun_store_backlog(const struct dun_store *store);
+
+/* Takes an ack for a full sequence; it becomes durable by `due_ms` at the latest. */
+void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+
+/* Makes acks durable when they are due. Returns 0 or the error. */
+DUN_MUST_USE int dun_store_tick(struct dun_store *store, dun_ms now);
+
+#endif
