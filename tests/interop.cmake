@@ -1,0 +1,32 @@
+# End to end: the real agent, a real Mosquitto, a fault proxy, and readers that know only the .proto.
+# Each program finds its own ports and folders, so they run beside each other.
+
+# Preloaded into the agent to make its storage fail on command.
+add_library(fault_io MODULE interop/support/fault_io.c)
+target_link_libraries(fault_io PRIVATE ${CMAKE_DL_LIBS} dun_warnings)
+set_target_properties(fault_io PROPERTIES PREFIX "" C_EXTENSIONS ON
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+if(DUN_SANITIZE)
+    target_compile_options(fault_io PRIVATE -fno-sanitize=all)
+    target_link_options(fault_io PRIVATE -fno-sanitize=all)
+endif()
+
+# dun_interop_test(NAME): interop/test_NAME.py; exit code 77 means that all of it was skipped.
+function(dun_interop_test name)
+    set(program ${CMAKE_CURRENT_SOURCE_DIR}/interop/test_${name}.py)
+    if(NOT EXISTS ${program})
+        return()
+    endif()
+    add_test(NAME interop.${name} COMMAND ${PYTHON_OF_SYSTEM} ${program})
+    set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+        ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
+endfunction()
+
+dun_interop_test(harness)
+if(TARGET dunlind)
+    dun_interop_test(outage)
+    dun_interop_test(agent_killed)
+    dun_interop_test(link)
+    dun_interop_test(storage)
+    dun_interop_test(values)
+endif()

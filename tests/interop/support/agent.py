@@ -1,0 +1,139 @@
+"""dunlind under test: its configuration, its files, its life and its death.
+
+Each agent has a folder of its own with a state folder, a configuration file and file sensors whose
+numbers the test writes. The intervals are short, so that a few seconds hold the records of an hour.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from .waiting import DEADLINE_S, wait_for
+
+BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(
+    os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "build", "linux"))
+BUILT_IN = ("memory", "load", "cpu", "filesystem", "disk", "network", "uptime", "temperature",
+            "process", "self")
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+class Agent:
+    def __init__(self, port, device="bird-1", fleet="test", sensors=16, settings=None, env=None):
+        self.folder = tempfile.mkdtemp(prefix="dunlin-agent-")
+        self.state = os.path.join(self.folder, "state")
+        self.device, self.fleet, self.port = device, fleet, port
+        self.env = dict(os.environ, **(env or {}))
+        self.process = None
+        self.starts = 0
+        self.settings = {
+            "agent": {"device": device, "fleet": fleet, "state": self.state, "drain": "30s"},
+            "broker": {"host": "127.0.0.1", "port": port, "reconnect_min": "5ms",
+                       "reconnect_max": "40ms"},
+            "log": {},
+            "batch": {"points": 4, "age": "100ms"},
+            "sensors": {"interval": "100ms", **{name: "off" for name in BUILT_IN}},
+        }
+        for section, keys in (settings or {}).items():
+            self.settings.setdefault(section, {}).update(keys)
+        os.mkdir(self.state)
+        for index in range(sensors):
+            self.add_file_sensor(index)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def add_file_sensor(self, index):
+        path = self.sensor_path(index)
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(f"{1000 + index}\n")
+        self.settings[f"file s{index}"] = {"path": path, "name": f"test.sensor.{index}",
+                                           "unit": "1"}
+
+    def sensor_path(self, index):
+        return os.path.join(self.folder, f"sensor-{index}")
+
+    @property
+    def config(self):
+        return os.path.join(self.folder, "dunlin.conf")
+
+    def write_config(self):
+        with open(self.config, "w", encoding="utf-8") as stream:
+            for section, keys in self.settings.items():
+                stream.write(f"[{section}]\n")
+                stream.writelines(f"{key} = {value}\n" for key, value in keys.items())
+
+    def start(self):
+        assert self.process is None
+        self.write_config()
+        self.starts += 1
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen([program("dunlind"), "-c", self.config], stdout=log,
+                                            stderr=log, stdin=subprocess.DEVNULL, env=self.env)
+        return self
+
+    def log(self):
+        try:
+            with open(os.path.join(self.folder, "log"), encoding="utf-8",
+                      errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, words):
+        wait_for(lambda: words in self.log() or self._must_live(),
+                 lambda: f"{words!r} in the agent's log:\n{self.log()}")
+
+    def _must_live(self):
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(f"the agent ended with {self.process.returncode}:\n{self.log()}")
+        return False
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """SIGKILL: no drain, no goodbye."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self):
+        """SIGTERM: drains and says goodbye. Returns the exit code."""
+        return self._signal(signal.SIGTERM)
+
+    def _signal(self, how):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the agent did not end:\n{self.log()}") from None
+        finally:
+            self.process = None
+        return code
+
+
+def finish(test, agent, records, restart=True):
+    """Ends the agent with a drain and proves that the newest record came too.
+
+    `records` is a Records that sees what was delivered. The next life of the agent begins with the
+    sequence after the last one it recorded, so a hole at the end shows as well.
+    """
+    test.assertEqual(agent.terminate(), 0, agent.log())
+    if restart:
+        count = records.count()
+        agent.start()
+        wait_for(lambda: records.count() > count or agent._must_live(),
+                 lambda: f"a record after the restart:\n{agent.log()}")
+        test.assertEqual(agent.terminate(), 0, agent.log())
+    return records

@@ -1,0 +1,117 @@
+"""An independent reading of the wire: dunlin.v1 by the Python protobuf package, and MQTT framing.
+
+Nothing of dunlin is used but proto/telemetry.proto. The arithmetic that turns columns into points
+was written from proto/SPEC.md.
+"""
+import os
+import subprocess
+import tempfile
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
+SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 12, 13, 14
+
+
+def _load_messages():
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "telemetry.desc")
+        subprocess.run(["protoc", "-I", os.path.join(ROOT, "proto"),
+                        f"--descriptor_set_out={out}", "telemetry.proto"], check=True)
+        with open(out, "rb") as stream:
+            described = descriptor_pb2.FileDescriptorSet.FromString(stream.read())
+    pool = descriptor_pool.DescriptorPool()
+    for file in described.file:
+        pool.Add(file)
+    factory = message_factory.MessageFactory(pool)
+    names = [m.name for file in described.file for m in file.message_type]
+    return {name: factory.GetPrototype(pool.FindMessageTypeByName(f"dunlin.v1.{name}"))
+            for name in names}
+
+
+_MESSAGES = _load_messages()
+Batch = _MESSAGES["Batch"]
+Samples = _MESSAGES["Samples"]
+Catalog = _MESSAGES["Catalog"]
+About = _MESSAGES["About"]
+
+
+def _signed(value):
+    value &= (1 << 64) - 1
+    return value - (1 << 64) if value >> 63 else value
+
+
+def axis_times(batch, axis):
+    """Uptimes in ms of the rows of one time axis."""
+    time = batch.base_uptime_ms + axis.first_ms
+    times = [time]
+    for row in range(1, axis.count):
+        jitter = axis.jitter_ms[row - 1] if axis.jitter_ms else 0
+        time += axis.interval_ms + jitter
+        times.append(time)
+    return times[:axis.count]
+
+
+def points(batch):
+    """(metric id, uptime ms, scaled integer) of each point of a dunlin.v1.Batch."""
+    for column in batch.columns:
+        times = axis_times(batch, batch.axes[column.axis])
+        if column.deltas and len(column.deltas) != len(times) - 1:
+            raise ValueError("a column's deltas do not fit its axis")
+        value = column.first
+        for row, time in enumerate(times):
+            if row and column.deltas:
+                value = _signed(value + column.deltas[row - 1])
+            yield column.metric, time, value
+
+
+class Packets:
+    """Cuts one direction of an MQTT connection into packets."""
+
+    def __init__(self):
+        self.rest = b""
+
+    def feed(self, data):
+        """The (type, flags, body) of each packet completed by `data`."""
+        self.rest += data
+        while True:
+            size = header_size(self.rest)
+            if size is None or len(self.rest) < sum(size):
+                return
+            head, body = size
+            packet, self.rest = self.rest[:head + body], self.rest[head + body:]
+            yield packet[0] >> 4, packet[0] & 15, packet[head:]
+
+
+def header_size(data):
+    """(bytes of the fixed header, bytes of the body), or None if the header is not all there."""
+    length = 0
+    for index, byte in enumerate(data[1:5]):
+        length |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return index + 2, length
+    return None
+
+
+def publish_parts(flags, body):
+    """(topic, packet id or None, payload) of a PUBLISH of MQTT 3.1.1."""
+    size = int.from_bytes(body[:2], "big")
+    topic, rest = body[2:2 + size].decode(), body[2 + size:]
+    if flags >> 1 & 3:
+        return topic, int.from_bytes(rest[:2], "big"), rest[2:]
+    return topic, None, rest
+
+
+def packet(kind, flags, body):
+    length, head = len(body), bytearray([kind << 4 | flags])
+    while True:
+        length, digit = length >> 7, length & 0x7F
+        head.append(digit | 0x80 if length else digit)
+        if not length:
+            return bytes(head) + body
+
+
+def text(value):
+    data = value.encode()
+    return len(data).to_bytes(2, "big") + data
