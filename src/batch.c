@@ -91,7 +91,7 @@ int dun_batch_add(struct dun_batch *batch, uint16_t metric, int64_t value, dun_m
         batch->base_ms = uptime_ms;
     dun_ms offset_ms = uptime_ms - batch->base_ms;
     DUN_ASSERT(batch->count == 0 || offset_ms >= batch->points[batch->count - 1].offset_ms);
-    if (offset_ms > (dun_ms)UINT32_MAX)
+    if (offset_ms > (dun_ms)INT32_MAX)
         return DUN_E_FULL;
     append(batch, metric, value, (uint32_t)offset_ms);
     return DUN_OK;

@@ -44,7 +44,7 @@ void dun_batch_init(struct dun_batch *batch, struct dun_point *points, uint16_t 
 
 /*
  * Adds a point taken at `uptime_ms`, which must not lie before the previous one of the batch.
- * DUN_E_FULL when points or the 49-day span of a batch are used up: seal and call again.
+ * DUN_E_FULL when points or the 24-day span of a batch are used up: seal and call again.
  * DUN_E_INVALID for a metric beyond metrics_max. Cost: O(1).
  */
 DUN_MUST_USE int dun_batch_add(struct dun_batch *batch, uint16_t metric, int64_t value,

@@ -109,7 +109,7 @@ static void measure(const struct axis *axis, uint32_t *rows, bool *regular)
     }
 }
 
-/* jitter_ms is sint32 on the wire; two rows further apart than that are 24 days apart. */
+/* jitter_ms is sint32 on the wire, which a batch that spans 24 days at most cannot exceed. */
 static bool write_axis(pb_ostream_t *out, const void *context)
 {
     struct axis axis = {.column = *(const struct column *)context};
