@@ -13,7 +13,8 @@ struct dun_link {
     int (*open)(void *context, const char *host, uint16_t port, dun_ms now);
     /* 1 = open, 0 = still connecting, negative = dead (DUN_E_TIMEOUT, DUN_E_UNREACHABLE, ...). */
     int (*ready)(void *context, dun_ms now);
-    /* Bytes moved, 0 = none now, negative = dead (DUN_E_CLOSED, DUN_E_IO). Short counts are usual. */
+    /* Bytes moved, 0 = none now, negative = dead (DUN_E_CLOSED, DUN_E_IO). Short counts are usual:
+     * the caller reads on until 0. */
     int (*read)(void *context, void *data, size_t size);
     int (*write)(void *context, const void *data, size_t size);
     /* Ends it at once; a no-op when it is not open. */

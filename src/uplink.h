@@ -4,8 +4,8 @@
  *
  * One uplink carries one connection at a time. The agent opens it, polls it, publishes when it is
  * UP, and opens it again after DOWN when its own backoff says so. Unacknowledged messages are the
- * agent's to publish again, in the order of old, with the same token: then, and only if the broker kept the session, the uplink sends
- * them with the same packet id and DUP set.
+ * agent's to publish again, in the order of old, with the same token: then, and only if the broker
+ * kept the session, the uplink sends them with the same packet id and DUP set.
  */
 #ifndef DUN_UPLINK_H
 #define DUN_UPLINK_H
@@ -24,10 +24,10 @@ enum dun_uplink_event_kind {
 struct dun_uplink_event {
     enum dun_uplink_event_kind kind;
     bool session_present;
-    uint8_t reason;          /* MQTT 5 reason code, or the 3.1.1 CONNACK return code on DOWN */
+    uint8_t reason; /* MQTT 5 reason code, or the 3.1.1 CONNACK return code on DOWN */
     uint16_t token;
-    int error;               /* enum dun_error, with DOWN */
-    struct dun_span topic;   /* valid until the next call on this uplink */
+    int error;             /* enum dun_error, with DOWN */
+    struct dun_span topic; /* valid until the next call on this uplink */
     struct dun_span payload;
 };
 
@@ -41,9 +41,9 @@ struct dun_reader {
 
 struct dun_message {
     const char *topic; /* NUL-terminated, at most 65,535 bytes; borrowed during the call only */
-    struct dun_reader payload; /* borrowed until WRITABLE */
-    uint16_t token;    /* given back with ACKED; unique among the unacknowledged */
-    uint8_t qos;       /* 0 or 1 */
+    struct dun_reader payload; /* borrowed until WRITABLE or DOWN */
+    uint16_t token;            /* given back with ACKED; unique among the unacknowledged */
+    uint8_t qos;               /* 0 or 1 */
     bool retain;
 };
 
@@ -52,7 +52,7 @@ struct dun_uplink_config {
     const char *host;
     uint16_t port;
     const char *client_id;
-    const char *username; /* NULL: none */
+    const char *username;     /* NULL: none */
     struct dun_span password; /* NULL data: none */
     const char *will_topic;   /* NULL: no will */
     struct dun_span will_payload;
@@ -63,12 +63,15 @@ struct dun_uplink_config {
 
 struct dun_uplink {
     void *context;
-    /* Starts a connection; UP or DOWN follows from poll. */
+    /* Starts a connection; UP or DOWN follows from poll if this returns 0. DUN_E_INVALID or
+     * DUN_E_TOO_LARGE: the configuration; DUN_E_BUSY: DOWN has not been told yet. */
     int (*open)(void *context, const struct dun_uplink_config *config, dun_ms now);
-    /* Takes one message. 0; DUN_E_AGAIN: wait for WRITABLE or an ack; DUN_E_CLOSED: not UP;
-     * DUN_E_TOO_LARGE: the broker does not take packets of this size. */
+    /* Takes one message. 0: WRITABLE (or DOWN) follows once its payload was read; DUN_E_AGAIN:
+     * wait for WRITABLE or an ack; DUN_E_CLOSED: not UP; DUN_E_TOO_LARGE: the broker does not take
+     * packets of this size; DUN_E_INVALID: the topic. Bytes leave when poll has no event left, so
+     * that one write carries several messages. */
     int (*publish)(void *context, const struct dun_message *message, dun_ms now);
-    /* Subscribes, QoS 1. Same results as publish. */
+    /* Subscribes, QoS 1. Same results as publish; AGAIN also while the last one is unanswered. */
     int (*subscribe)(void *context, const char *filter, dun_ms now);
     /* Moves bytes and gives the next event; false: none now. Call until false. */
     bool (*poll)(void *context, dun_ms now, struct dun_uplink_event *event);

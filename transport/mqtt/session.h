@@ -65,7 +65,8 @@ struct dun_mqtt_piece {
 };
 
 struct dun_mqtt_stats {
-    uint32_t unmatched_acks;   /* PUBACK or SUBACK of an id that is not in flight; ignored */
+    uint32_t unmatched_acks; /* PUBACK or SUBACK of an id that is not in flight; ignored */
+    uint32_t refused_subscriptions;
     uint32_t skipped_messages; /* QoS 0, larger than rx; never seen by anybody */
 };
 
@@ -123,6 +124,7 @@ struct dun_mqtt_session {
     uint8_t first_byte;
     uint8_t length_count;
     bool clean;
+    bool event_ready; /* `event` waits to be taken */
     bool ping_due;
     bool leave_due;
     bool close_told;
@@ -180,7 +182,10 @@ dun_ms dun_mqtt_deadline(const struct dun_mqtt_session *session);
 /* The link is gone. Gives no event; slots are kept for the next connect. */
 void dun_mqtt_lost(struct dun_mqtt_session *session);
 
-/* True if a publish with this QoS would not be refused with DUN_E_AGAIN. */
-bool dun_mqtt_can_publish(const struct dun_mqtt_session *session, uint8_t qos);
+/* True when nothing waits to be written: a publish or subscribe then meets only the window. */
+bool dun_mqtt_is_idle(const struct dun_mqtt_session *session);
+
+/* False when feed would take nothing until an event is taken or output has moved. */
+bool dun_mqtt_can_feed(const struct dun_mqtt_session *session);
 
 #endif

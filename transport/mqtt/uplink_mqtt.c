@@ -1,1 +1,394 @@
-#include "base.h"
+/*
+ * uplink_mqtt.c: drives a session over a link. It reads and writes in as few calls of the link as
+ * the buffers allow: publishes gather in the write buffer until poll has no event left to give, and
+ * one read feeds many packets.
+ *
+ * It never blocks and never keeps a payload: the reader of a message is asked for the bytes that
+ * the write buffer has room for. A reader that fails in the middle ends the connection, since the
+ * packet begun cannot be completed.
+ */
+#include "mqtt/uplink_mqtt.h"
+
+#include <string.h>
+
+#define READ_SIZE_MIN  4
+#define WRITE_SIZE_MIN 16
+#define UNREAD_MAX     32 /* messages taken in a row before the link is read again */
+
+static struct dun_span text_span(const char *text)
+{
+    return (struct dun_span){(const uint8_t *)text, text != NULL ? strlen(text) : 0};
+}
+
+/* The connection is over; poll tells it with DOWN. */
+static void fail(struct dun_uplink_mqtt *uplink, int error, uint8_t reason)
+{
+    uplink->link->close(uplink->link->context);
+    dun_mqtt_lost(&uplink->session);
+    uplink->state = DUN_UPLINK_MQTT_FAILED;
+    uplink->error = error;
+    uplink->reason = reason;
+}
+
+/// Writing ///
+
+/* Gives the write buffer to the link, as far as it goes. Returns false if the link is dead. */
+static bool flush(struct dun_uplink_mqtt *uplink)
+{
+    size_t waiting = uplink->write_end - uplink->write_start;
+    if (waiting == 0) {
+        return true;
+    }
+    int moved = uplink->link->write(uplink->link->context, uplink->write.data + uplink->write_start,
+                                    waiting);
+    if (moved < 0) {
+        fail(uplink, moved, 0);
+        return false;
+    }
+    DUN_ASSERT((size_t)moved <= waiting);
+    uplink->blocked = (size_t)moved < waiting;
+    uplink->write_start += (size_t)moved;
+    if (!uplink->blocked) {
+        uplink->write_start = 0;
+        uplink->write_end = 0;
+    }
+    return true;
+}
+
+/* Room at the end of the write buffer, after moving what it holds to the front if there is none. */
+static size_t write_room(struct dun_uplink_mqtt *uplink)
+{
+    if (uplink->write_end == uplink->write.size && uplink->write_start > 0) {
+        size_t waiting = uplink->write_end - uplink->write_start;
+        memmove(uplink->write.data, uplink->write.data + uplink->write_start, waiting);
+        uplink->write_start = 0;
+        uplink->write_end = waiting;
+    }
+    return uplink->write.size - uplink->write_end;
+}
+
+/* Copies one piece of output, or its beginning, into the write buffer. */
+static int gather(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_piece *piece, size_t room,
+                  dun_ms now)
+{
+    size_t size = piece->size < room ? piece->size : room;
+    uint8_t *at = uplink->write.data + uplink->write_end;
+    if (piece->data != NULL) {
+        memcpy(at, piece->data, size);
+    } else {
+        int error = uplink->reader.read(uplink->reader.context, piece->offset, at, (uint32_t)size);
+        if (error < 0) {
+            return error;
+        }
+    }
+    uplink->write_end += size;
+    dun_mqtt_taken(&uplink->session, size, now);
+    return DUN_OK;
+}
+
+/* Moves the session's output into the write buffer; a full buffer goes to the link at once. */
+static void pump(struct dun_uplink_mqtt *uplink, dun_ms now)
+{
+    struct dun_mqtt_piece piece;
+    while (dun_mqtt_output(&uplink->session, &piece)) {
+        size_t room = write_room(uplink);
+        if (room == 0) {
+            if (uplink->blocked || !flush(uplink) || uplink->blocked) {
+                return;
+            }
+            continue;
+        }
+        int error = gather(uplink, &piece, room, now);
+        if (error != DUN_OK) {
+            fail(uplink, error, 0);
+            return;
+        }
+    }
+}
+
+/* Writes until nothing waits or the link takes no more. */
+static void drain(struct dun_uplink_mqtt *uplink, dun_ms now)
+{
+    struct dun_mqtt_piece piece;
+    do {
+        pump(uplink, now);
+        if (uplink->state != DUN_UPLINK_MQTT_RUNNING || !flush(uplink)) {
+            return;
+        }
+    } while (!uplink->blocked && dun_mqtt_output(&uplink->session, &piece));
+}
+
+/// Events ///
+
+static bool tell_down(struct dun_uplink_mqtt *uplink, struct dun_uplink_event *event)
+{
+    uplink->state = DUN_UPLINK_MQTT_CLOSED;
+    *event = (struct dun_uplink_event){
+        .kind = DUN_UPLINK_DOWN, .error = uplink->error, .reason = uplink->reason};
+    return true;
+}
+
+/* Translates an event of the session. */
+static bool tell(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *from,
+                 struct dun_uplink_event *event)
+{
+    static const uint8_t kinds[] = {
+        [DUN_MQTT_EVENT_CONNECTED] = DUN_UPLINK_UP,
+        [DUN_MQTT_EVENT_ACKED] = DUN_UPLINK_ACKED,
+        [DUN_MQTT_EVENT_MESSAGE] = DUN_UPLINK_MESSAGE,
+    };
+    if (from->kind == DUN_MQTT_EVENT_CLOSED) {
+        fail(uplink, from->error, from->reason);
+        return tell_down(uplink, event);
+    }
+    event->kind = kinds[from->kind];
+    event->session_present = from->session_present;
+    event->reason = from->reason;
+    event->token = from->token;
+    event->error = DUN_OK;
+    event->topic = from->topic;
+    event->payload = from->payload;
+    return true;
+}
+
+/* Feeds what was read until there is an event for above, or nothing left. */
+static bool feed(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_event *event)
+{
+    do {
+        const struct dun_mqtt_event *from = dun_mqtt_next_event(&uplink->session);
+        if (from != NULL && from->kind != DUN_MQTT_EVENT_SUBSCRIBED) {
+            return tell(uplink, from, event);
+        }
+        uplink->writable_wanted |= from != NULL; /* the next subscribe may come */
+        struct dun_span input = {uplink->read.data + uplink->read_start,
+                                 uplink->read_end - uplink->read_start};
+        size_t used = input.size > 0 ? dun_mqtt_feed(&uplink->session, input, now) : 0;
+        if (used == 0) {
+            return false;
+        }
+        uplink->read_start += used;
+    } while (true);
+}
+
+/* Makes sure that there is input to feed. False: nothing came, or the link is dead. */
+static bool refill(struct dun_uplink_mqtt *uplink)
+{
+    if (uplink->read_start < uplink->read_end) {
+        return dun_mqtt_can_feed(&uplink->session);
+    }
+    uplink->unread = 0;
+    uplink->read_start = 0;
+    uplink->read_end = 0;
+    int moved = uplink->link->read(uplink->link->context, uplink->read.data, uplink->read.size);
+    if (moved < 0) {
+        fail(uplink, moved, 0);
+        return false;
+    }
+    DUN_ASSERT((size_t)moved <= uplink->read.size);
+    uplink->read_end = (size_t)moved;
+    return moved > 0;
+}
+
+/// The table ///
+
+static int uplink_open(void *context, const struct dun_uplink_config *config, dun_ms now)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    if (uplink->state != DUN_UPLINK_MQTT_CLOSED) {
+        return DUN_E_BUSY;
+    }
+    struct dun_mqtt_connect connect = {
+        .clean_start = config->clean_start,
+        .will_retain = true,
+        .will_qos = 1,
+        .keepalive_s = config->keepalive_s,
+        .client_id = text_span(config->client_id),
+        .username = text_span(config->username),
+        .password = config->password,
+        .will_topic = text_span(config->will_topic),
+        .will_payload = config->will_payload,
+    };
+    uplink->connect_deadline =
+        config->connect_timeout_ms > 0 ? now + config->connect_timeout_ms : DUN_MS_NEVER;
+    struct dun_mqtt_times times = {.connack_deadline = uplink->connect_deadline};
+    int error = dun_mqtt_connect(&uplink->session, &connect, &times, now);
+    if (error != DUN_OK) {
+        return error;
+    }
+    uplink->read_start = uplink->read_end = 0;
+    uplink->write_start = uplink->write_end = 0;
+    uplink->blocked = false;
+    uplink->writable_wanted = false;
+    uplink->state = DUN_UPLINK_MQTT_OPENING;
+    error = uplink->link->open(uplink->link->context, config->host, config->port, now);
+    if (error != DUN_OK) {
+        fail(uplink, error, 0);
+    }
+    return DUN_OK;
+}
+
+/* Waits for the link. True when bytes may flow. */
+static bool link_ready(struct dun_uplink_mqtt *uplink, dun_ms now)
+{
+    int ready = uplink->link->ready(uplink->link->context, now);
+    if (ready == 0 && now >= uplink->connect_deadline) {
+        ready = DUN_E_TIMEOUT;
+    }
+    if (ready < 0) {
+        fail(uplink, ready, 0);
+    } else if (ready > 0) {
+        uplink->state = DUN_UPLINK_MQTT_RUNNING;
+    }
+    return ready > 0;
+}
+
+/* True if WRITABLE is wanted and true. */
+static bool tell_writable(struct dun_uplink_mqtt *uplink, struct dun_uplink_event *event)
+{
+    if (!uplink->writable_wanted || !dun_mqtt_is_idle(&uplink->session)) {
+        return false;
+    }
+    uplink->writable_wanted = false;
+    event->kind = DUN_UPLINK_WRITABLE;
+    return true;
+}
+
+/* Moves bytes both ways until there is an event or nothing moves. Writing comes last, so that many
+ * publishes share a write. Input comes before the clock: what arrived while we slept is not late.
+ */
+static bool run(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_event *event)
+{
+    do {
+        if (feed(uplink, now, event)) {
+            return true;
+        }
+        pump(uplink, now);
+        if (uplink->unread < UNREAD_MAX && tell_writable(uplink, event)) {
+            uplink->unread++;
+            return true;
+        }
+    } while (uplink->state == DUN_UPLINK_MQTT_RUNNING && refill(uplink));
+    if (uplink->state != DUN_UPLINK_MQTT_RUNNING) {
+        return false;
+    }
+    dun_mqtt_tick(&uplink->session, now);
+    const struct dun_mqtt_event *closed = dun_mqtt_next_event(&uplink->session);
+    if (closed != NULL) {
+        return tell(uplink, closed, event);
+    }
+    drain(uplink, now);
+    return tell_writable(uplink, event);
+}
+
+static bool uplink_poll(void *context, dun_ms now, struct dun_uplink_event *event)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    event->kind = DUN_UPLINK_NONE;
+    if (uplink->state == DUN_UPLINK_MQTT_OPENING && !link_ready(uplink, now) &&
+        uplink->state == DUN_UPLINK_MQTT_OPENING) {
+        return false;
+    }
+    if (uplink->state == DUN_UPLINK_MQTT_RUNNING && run(uplink, now, event)) {
+        return true;
+    }
+    return uplink->state == DUN_UPLINK_MQTT_FAILED && tell_down(uplink, event);
+}
+
+static int uplink_publish(void *context, const struct dun_message *message, dun_ms now)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    if (uplink->state != DUN_UPLINK_MQTT_RUNNING) {
+        return DUN_E_CLOSED;
+    }
+    struct dun_mqtt_publish publish = {
+        .topic = text_span(message->topic),
+        .payload_size = message->payload.size,
+        .qos = message->qos,
+        .retain = message->retain,
+    };
+    int error = dun_mqtt_send_publish(&uplink->session, &publish, message->token, now);
+    if (error == DUN_OK) {
+        uplink->reader = message->payload;
+        uplink->writable_wanted = true;
+        pump(uplink, now);
+    } else {
+        uplink->writable_wanted |= !dun_mqtt_is_idle(&uplink->session);
+    }
+    return error;
+}
+
+static int uplink_subscribe(void *context, const char *filter, dun_ms now)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    if (uplink->state != DUN_UPLINK_MQTT_RUNNING) {
+        return DUN_E_CLOSED;
+    }
+    int error = dun_mqtt_send_subscribe(&uplink->session, text_span(filter), now);
+    uplink->writable_wanted |= !dun_mqtt_is_idle(&uplink->session);
+    return error;
+}
+
+static bool uplink_wants_write(void *context)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    struct dun_mqtt_piece piece;
+    return uplink->state == DUN_UPLINK_MQTT_RUNNING &&
+           (uplink->write_end > uplink->write_start || dun_mqtt_output(&uplink->session, &piece));
+}
+
+static dun_ms uplink_deadline(void *context)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    switch (uplink->state) {
+    case DUN_UPLINK_MQTT_FAILED:
+        return 0;
+    case DUN_UPLINK_MQTT_OPENING:
+        return dun_ms_earlier(uplink->connect_deadline,
+                              uplink->link->deadline(uplink->link->context));
+    case DUN_UPLINK_MQTT_RUNNING:
+        if (!uplink->blocked && uplink_wants_write(uplink)) {
+            return 0; /* published after the last poll */
+        }
+        return dun_ms_earlier(dun_mqtt_deadline(&uplink->session),
+                              uplink->link->deadline(uplink->link->context));
+    default:
+        return DUN_MS_NEVER;
+    }
+}
+
+static void uplink_close(void *context, dun_ms now)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    if (uplink->state == DUN_UPLINK_MQTT_RUNNING) {
+        dun_mqtt_send_disconnect(&uplink->session);
+        drain(uplink, now);
+    }
+    uplink->link->close(uplink->link->context);
+    dun_mqtt_lost(&uplink->session);
+    uplink->state = DUN_UPLINK_MQTT_CLOSED;
+}
+
+int dun_uplink_mqtt_init(struct dun_uplink_mqtt *uplink, const struct dun_link *link,
+                         const struct dun_uplink_mqtt_memory *memory, struct dun_uplink *table)
+{
+    if (memory->read.size < READ_SIZE_MIN || memory->write.size < WRITE_SIZE_MIN) {
+        return DUN_E_INVALID;
+    }
+    *uplink = (struct dun_uplink_mqtt){.link = link, .read = memory->read, .write = memory->write};
+    *table = (struct dun_uplink){
+        .context = uplink,
+        .open = uplink_open,
+        .publish = uplink_publish,
+        .subscribe = uplink_subscribe,
+        .poll = uplink_poll,
+        .deadline = uplink_deadline,
+        .wants_write = uplink_wants_write,
+        .close = uplink_close,
+    };
+    return dun_mqtt_init(&uplink->session, &memory->session);
+}
+
+const struct dun_mqtt_stats *dun_uplink_mqtt_stats(const struct dun_uplink_mqtt *uplink)
+{
+    return &uplink->session.stats;
+}

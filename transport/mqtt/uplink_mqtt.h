@@ -36,6 +36,7 @@ struct dun_uplink_mqtt {
     uint8_t state;        /* enum dun_uplink_mqtt_state */
     bool blocked;         /* the link took less than it was given */
     bool writable_wanted; /* somebody waits for WRITABLE */
+    uint8_t unread;       /* WRITABLE was told so often since the last read */
 };
 
 /*
