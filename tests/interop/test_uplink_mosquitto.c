@@ -228,7 +228,7 @@ static bool publish_next(struct client *client, dun_ms now)
 static void wait_for_link(struct client *client, dun_ms now)
 {
     dun_ms deadline = client->uplink.deadline(client->uplink.context);
-    dun_ms wait_ms = deadline - now;
+    dun_ms wait_ms = client->mqtt.state == DUN_UPLINK_MQTT_CLOSED ? 20 : deadline - now;
     wait_ms = wait_ms < 0 ? 0 : wait_ms > 1000 ? 1000 : wait_ms;
     short events = dun_link_posix_events(&client->posix);
     if (client->uplink.wants_write(client->uplink.context)) {

@@ -133,11 +133,13 @@ class _Connection:
         self.sockets = (client, server)
         self.ended = threading.Event()
         self.in_flight = {}
+        self.topics = []  # of each PUBLISH that went up whole
         _Direction(self, client, server, True).start()
         _Direction(self, server, client, False).start()
 
     def published(self, flags, body):
         topic, packet_id, payload = wire.publish_parts(flags, body)
+        self.topics.append(topic)
         if topic.endswith("/batch"):
             self.in_flight[packet_id] = payload
             with self.proxy.lock:
@@ -168,7 +170,7 @@ class _Connection:
 
 
 class Proxy:
-    def __init__(self, upstream_port):
+    def __init__(self, upstream_port, refusing=False):
         self.upstream_port = upstream_port
         self.lock = threading.Lock()
         self.published = Records()     # went up whole
@@ -180,9 +182,10 @@ class Proxy:
         self.connections = []
         self.accepted = 0
         self.open = True
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.port = 0
+        self.refuse()
+        if not refusing:
+            self.listen()
 
     def __enter__(self):
         return self
@@ -190,10 +193,24 @@ class Proxy:
     def __exit__(self, *_):
         self.close()
 
-    def _accept(self):
+    def refuse(self):
+        """Keeps the port, but connections to it are refused, as if nobody were there."""
+        if self.port:
+            self._close_listener()
+            self.cut_all()
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+
+    def listen(self):
+        self.listener.listen(64)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener):
         while self.open:
             try:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             self.accepted += 1
@@ -214,11 +231,14 @@ class Proxy:
         for connection in list(self.connections):
             connection.end()
 
-    def close(self):
-        self.open = False
+    def _close_listener(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.listener.close()
+
+    def close(self):
+        self.open = False
+        self._close_listener()
         self.cut_all()

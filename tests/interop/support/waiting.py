@@ -42,6 +42,14 @@ def can_connect(port):
     return True
 
 
+def last_for(seconds, alive=lambda: True):
+    """Lets a fault last: the duration is what is tested, not a guess. `alive` must stay true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert alive(), "it ended before its time"
+        time.sleep(POLL_S)
+
+
 class _Result(unittest.TextTestResult):
     """Names each skip in a line of its own, so that tools/check can show it."""
 

@@ -1,0 +1,135 @@
+"""Bytes a point on the wire, for the same samples of this machine in several forms.
+
+The agent runs with its real sensors and delivers to a Mosquitto on loopback. Each batch that comes
+is decoded and written again as one message in each rival form, so every form carries the same points
+in the same messages. Dictionaries are not counted for the Sparkplug shape (its birth message), and
+they are counted for ours (announcements are records).
+"""
+import argparse
+import json
+import time
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from bench_footprint import SENSORS
+from measure import table
+from support import wire
+from support.agent import Agent
+from support.broker import Broker
+from support.receiver import Receiver
+from support.waiting import wait_for
+
+SETTINGS = (("default: every 5 s, batches of 10 s", "5s", "10s", "1K"),
+            ("every 1 s, batches of 10 s", "1s", "10s", "4K"),
+            ("every 1 s, batches of 60 s", "1s", "60s", "16K"))
+
+
+def sparkplug_shape():
+    """A payload with the fields of Sparkplug B's data messages that our points need."""
+    file = descriptor_pb2.FileDescriptorProto(name="shape.proto", package="shape", syntax="proto2")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    metric = file.message_type.add(name="Metric")
+    for name, number, kind in (("alias", 2, kinds.TYPE_UINT64), ("timestamp", 3, kinds.TYPE_UINT64),
+                               ("long_value", 11, kinds.TYPE_UINT64),
+                               ("double_value", 13, kinds.TYPE_DOUBLE)):
+        metric.field.add(name=name, number=number, type=kind, label=kinds.LABEL_OPTIONAL)
+    payload = file.message_type.add(name="Payload")
+    payload.field.add(name="timestamp", number=1, type=kinds.TYPE_UINT64,
+                      label=kinds.LABEL_OPTIONAL)
+    payload.field.add(name="metrics", number=2, type=kinds.TYPE_MESSAGE, type_name=".shape.Metric",
+                      label=kinds.LABEL_REPEATED)
+    payload.field.add(name="seq", number=3, type=kinds.TYPE_UINT64, label=kinds.LABEL_OPTIONAL)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.MessageFactory(pool).GetPrototype(
+        pool.FindMessageTypeByName("shape.Payload"))
+
+
+PAYLOAD = sparkplug_shape()
+
+
+def number(metric, value):
+    return value * 10 ** metric.exponent if metric.exponent >= 0 else \
+        round(value / 10 ** -metric.exponent, -metric.exponent)
+
+
+def as_json(device, points, dictionary, boot_ms):
+    rows = []
+    for identity, uptime, value in points:
+        metric = dictionary[identity]
+        row = {"metric": metric.name, "time": boot_ms + uptime, "value": number(metric, value)}
+        if metric.attributes:
+            row["attributes"] = {a.key: a.value for a in metric.attributes}
+        rows.append(row)
+    return json.dumps({"device": device, "points": rows}, separators=(",", ":")).encode()
+
+
+def as_lines(device, points, dictionary, boot_ms):
+    lines = []
+    for identity, uptime, value in points:
+        metric = dictionary[identity]
+        tags = "".join(f",{a.key}={a.value}" for a in metric.attributes)
+        shown = f"{value}i" if metric.exponent == 0 else f"{number(metric, value)}"
+        lines.append(f"{metric.name},device={device}{tags} value={shown} {boot_ms + uptime}")
+    return "\n".join(lines).encode()
+
+
+def as_sparkplug(_device, points, dictionary, boot_ms):
+    payload = PAYLOAD(timestamp=boot_ms, seq=1)
+    for identity, uptime, value in points:
+        metric = dictionary[identity]
+        row = payload.metrics.add(alias=identity, timestamp=boot_ms + uptime)
+        if metric.exponent == 0:
+            row.long_value = value & (1 << 64) - 1
+        else:
+            row.double_value = float(number(metric, value))
+    return payload.SerializeToString()
+
+
+FORMS = (("JSON", as_json), ("line protocol", as_lines), ("Sparkplug shape", as_sparkplug))
+
+
+def record(seconds, interval, age, size):
+    settings = {"batch": {"age": age, "bytes": size},
+                "sensors": {"interval": interval, **{name: interval for name in SENSORS}}}
+    with Broker() as broker, Receiver(broker.start().port) as receiver, \
+            Agent(broker.port, sensors=0, settings=settings) as agent:
+        del agent.settings["batch"]["points"]
+        agent.start()
+        wait_for(lambda: receiver.last("catalog"), agent.log)
+        time.sleep(seconds)
+        agent.terminate()
+        return list(receiver.records.batches.values()), list(receiver.records.bytes.values())
+
+
+def measure(batches, payloads):
+    """One row: points, messages, points a message, bytes a point of ours and of each rival."""
+    dictionary = {metric.id: metric for batch in batches for metric in batch.metrics}
+    count, sizes = 0, dict.fromkeys((name for name, _ in FORMS), 0)
+    for batch in batches:
+        points = list(wire.points(batch))
+        if points:
+            count += len(points)
+            for name, write in FORMS:
+                sizes[name] += len(write("bird-1", points, dictionary, batch.boot_unix_ms))
+    ours = sum(map(len, payloads))
+    told = sum(len(p) for b, p in zip(batches, payloads) if b.metrics)
+    return count, len(payloads), ours / count, (ours - told) / count, \
+        [sizes[name] / count for name, _ in FORMS]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=70, help="recording time a setting")
+    arguments = parser.parse_args()
+    rows, ratios = [], []
+    for title, interval, age, size in SETTINGS:
+        count, messages, ours, steady, rivals = measure(
+            *record(arguments.seconds, interval, age, size))
+        rows.append([title, count, count / messages, ours, steady, *rivals])
+        ratios.append([f"  {title}: rival / ours", "", "", 1.0, "",
+                       *(rival / ours for rival in rivals)])
+    table(f"Bytes a point, payloads only, {arguments.seconds:g} s of this machine a row",
+          ["", "points", "points/msg", "dunlin", "without the records that announce",
+           *(name for name, _ in FORMS)], rows + ratios)
+    return 0
