@@ -1,4 +1,4 @@
-# End to end: the real agent, a real Mosquitto, a fault proxy, and readers that know only the .proto.
+# End to end: the real agent, a real Mosquitto, a fault proxy, readers that know only the .proto.
 # Each program finds its own ports and folders, so they run beside each other.
 
 # Preloaded into the agent to make its storage fail on command.

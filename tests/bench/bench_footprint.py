@@ -1,8 +1,8 @@
 """Resident memory and CPU of the agent beside collectd, both at the same rate of metrics.
 
 Both read this machine's memory, load, CPUs, filesystems, disks, interfaces, uptime and thermal
-zones, and publish with QoS 1 to a Mosquitto on loopback. First each runs alone for a moment to count
-what it reads in one round; then each gets the interval at which it delivers the asked rate.
+zones, and publish with QoS 1 to a Mosquitto on loopback. First each runs alone for a moment, to
+count what it reads in one round; then each gets the interval at which it delivers the asked rate.
 """
 import argparse
 import os

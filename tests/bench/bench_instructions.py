@@ -1,7 +1,7 @@
 """Instructions a sample, counted by callgrind: the recording path beside formatting text.
 
-Each way runs with N and with 3 N samples; the difference, less what making the values costs, divided
-by 2 N is a sample's cost without any start-up.
+Each way runs with N and with 3 N samples; the difference, less what making the values costs,
+divided by 2 N is a sample's cost without any start-up.
 """
 import argparse
 import os

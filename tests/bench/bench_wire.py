@@ -1,8 +1,8 @@
 """Bytes a point on the wire, for the same samples of this machine in several forms.
 
 The agent runs with its real sensors and delivers to a Mosquitto on loopback. Each batch that comes
-is decoded and written again as one message in each rival form, so every form carries the same points
-in the same messages. Dictionaries are not counted for the Sparkplug shape (its birth message), and
+is decoded and written again as one message in each rival form, so every form carries the same
+points in the same messages. Dictionaries are not counted for the Sparkplug shape (its birth message), and
 they are counted for ours (announcements are records).
 """
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The harness checked: a judge that sees nothing, or a proxy that cuts elsewhere, proves nothing."""
+"""The harness checked: a judge that sees nothing or a proxy that cuts elsewhere proves nothing."""
 import os
 import tempfile
 import unittest
