@@ -1,0 +1,67 @@
+/* node.c: the composition that all boards share. It owns no policy and no memory of its own. */
+#include "node.h"
+
+_Static_assert(DUN_PROFILE_POINTS_MAX < DUN_POINT_NONE,
+               "profile.h: DUN_PROFILE_POINTS_MAX must be below 65535");
+_Static_assert(DUN_PROFILE_LOSSES_MAX >= 4, "profile.h: raise DUN_PROFILE_LOSSES_MAX to 4");
+_Static_assert(DUN_PROFILE_WINDOW >= 1 && DUN_PROFILE_WINDOW < 0x7F00,
+               "profile.h: DUN_PROFILE_WINDOW must be 1 to 32511");
+_Static_assert(DUN_PROFILE_MQTT_TX_SIZE >= DUN_TOPIC_MAX + 16,
+               "profile.h: DUN_PROFILE_MQTT_TX_SIZE must hold the head of a PUBLISH: 232");
+
+#define BUFFER(array) ((struct dun_buffer){(array), sizeof(array)})
+
+static struct dun_store_config store_config(const struct dun_flash *flash, struct dun_buffer unit,
+                                            struct dun_loss *losses, uint64_t stream,
+                                            enum dun_log_overflow overflow)
+{
+    return (struct dun_store_config){
+        .flash = flash,
+        .unit = unit,
+        .losses = losses,
+        .losses_max = DUN_PROFILE_LOSSES_MAX,
+        .new_stream = stream,
+        .overflow = overflow,
+    };
+}
+
+static struct dun_agent_parts parts_of(struct dun_node *node, const struct dun_node_config *config)
+{
+    return (struct dun_agent_parts){
+        .catalog = &node->catalog,
+        .batch = &node->batch,
+        .store = store_config(config->flash, BUFFER(node->unit), node->losses, config->stream,
+                              config->overflow),
+        .spare = store_config(config->spare, BUFFER(node->spare_unit), node->spare_losses,
+                              config->spare_stream, DUN_LOG_DROP_OLDEST),
+        .window = node->window,
+        .window_max = DUN_PROFILE_WINDOW,
+        .sensors = config->sensors,
+        .sensor_count = config->sensor_count,
+        .uplink = &node->uplink,
+        .uplink_config = config->broker,
+    };
+}
+
+int dun_node_init(struct dun_node *node, const struct dun_node_config *config, dun_ms now,
+                  const char **what)
+{
+    struct dun_uplink_mqtt_memory memory = {
+        .session = {.rx = BUFFER(node->mqtt_rx),
+                    .tx = BUFFER(node->mqtt_tx),
+                    .slots = node->slots,
+                    .slot_count = DUN_PROFILE_WINDOW + DUN_SENDER_EXTRA_SLOTS},
+        .read = BUFFER(node->link_rx),
+        .write = BUFFER(node->link_tx),
+    };
+    if (what)
+        *what = "profile";
+    int result = dun_uplink_mqtt_init(&node->mqtt, config->link, &memory, &node->uplink);
+    if (result < 0)
+        return result;
+    dun_catalog_init(&node->catalog, node->metrics, DUN_PROFILE_METRICS_MAX);
+    dun_batch_init(&node->batch, node->points, DUN_PROFILE_POINTS_MAX, node->chains,
+                   DUN_PROFILE_METRICS_MAX);
+    struct dun_agent_parts parts = parts_of(node, config);
+    return dun_agent_init(&node->agent, &config->agent, &parts, now, what);
+}

@@ -1,0 +1,52 @@
+/*
+ * node.h: everything that one device needs beside its flash, its link and its sensors, in one
+ * struct whose sizes come from the board's profile.h. Each board compiles node.c with its own
+ * profile; what a board adds is its main.
+ */
+#ifndef DUN_NODE_H
+#define DUN_NODE_H
+
+#include "agent.h"
+#include "mqtt/uplink_mqtt.h"
+#include "profile.h"
+
+struct dun_node {
+    struct dun_agent agent;
+    struct dun_uplink_mqtt mqtt;
+    struct dun_uplink uplink;
+    struct dun_catalog catalog;
+    struct dun_batch batch;
+    struct dun_metric metrics[DUN_PROFILE_METRICS_MAX];
+    struct dun_chain chains[DUN_PROFILE_METRICS_MAX];
+    struct dun_point points[DUN_PROFILE_POINTS_MAX];
+    struct dun_window_slot window[DUN_PROFILE_WINDOW];
+    struct dun_mqtt_slot slots[DUN_PROFILE_WINDOW + DUN_SENDER_EXTRA_SLOTS];
+    struct dun_loss losses[DUN_PROFILE_LOSSES_MAX];
+    struct dun_loss spare_losses[DUN_PROFILE_LOSSES_MAX];
+    uint8_t unit[DUN_PROFILE_PROG_SIZE_MAX];
+    uint8_t spare_unit[DUN_PROFILE_PROG_SIZE_MAX];
+    uint8_t mqtt_rx[DUN_PROFILE_MQTT_RX_SIZE];
+    uint8_t mqtt_tx[DUN_PROFILE_MQTT_TX_SIZE];
+    uint8_t link_rx[DUN_PROFILE_LINK_RX_SIZE];
+    uint8_t link_tx[DUN_PROFILE_LINK_TX_SIZE];
+};
+
+/* Everything is borrowed for the life of the node. */
+struct dun_node_config {
+    struct dun_agent_config agent;
+    struct dun_uplink_config broker;
+    const struct dun_link *link;
+    const struct dun_flash *flash; /* of the durable log */
+    const struct dun_flash *spare; /* in RAM, for the time in which `flash` fails; NULL: none */
+    uint64_t stream;               /* random, not 0: id of the log if a new one begins */
+    uint64_t spare_stream;         /* the same for the spare */
+    enum dun_log_overflow overflow;
+    struct dun_sensor *sensors;
+    uint16_t sensor_count;
+};
+
+/* Puts the parts together and starts the agent: see dun_agent_init for results and `what`. */
+DUN_MUST_USE int dun_node_init(struct dun_node *node, const struct dun_node_config *config,
+                               dun_ms now, const char **what);
+
+#endif
