@@ -4,6 +4,7 @@ Each agent has a folder of its own with a state folder, a configuration file and
 numbers the test writes. The intervals are short, so that a few seconds hold the records of an hour.
 """
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,11 @@ class Agent:
                 return stream.read()
         except FileNotFoundError:
             return ""
+
+    def last_number(self, key):
+        """The newest `key=NUMBER` in the agent's log, or None."""
+        found = re.findall(rf"\b{key}=(\d+)", self.log())
+        return int(found[-1]) if found else None
 
     def wait_log(self, words):
         wait_for(lambda: words in self.log() or self._must_live(),

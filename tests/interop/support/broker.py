@@ -18,9 +18,10 @@ def mosquitto_path():
 
 
 class Broker:
-    def __init__(self, extra=""):
+    def __init__(self, extra="", persistent=False):
         self.folder = tempfile.mkdtemp(prefix="dunlin-broker-")
         self.extra = extra
+        self.persistent = persistent  # sessions survive stop(), not kill()
         self.process = None
         self.port = free_port()
         self.settled = False  # it had this port once
@@ -33,9 +34,10 @@ class Broker:
 
     def _write_config(self):
         path = os.path.join(self.folder, "mosquitto.conf")
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence false",
-                 "max_queued_messages 0", "max_inflight_messages 0", "log_type error",
-                 "log_type warning"]
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true",
+                 f"persistence {str(self.persistent).lower()}",
+                 f"persistence_location {self.folder}/", "max_queued_messages 0",
+                 "max_inflight_messages 0", "log_type error", "log_type warning"]
         if os.geteuid() == 0:
             lines.append("user root")
         with open(path, "w", encoding="ascii") as stream:
