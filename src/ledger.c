@@ -1,1 +1,241 @@
-#include "base.h"
+/*
+ * ledger.c: the loss ledger, a small sorted table.
+ *
+ * Invariants: entries of points (first == 0) stand before ranges; ranges are sorted and disjoint;
+ * count <= capacity. Whatever is merged, the union of what the entries cover only grows until a
+ * record that carried it was acknowledged.
+ */
+#include "ledger.h"
+
+#include <string.h>
+
+void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16_t capacity)
+{
+    DUN_ASSERT(capacity >= DUN_LEDGER_CAPACITY_MIN);
+    memset(ledger, 0, sizeof *ledger);
+    ledger->entries = entries;
+    ledger->capacity = capacity;
+}
+
+void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms)
+{
+    ledger->boot = boot;
+    ledger->uptime_ms = uptime_ms;
+}
+
+static void remove_at(struct dun_ledger *ledger, uint16_t index)
+{
+    struct dun_loss *entry = &ledger->entries[index];
+
+    ledger->count--;
+    memmove(entry, entry + 1, (size_t)(ledger->count - index) * sizeof *entry);
+}
+
+/* `into` comes to stand for `other` too. Told only if one record carries both. */
+static void absorb(struct dun_loss *into, const struct dun_loss *other)
+{
+    if (into->reason != other->reason)
+        into->reason = DUN_LOSS_MERGED;
+    if (into->told_in != other->told_in)
+        into->told_in = 0;
+    if (other->first < into->first)
+        into->first = other->first;
+    if (other->last > into->last)
+        into->last = other->last;
+    into->points =
+        into->points > UINT64_MAX - other->points ? UINT64_MAX : into->points + other->points;
+    into->boot = other->boot;
+    into->uptime_ms = other->uptime_ms;
+}
+
+/* Where an entry with this `first` belongs; for points, behind the other points. */
+static uint16_t place_of(const struct dun_ledger *ledger, uint64_t first)
+{
+    uint16_t index = 0;
+
+    while (index < ledger->count && ledger->entries[index].first <= first)
+        index++;
+    return index;
+}
+
+static bool same_kind(const struct dun_loss *a, const struct dun_loss *b)
+{
+    return (a->first == 0) == (b->first == 0);
+}
+
+/* Sequences between two neighbours; two entries of points are further apart than any ranges. */
+static uint64_t gap_between(const struct dun_loss *a, const struct dun_loss *b)
+{
+    return a->first == 0 ? UINT64_MAX : b->first - a->last - 1;
+}
+
+/* The table is full: finds the cheapest merge that the new entry at `place` allows. */
+static void insert_by_merging(struct dun_ledger *ledger, uint16_t place,
+                              const struct dun_loss *entry)
+{
+    struct dun_loss *entries = ledger->entries;
+    struct dun_loss *neighbour = NULL;
+    uint64_t nearest = UINT64_MAX;
+    uint16_t pair = 0; /* index of the right one of the two that merge */
+
+    for (uint16_t i = 1; i < ledger->count; i++)
+        if (same_kind(&entries[i - 1], &entries[i]) &&
+            (pair == 0 || gap_between(&entries[i - 1], &entries[i]) < nearest)) {
+            nearest = gap_between(&entries[i - 1], &entries[i]);
+            pair = i;
+        }
+    if (place > 0 && same_kind(&entries[place - 1], entry) &&
+        (pair == 0 || gap_between(&entries[place - 1], entry) <= nearest)) {
+        neighbour = &entries[place - 1];
+        nearest = gap_between(neighbour, entry);
+    }
+    if (place < ledger->count && same_kind(&entries[place], entry) &&
+        ((pair == 0 && neighbour == NULL) || gap_between(entry, &entries[place]) < nearest))
+        neighbour = &entries[place];
+
+    if (neighbour != NULL) {
+        absorb(neighbour, entry);
+        return;
+    }
+    DUN_ASSERT(pair != 0); /* two entries of two kinds: one of them is of the new one's kind */
+    absorb(&entries[pair - 1], &entries[pair]);
+    remove_at(ledger, pair);
+    place = place_of(ledger, entry->first);
+    memmove(&entries[place + 1], &entries[place], (size_t)(ledger->count - place) * sizeof *entry);
+    entries[place] = *entry;
+    ledger->count++;
+}
+
+static void insert(struct dun_ledger *ledger, const struct dun_loss *entry)
+{
+    uint16_t place = place_of(ledger, entry->first);
+    struct dun_loss *at = &ledger->entries[place];
+
+    if (ledger->count == ledger->capacity) {
+        insert_by_merging(ledger, place, entry);
+        return;
+    }
+    memmove(at + 1, at, (size_t)(ledger->count - place) * sizeof *at);
+    *at = *entry;
+    ledger->count++;
+}
+
+/* True if two ranges touch and nothing that a reader is told would change by joining them. */
+static bool joinable(const struct dun_loss *a, const struct dun_loss *b)
+{
+    return a->first != 0 && a->last + 1 == b->first && a->reason == b->reason &&
+           a->told_in == b->told_in;
+}
+
+static void join_touching(struct dun_ledger *ledger)
+{
+    for (uint16_t i = 1; i < ledger->count;) {
+        struct dun_loss *left = &ledger->entries[i - 1];
+
+        if (!joinable(left, left + 1)) {
+            i++;
+            continue;
+        }
+        absorb(left, left + 1);
+        remove_at(ledger, i);
+    }
+}
+
+static struct dun_loss stamped(const struct dun_ledger *ledger, enum dun_loss_reason reason)
+{
+    struct dun_loss entry = {.reason = (uint8_t)reason};
+
+    entry.boot = ledger->boot;
+    entry.uptime_ms = ledger->uptime_ms;
+    return entry;
+}
+
+void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
+                    enum dun_loss_reason reason)
+{
+    struct dun_loss entry = stamped(ledger, reason);
+
+    DUN_ASSERT(first != 0 && first <= last);
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in >= first && ledger->entries[i].told_in <= last)
+            ledger->entries[i].told_in = 0;
+    while (first <= last && first != 0) {
+        uint16_t place = place_of(ledger, first);
+        const struct dun_loss *left = place > 0 ? &ledger->entries[place - 1] : NULL;
+
+        if (left != NULL && left->first != 0 && left->last >= first) {
+            first = left->last + 1;
+            continue;
+        }
+        entry.first = first;
+        entry.last = last;
+        if (place < ledger->count && ledger->entries[place].first <= last)
+            entry.last = ledger->entries[place].first - 1;
+        first = entry.last + 1;
+        insert(ledger, &entry);
+        join_touching(ledger);
+    }
+    ledger->changes++;
+}
+
+void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason)
+{
+    struct dun_loss entry = stamped(ledger, reason);
+
+    if (points == 0)
+        return;
+    entry.points = points;
+    ledger->changes++;
+    for (uint16_t i = 0; i < ledger->count && ledger->entries[i].first == 0; i++)
+        if (ledger->entries[i].reason == reason && ledger->entries[i].told_in == 0) {
+            absorb(&ledger->entries[i], &entry);
+            return;
+        }
+    insert(ledger, &entry);
+}
+
+uint16_t dun_ledger_untold(const struct dun_ledger *ledger)
+{
+    uint16_t count = 0;
+
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in == 0)
+            count++;
+    return count;
+}
+
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence)
+{
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in == 0) {
+            ledger->entries[i].told_in = sequence;
+            ledger->changes++;
+        }
+}
+
+void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence)
+{
+    for (uint16_t i = 0; i < ledger->count;) {
+        if (ledger->entries[i].told_in != sequence || sequence == 0) {
+            i++;
+            continue;
+        }
+        remove_at(ledger, i);
+        ledger->changes++;
+    }
+}
+
+void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
+{
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in >= sequence && ledger->entries[i].told_in != 0) {
+            ledger->entries[i].told_in = 0;
+            ledger->changes++;
+        }
+}
+
+void dun_ledger_restore(struct dun_ledger *ledger, const struct dun_loss *entry)
+{
+    insert(ledger, entry);
+    ledger->changes++;
+}

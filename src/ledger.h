@@ -7,12 +7,14 @@
  * SPEC.md tells receivers, but never the other way round: no loss goes untold.
  *
  * An entry lives until a record that carries it was acknowledged. If that record is itself lost,
- * the entry is told again.
+ * the entry is told again. It never does I/O: the log stores it (see log.h).
  */
 #ifndef DUN_LEDGER_H
 #define DUN_LEDGER_H
 
 #include "base.h"
+
+#define DUN_LEDGER_CAPACITY_MIN 2 /* one range of sequences, one count of points */
 
 /* The values of dunlin.v1.LossReason. */
 enum dun_loss_reason {
@@ -25,21 +27,22 @@ enum dun_loss_reason {
 };
 
 struct dun_loss {
-    uint64_t first;    /* 0: points that never got a sequence */
-    uint64_t last;     /* inclusive */
-    uint64_t points;   /* points without a sequence; 0 where `first` is not 0 */
-    uint64_t told_in;  /* sequence of the record that carries this entry, 0: not told yet */
-    dun_ms uptime_ms;  /* when we learnt of it, in boot `boot` */
+    uint64_t first;   /* 0: points that never got a sequence */
+    uint64_t last;    /* inclusive */
+    uint64_t points;  /* points without a sequence; 0 where `first` is not 0 */
+    uint64_t told_in; /* sequence of the record that carries this entry, 0: not told yet */
+    dun_ms uptime_ms; /* when we learnt of it, in boot `boot` */
     uint32_t boot;
-    uint8_t reason;    /* enum dun_loss_reason */
+    uint8_t reason; /* enum dun_loss_reason */
 };
 
 struct dun_ledger {
     struct dun_loss *entries; /* caller-owned */
-    uint16_t capacity;        /* 4 or more */
+    uint16_t capacity;        /* DUN_LEDGER_CAPACITY_MIN or more; a log may lower it at mount */
     uint16_t count;
-    uint32_t boot;            /* stamp for new entries, set by dun_ledger_stamp */
+    uint32_t boot; /* stamp for new entries, set by dun_ledger_stamp */
     dun_ms uptime_ms;
+    uint32_t changes; /* grows with every change, so that the log knows when to store it */
 };
 
 void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16_t capacity);
@@ -47,13 +50,18 @@ void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16
 /* Sets the (boot, uptime) that entries added from now on carry. */
 void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms);
 
-/* Adds lost sequences first..last. Entries that were told in one of them become untold. */
+/*
+ * Adds lost sequences first..last (first not 0). What an entry covers already is not added again.
+ * Entries that were told in one of them become untold. Cost: O(capacity) for each gap it fills.
+ */
 void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
                     enum dun_loss_reason reason);
 
-/* Adds points that were lost before they got a sequence; merged by reason. */
-void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points,
-                           enum dun_loss_reason reason);
+/*
+ * Adds points that were lost before they got a sequence; merged by reason. When the table holds
+ * nothing else to merge, an entry that is on its way may be told twice: more loss, never less.
+ */
+void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason);
 
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
@@ -63,5 +71,11 @@ void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence);
 
 /* The record `sequence` was acknowledged: the entries it carried are forgotten. */
 void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence);
+
+/* Records from `sequence` on never came to be: what they carried is untold again. */
+void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence);
+
+/* Puts back an entry as it was stored, merging as needed. For the log's mount. */
+void dun_ledger_restore(struct dun_ledger *ledger, const struct dun_loss *entry);
 
 #endif

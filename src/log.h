@@ -14,7 +14,7 @@
 #include "ledger.h"
 
 #define DUN_LOG_RECORD_OVERHEAD 8 /* bytes a record costs beside its payload */
-#define DUN_LOG_DONE_MAX 4        /* ranges acknowledged out of order that the log remembers */
+#define DUN_LOG_DONE_MAX        4 /* ranges acknowledged out of order that the log remembers */
 
 enum dun_log_overflow {
     DUN_LOG_DROP_OLDEST = 0,
@@ -23,9 +23,9 @@ enum dun_log_overflow {
 
 struct dun_log_config {
     const struct dun_flash *flash;
-    struct dun_ledger *ledger;   /* filled at mount from what the log last stored */
-    struct dun_buffer unit;      /* write buffer: at least geometry.prog_size bytes */
-    uint64_t new_stream;         /* random id for the case that there is no log yet, not 0 */
+    struct dun_ledger *ledger;
+    struct dun_buffer unit; /* write buffer: prog_size bytes or more; more means fewer programs */
+    uint64_t new_stream;    /* random id for the case that there is no log yet, not 0 */
     enum dun_log_overflow overflow;
 };
 
@@ -40,19 +40,52 @@ struct dun_log_cursor {
 
 /* What a mount found. */
 struct dun_log_report {
-    bool formatted;       /* there was no log: a new stream began */
-    uint32_t damaged;     /* records or blocks skipped because a check failed */
+    bool formatted;   /* there was no log: a new stream began */
+    uint32_t damaged; /* records or blocks skipped because a check failed */
     uint64_t bytes_read;
 };
 
+/*
+ * Less than 200 bytes; everything in it is the log's own business. Places are (block, offset);
+ * `base` is the newest block with a good sync, `head` the one being written, `tail` the oldest.
+ */
 struct dun_log {
-    uint64_t stream; /* the rest follows with log.c */
+    uint64_t stream;
+    uint64_t next;                         /* sequence of the next append */
+    uint64_t cursor;                       /* first sequence not acknowledged */
+    uint64_t done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
+    uint64_t hint_sequence;                /* a record at or before the cursor, and its place */
+    const struct dun_flash *flash;
+    struct dun_ledger *ledger;
+    uint8_t *unit;
+    uint32_t unit_size; /* a multiple of prog_size */
+    uint32_t unsynced;  /* committed records that are not durable */
+    uint32_t done_count[DUN_LOG_DONE_MAX];
+    uint32_t hint_block, hint_offset, hint_serial;
+    uint32_t tail, tail_serial;
+    uint32_t base, base_serial; /* serial 0: there is no block yet */
+    uint32_t head, serial;      /* serial of the newest opening */
+    uint32_t offset, fill;      /* the unit buffer belongs there, and holds so many bytes */
+    uint32_t seed;
+    uint32_t record_start, record_left, record_crc;
+    uint32_t ledger_saved; /* ledger->changes as last written */
+    uint32_t overflowed, damaged;
+    uint8_t done_used;
+    uint8_t skip; /* blocks behind `base` that failed, one after the other */
+    uint8_t overflow;
+    bool head_open : 1;
+    bool record_open : 1;
+    bool acks_changed : 1;
 };
 
 /*
- * Finds the log on the flash, or begins a new one. The flash, ledger and unit buffer stay borrowed.
- * Reads one header a block and one block whole, whatever the count of records; writes nothing.
- * Fails with DUN_E_IO if the flash cannot be read, DUN_E_INVALID for a geometry out of range.
+ * Finds the log on the flash, or begins a new one. The flash, ledger and unit buffer stay borrowed;
+ * the ledger must be initialised (and stamped, if the boot is known), is filled, and its capacity
+ * is lowered to what a block of this geometry can store.
+ * Reads the openings of all blocks and one block whole, whatever the count of records; writes
+ * nothing, but syncs the flash, so that what is given out cannot vanish any more.
+ * DUN_E_IO if the flash cannot be read or synced, DUN_E_INVALID for a configuration or geometry out
+ * of range, DUN_E_UNSUPPORTED for a log of a newer version or of other block or program sizes.
  */
 DUN_MUST_USE int dun_log_mount(struct dun_log *log, const struct dun_log_config *config,
                                struct dun_log_report *report);
@@ -63,14 +96,18 @@ uint64_t dun_log_stream(const struct dun_log *log);
 uint64_t dun_log_next_sequence(const struct dun_log *log);
 uint64_t dun_log_first_sequence(const struct dun_log *log);
 
-/* The largest payload one record holds on this geometry. */
+/* The largest payload one record holds on this geometry and with this ledger. */
 uint32_t dun_log_record_max(const struct dun_log *log);
 
 /*
  * Appends one record in pieces, so that no second copy of it is needed: begin with its size, write
- * exactly that many bytes, commit. Begin may recycle the oldest block (overflow: the ledger gets the range).
- * Nothing is durable before dun_log_sync. A failed write or commit leaves the log as before begin.
- * Returns 0; DUN_E_TOO_LARGE, DUN_E_FULL (DROP_NEWEST), DUN_E_IO, DUN_E_NO_SPACE.
+ * exactly that many bytes, commit. A record not committed is abandoned by the next begin or sync.
+ * Begin goes to a new block when the old one is full: it syncs the old one and recycles the oldest
+ * (overflow: the ledger gets the range). Nothing is durable before dun_log_sync.
+ * Returns 0; DUN_E_TOO_LARGE, DUN_E_FULL (DROP_NEWEST), DUN_E_INVALID (pieces that do not add up),
+ * or what the flash said (DUN_E_IO, DUN_E_NO_SPACE): then all records since the last good sync are
+ * withdrawn, as by a failed dun_log_sync. Cost: the bytes written; O(1) programs for each unit
+ * buffer; at most one erase.
  */
 DUN_MUST_USE int dun_log_begin(struct dun_log *log, uint32_t size);
 DUN_MUST_USE int dun_log_write(struct dun_log *log, const void *data, uint32_t size);
@@ -80,17 +117,22 @@ DUN_MUST_USE int dun_log_commit(struct dun_log *log);
 DUN_MUST_USE int dun_log_append(struct dun_log *log, struct dun_span payload);
 
 /*
- * Makes every committed record, ack and ledger entry so far durable. After an error the records since the last
- * good sync are withdrawn: their sequences will be given again, so do not publish before this
- * returned 0; the log goes on in a fresh block (a failed fsync says nothing about old pages).
+ * Makes every committed record, ack and ledger entry so far durable. After an error the records
+ * since the last good sync are withdrawn: dun_log_next_sequence goes back, the caller keeps them
+ * and appends them again, and the log goes on in a fresh block (a failed fsync says nothing about
+ * old pages). With DROP_NEWEST and no free block, acks that find no room stay in RAM.
  */
 DUN_MUST_USE int dun_log_sync(struct dun_log *log);
 
-/* The oldest record not acknowledged. Returns 1 and fills `cursor`, 0 if there is none, or an error. */
+/*
+ * The oldest durable record that is not acknowledged; records that no sync covers yet stay hidden.
+ * Damage on the way is skipped, entered in the ledger and taken as acknowledged. The bytes of the
+ * record have passed their check. Returns 1 and fills `cursor`; 0 if there is none; DUN_E_IO if the
+ * whole flash no longer answers. Cost: reads from the last known place up to the record.
+ */
 DUN_MUST_USE int dun_log_first(struct dun_log *log, struct dun_log_cursor *cursor);
 
-/* The next one after `cursor` that is not acknowledged; damage is skipped and entered in the ledger. Same results;
- * a cursor gone stale continues at the oldest record after its sequence. */
+/* The same for the next one after `cursor`, which may have gone stale. Cost: O(1) records. */
 DUN_MUST_USE int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor);
 
 /* Reads payload bytes offset..offset+size. DUN_E_NOT_FOUND if the record is no longer there. */
@@ -98,12 +140,17 @@ DUN_MUST_USE int dun_log_read(struct dun_log *log, const struct dun_log_cursor *
                               uint32_t offset, void *data, uint32_t size);
 
 /*
- * Acknowledges one sequence, in any order. Takes effect in RAM at once; it becomes durable with the
- * next dun_log_sync (after power loss before that, the record is sent again). Returns 0 (also for one that was acknowledged
- * before), DUN_E_INVALID for a sequence never given, DUN_E_FULL when more than DUN_LOG_DONE_MAX
- * separate ranges would be open: the record then simply stays.
+ * Acknowledges one sequence, in any order; the ledger forgets what that record carried. Takes
+ * effect in RAM at once and becomes durable with the next dun_log_sync (after power loss before
+ * that, the record is sent again). Returns 0 (also for one that was acknowledged before),
+ * DUN_E_INVALID for a sequence never given, DUN_E_FULL when more than DUN_LOG_DONE_MAX separate
+ * ranges would be open: the record then simply stays. Writes nothing.
  */
 DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
+
+/* Records that went to the ledger since mount: taken by overflow, or found damaged. Wraps. */
+uint32_t dun_log_overflowed(const struct dun_log *log);
+uint32_t dun_log_damaged(const struct dun_log *log);
 
 /* Bytes in use by records not acknowledged (whole blocks), and the bytes there are. */
 uint64_t dun_log_used(const struct dun_log *log);

@@ -1,0 +1,105 @@
+/*
+ * log_done.c: which sequences of the log need no sending any more: all before the cursor, and up
+ * to DUN_LOG_DONE_MAX ranges behind it, sorted, with at least one open sequence between any two.
+ */
+#include "log_internal.h"
+
+static uint64_t end_of(const struct dun_log *log, uint8_t index)
+{
+    return log->done_first[index] + log->done_count[index];
+}
+
+bool dun_log_is_done(const struct dun_log *log, uint64_t sequence)
+{
+    if (sequence < log->cursor)
+        return true;
+    for (uint8_t i = 0; i < log->done_used; i++)
+        if (sequence >= log->done_first[i] && sequence < end_of(log, i))
+            return true;
+    return false;
+}
+
+static void remove_range(struct dun_log *log, uint8_t index)
+{
+    log->done_used--;
+    for (uint8_t i = index; i < log->done_used; i++) {
+        log->done_first[i] = log->done_first[i + 1];
+        log->done_count[i] = log->done_count[i + 1];
+    }
+}
+
+static void insert_range(struct dun_log *log, uint8_t index, uint64_t first, uint32_t count)
+{
+    for (uint8_t i = log->done_used; i > index; i--) {
+        log->done_first[i] = log->done_first[i - 1];
+        log->done_count[i] = log->done_count[i - 1];
+    }
+    log->done_used++;
+    log->done_first[index] = first;
+    log->done_count[index] = count;
+}
+
+void dun_log_advance(struct dun_log *log, uint64_t sequence)
+{
+    if (sequence > log->cursor)
+        log->cursor = sequence;
+    while (log->done_used > 0 && log->done_first[0] <= log->cursor) {
+        if (end_of(log, 0) > log->cursor)
+            log->cursor = end_of(log, 0);
+        remove_range(log, 0);
+    }
+}
+
+bool dun_log_mark_done(struct dun_log *log, uint64_t first, uint64_t count)
+{
+    uint64_t end = first + count;
+    uint8_t index = 0;
+
+    if (first <= log->cursor) {
+        dun_log_advance(log, end);
+        return true;
+    }
+    while (index < log->done_used && end_of(log, index) < first)
+        index++;
+    while (index < log->done_used && log->done_first[index] <= end) { /* touches: take it in */
+        if (log->done_first[index] < first)
+            first = log->done_first[index];
+        if (end_of(log, index) > end)
+            end = end_of(log, index);
+        remove_range(log, index);
+    }
+    if (log->done_used == DUN_LOG_DONE_MAX || end - first > UINT32_MAX)
+        return false;
+    insert_range(log, index, first, (uint32_t)(end - first));
+    return true;
+}
+
+uint64_t dun_log_open_run(const struct dun_log *log, uint64_t *first, uint64_t end)
+{
+    if (*first < log->cursor)
+        *first = log->cursor;
+    for (uint8_t i = 0; i < log->done_used && *first < end; i++) {
+        if (log->done_first[i] > *first)
+            return log->done_first[i] < end ? log->done_first[i] : end;
+        if (end_of(log, i) > *first)
+            *first = end_of(log, i);
+    }
+    return end;
+}
+
+uint64_t dun_log_lose(struct dun_log *log, uint64_t first, uint64_t end,
+                      enum dun_loss_reason reason)
+{
+    uint64_t lost = 0;
+
+    while (first < end) {
+        uint64_t stop = dun_log_open_run(log, &first, end);
+
+        if (stop <= first)
+            break;
+        dun_ledger_add(log->ledger, first, stop - 1, reason);
+        lost += stop - first;
+        first = stop;
+    }
+    return lost;
+}

@@ -1,0 +1,244 @@
+/*
+ * log_format.c: see log_format.h, and LOG_FORMAT.md for pictures of what is read and written here.
+ */
+#include "log_format.h"
+
+#include <string.h>
+
+#include "crc32c.h"
+
+static const uint8_t magic[4] = {'D', 'L', 'O', 'G'};
+static const uint8_t lost_mark[4] = {'L', 'O', 'S', 'T'};
+
+#define OPENING_SIZE_MAX 256 /* of any version to come */
+
+uint32_t dun_log_seed(uint64_t stream, uint32_t serial)
+{
+    uint8_t bytes[12];
+
+    dun_put64(bytes, stream);
+    dun_put32(bytes + 8, serial);
+    return dun_crc32c(0, bytes, sizeof bytes);
+}
+
+uint32_t dun_log_record_crc(uint32_t seed, uint16_t length, uint64_t sequence)
+{
+    uint8_t bytes[10];
+
+    dun_put16(bytes, length);
+    dun_put64(bytes + 2, sequence);
+    return dun_crc32c(seed, bytes, sizeof bytes);
+}
+
+/// Openings ///
+
+void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening)
+{
+    memcpy(at, magic, sizeof magic);
+    dun_put16(at + 4, DUN_LOG_VERSION);
+    dun_put16(at + 6, DUN_LOG_OPENING_SIZE);
+    dun_put64(at + 8, opening->stream);
+    dun_put64(at + 16, opening->first);
+    dun_put32(at + 24, opening->serial);
+    dun_put32(at + 28, opening->block_size);
+    dun_put32(at + 32, opening->block_count);
+    dun_put16(at + 36, opening->prog_size);
+    dun_put16(at + 38, 0);
+    dun_put32(at + 40, dun_crc32c(0, at, 40));
+}
+
+/* Whatever the version, the opening names its size and ends in its CRC. */
+static bool newer_is_valid(const struct dun_flash *flash, uint32_t block, uint32_t size,
+                           uint64_t *bytes_read)
+{
+    uint8_t bytes[OPENING_SIZE_MAX];
+
+    if (size < 12 || size > sizeof bytes || size > flash->geometry.block_size)
+        return false;
+    *bytes_read += size;
+    if (flash->read(flash->context, block, 0, bytes, size) < 0)
+        return false;
+    return dun_get32(bytes + size - 4) == dun_crc32c(0, bytes, size - 4);
+}
+
+static bool all_blank(const uint8_t *bytes, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++)
+        if (bytes[i] != 0xFF)
+            return false;
+    return true;
+}
+
+static bool opening_is_valid(const uint8_t *bytes)
+{
+    return dun_get16(bytes + 6) == DUN_LOG_OPENING_SIZE &&
+           dun_get32(bytes + 40) == dun_crc32c(0, bytes, 40) &&
+           dun_get64(bytes + 16) - 1 < DUN_LOG_SEQUENCE_MAX;
+}
+
+enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint32_t block,
+                                            struct dun_log_opening *opening, uint64_t *bytes_read)
+{
+    uint8_t bytes[DUN_LOG_OPENING_SIZE];
+
+    *bytes_read += sizeof bytes;
+    if (flash->read(flash->context, block, 0, bytes, sizeof bytes) < 0 &&
+        flash->read(flash->context, block, 0, bytes, sizeof bytes) < 0)
+        return DUN_LOG_BLOCK_UNREADABLE;
+    if (all_blank(bytes, sizeof bytes))
+        return DUN_LOG_BLOCK_BLANK;
+    if (memcmp(bytes, lost_mark, sizeof lost_mark) == 0)
+        return DUN_LOG_BLOCK_LOST;
+    if (memcmp(bytes, magic, sizeof magic) != 0)
+        return DUN_LOG_BLOCK_GARBAGE;
+    if (dun_get16(bytes + 4) > DUN_LOG_VERSION)
+        return newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read)
+                   ? DUN_LOG_BLOCK_NEWER
+                   : DUN_LOG_BLOCK_GARBAGE;
+    if (dun_get16(bytes + 4) != DUN_LOG_VERSION || !opening_is_valid(bytes))
+        return DUN_LOG_BLOCK_GARBAGE;
+    opening->stream = dun_get64(bytes + 8);
+    opening->first = dun_get64(bytes + 16);
+    opening->serial = dun_get32(bytes + 24);
+    opening->block_size = dun_get32(bytes + 28);
+    opening->block_count = dun_get32(bytes + 32);
+    opening->prog_size = dun_get16(bytes + 36);
+    return DUN_LOG_BLOCK_OURS;
+}
+
+/// State ///
+
+void dun_log_put_loss(uint8_t *at, const struct dun_loss *loss)
+{
+    dun_put64(at, loss->first);
+    dun_put64(at + 8, loss->first != 0 ? loss->last : loss->points);
+    dun_put64(at + 16, loss->told_in);
+    dun_put64(at + 24, (uint64_t)loss->uptime_ms);
+    dun_put32(at + 32, loss->boot);
+    at[36] = loss->reason;
+}
+
+void dun_log_get_loss(const uint8_t *at, struct dun_loss *loss)
+{
+    uint64_t last_or_points = dun_get64(at + 8);
+
+    memset(loss, 0, sizeof *loss);
+    loss->first = dun_get64(at);
+    loss->last = loss->first != 0 ? last_or_points : 0;
+    loss->points = loss->first != 0 ? 0 : last_or_points;
+    loss->told_in = dun_get64(at + 16);
+    loss->uptime_ms = (dun_ms)dun_get64(at + 24);
+    loss->boot = dun_get32(at + 32);
+    loss->reason = at[36];
+}
+
+/// The walk ///
+
+void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash, uint32_t block,
+                        const struct dun_log_opening *opening)
+{
+    walk->flash = flash;
+    walk->sequence = opening->first;
+    walk->end = UINT64_MAX;
+    walk->bytes_read = 0;
+    walk->block = block;
+    walk->offset = DUN_LOG_OPENING_SIZE;
+    walk->seed = dun_log_seed(opening->stream, opening->serial);
+    walk->used = DUN_LOG_OPENING_SIZE;
+    walk->window_from = 0;
+    walk->window_size = 0;
+}
+
+static void fill_window(struct dun_log_walk *walk, uint32_t offset)
+{
+    const struct dun_flash *flash = walk->flash;
+    uint32_t size = flash->geometry.block_size - offset;
+
+    if (size > DUN_LOG_WINDOW)
+        size = DUN_LOG_WINDOW;
+    if (flash->read(flash->context, walk->block, offset, walk->window, size) < 0 &&
+        flash->read(flash->context, walk->block, offset, walk->window, size) < 0)
+        memset(walk->window, 0, size);
+    walk->window_from = offset;
+    walk->window_size = size;
+    walk->bytes_read += size;
+    while (size > 0 && walk->window[size - 1] == 0xFF)
+        size--;
+    if (size > 0 && offset + size > walk->used)
+        walk->used = offset + size;
+}
+
+const uint8_t *dun_log_walk_peek(struct dun_log_walk *walk, uint32_t offset, uint32_t size)
+{
+    DUN_ASSERT(size <= DUN_LOG_WINDOW && offset <= walk->flash->geometry.block_size - size);
+    if (offset < walk->window_from || offset + size > walk->window_from + walk->window_size)
+        fill_window(walk, offset);
+    return walk->window + (offset - walk->window_from);
+}
+
+static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset, uint32_t size)
+{
+    while (size > 0) {
+        uint32_t chunk = walk->window_from + walk->window_size - offset;
+
+        if (offset < walk->window_from || offset >= walk->window_from + walk->window_size)
+            chunk = DUN_LOG_WINDOW;
+        if (chunk > size)
+            chunk = size;
+        crc = dun_crc32c(crc, dun_log_walk_peek(walk, offset, chunk), chunk);
+        offset += chunk;
+        size -= chunk;
+    }
+    return crc == dun_get32(dun_log_walk_peek(walk, offset, DUN_LOG_CRC_SIZE));
+}
+
+/* Is there a valid record at `offset`, at most `ahead_max` records further on than expected? */
+static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahead_max,
+                       struct dun_log_found *found)
+{
+    const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
+    uint16_t length = dun_get16(header);
+    uint16_t ahead = (uint16_t)(dun_get16(header + 2) - (uint16_t)walk->sequence);
+    uint32_t room = walk->flash->geometry.block_size - offset - DUN_LOG_HEADER_SIZE;
+
+    found->meta = (length & DUN_LOG_META) != 0;
+    found->size = length & (DUN_LOG_META - 1);
+    found->offset = offset + DUN_LOG_HEADER_SIZE;
+    found->sequence = walk->sequence + ahead;
+    if (length == DUN_LOG_BLANK || ahead > ahead_max || room < found->size + DUN_LOG_CRC_SIZE ||
+        found->sequence >= walk->end + (found->meta && walk->end != UINT64_MAX ? 1 : 0))
+        return false;
+    return crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,
+                       found->size);
+}
+
+/* Where the next record may start if what lies at `offset` is none: behind padding, or a byte on.
+ */
+static uint32_t step_over(struct dun_log_walk *walk, uint32_t offset)
+{
+    uint32_t unit = walk->flash->geometry.prog_size;
+    uint32_t boundary = offset / unit * unit + unit;
+    uint32_t size = boundary - offset;
+
+    return all_blank(dun_log_walk_peek(walk, offset, size), size) ? boundary : offset + 1;
+}
+
+bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found)
+{
+    uint32_t block_size = walk->flash->geometry.block_size;
+    uint32_t offset = walk->offset;
+
+    while (offset + DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE <= block_size) {
+        uint32_t ahead_max = (offset - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
+
+        if (ahead_max > DUN_LOG_AHEAD_MAX)
+            ahead_max = DUN_LOG_AHEAD_MAX;
+        if (try_record(walk, offset, ahead_max, found)) {
+            walk->offset = found->offset + found->size + DUN_LOG_CRC_SIZE;
+            walk->sequence = found->sequence + (found->meta ? 0 : 1);
+            return true;
+        }
+        offset = step_over(walk, offset);
+    }
+    return false;
+}

@@ -1,0 +1,43 @@
+/*
+ * log_internal.h: what the files of the log share and nobody else may use: places in the ring, the
+ * set of acknowledged sequences. log.c opens with the whole picture.
+ */
+#ifndef DUN_LOG_INTERNAL_H
+#define DUN_LOG_INTERNAL_H
+
+#include "log.h"
+#include "log_format.h"
+
+/* How many ledger entries a block of this size can store and still hold a record. */
+uint16_t dun_log_losses_max(uint32_t block_size);
+
+/* How far `to` lies behind `from` in the ring: 1 to block_count. */
+uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to);
+
+/*
+ * The next block of the chain behind `block` whose serial is above `serial`, up to the base.
+ * Returns its index, or -1. Cost: one opening for each block passed.
+ */
+int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
+                            struct dun_log_opening *opening);
+
+/* True if `sequence` was acknowledged or given up. */
+bool dun_log_is_done(const struct dun_log *log, uint64_t sequence);
+
+/* Takes first..first+count-1 as acknowledged; false if that needs one range too many. */
+bool dun_log_mark_done(struct dun_log *log, uint64_t first, uint64_t count);
+
+/*
+ * The first run of sequences in *first..end-1 that are not done: moves `*first` to its beginning
+ * and returns its end. There is none if that is not above `*first`.
+ */
+uint64_t dun_log_open_run(const struct dun_log *log, uint64_t *first, uint64_t end);
+
+/* Enters what is not done of first..end-1 in the ledger. Returns how many sequences that is. */
+uint64_t dun_log_lose(struct dun_log *log, uint64_t first, uint64_t end,
+                      enum dun_loss_reason reason);
+
+/* Moves the cursor to `sequence` or further. */
+void dun_log_advance(struct dun_log *log, uint64_t sequence);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * log_read.c: the reading half of the log: gives out durable records in order, as often as asked.
+ * It never programs; what it finds damaged goes to the ledger and counts as done.
+ */
+#include <string.h>
+
+#include "log_internal.h"
+
+/* Serials are never reused and the live ones are contiguous, so this needs no look at the flash. */
+static bool is_live(const struct dun_log *log, uint32_t serial)
+{
+    return log->base_serial != 0 && serial >= log->tail_serial && serial <= log->base_serial;
+}
+
+/* Records of the walk's block count up to the first sequence of the next block. */
+static void limit(const struct dun_log *log, struct dun_log_walk *walk, uint32_t serial)
+{
+    struct dun_log_opening next;
+
+    if (serial == log->base_serial || dun_log_block_after(log, walk->block, serial, &next) < 0)
+        walk->end = log->next - log->unsynced;
+    else
+        walk->end = next.first;
+}
+
+/* Goes to the block behind `block` in the chain; false if there is none. */
+static bool enter_after(const struct dun_log *log, struct dun_log_walk *walk, uint32_t block,
+                        uint32_t *serial)
+{
+    struct dun_log_opening opening;
+    int64_t next = dun_log_block_after(log, block, *serial, &opening);
+
+    if (next < 0)
+        return false;
+    *serial = opening.serial;
+    dun_log_walk_start(walk, log->flash, (uint32_t)next, &opening);
+    limit(log, walk, opening.serial);
+    return true;
+}
+
+/* Goes to the oldest block, or to the next one if its opening is damaged. */
+static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uint32_t *serial)
+{
+    struct dun_log_opening opening;
+    uint64_t bytes_read = 0;
+
+    *serial = log->tail_serial;
+    if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) != DUN_LOG_BLOCK_OURS ||
+        opening.serial != log->tail_serial || opening.stream != log->stream)
+        return enter_after(log, walk, log->tail, serial);
+    dun_log_walk_start(walk, log->flash, log->tail, &opening);
+    limit(log, walk, opening.serial);
+    return true;
+}
+
+/* Puts the walk into a block of which one record's place is known. */
+static void enter_at(const struct dun_log *log, struct dun_log_walk *walk, uint32_t block,
+                     uint32_t serial, uint64_t sequence, uint32_t offset)
+{
+    struct dun_log_opening opening = {.stream = log->stream, .first = sequence, .serial = serial};
+
+    dun_log_walk_start(walk, log->flash, block, &opening);
+    walk->offset = offset;
+    limit(log, walk, serial);
+}
+
+static bool answers(const struct dun_log *log, uint32_t block)
+{
+    uint8_t byte;
+
+    return log->flash->read(log->flash->context, block, 0, &byte, 1) == DUN_OK;
+}
+
+/*
+ * Sequences first..end-1 are not where they should be. True if they are given up; false if the
+ * device seems to be away, which is no reason to call its records lost.
+ */
+static bool give_up(struct dun_log *log, uint32_t block, uint64_t first, uint64_t end)
+{
+    uint32_t count = log->flash->geometry.block_count;
+
+    if (first >= end)
+        return true;
+    if (!answers(log, block) && !answers(log, (block + 1) % count) && !answers(log, log->base))
+        return false;
+    while (first < end) {
+        uint64_t stop = dun_log_open_run(log, &first, end);
+
+        if (stop <= first)
+            break;
+        if (!dun_log_mark_done(log, first, stop - first))
+            break; /* no room to remember: met again when the cursor is there */
+        dun_ledger_add(log->ledger, first, stop - 1, DUN_LOSS_DAMAGED);
+        log->damaged += (uint32_t)(stop - first);
+        log->acks_changed = true;
+    }
+    return true;
+}
+
+/* From where the walk stands to the next open record with a sequence above `after`. */
+static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t serial, uint64_t after,
+                   struct dun_log_cursor *cursor)
+{
+    struct dun_log_found found;
+
+    for (;;) {
+        uint64_t expected = walk->sequence;
+        bool there = expected < walk->end && dun_log_walk_next(walk, &found);
+
+        if (!give_up(log, walk->block, expected, there ? found.sequence : walk->end))
+            return DUN_E_IO;
+        if (!there && !enter_after(log, walk, walk->block, &serial))
+            return 0;
+        if (!there || found.meta || found.sequence <= after || dun_log_is_done(log, found.sequence))
+            continue;
+        cursor->sequence = found.sequence;
+        cursor->block = walk->block;
+        cursor->offset = found.offset;
+        cursor->size = found.size;
+        cursor->serial = serial;
+        return 1;
+    }
+}
+
+/* The first open record above `after`, starting as near as the hint allows. */
+static int seek(struct dun_log *log, uint64_t after, struct dun_log_cursor *cursor)
+{
+    struct dun_log_walk walk;
+    uint32_t serial = log->hint_serial;
+
+    if (log->base_serial == 0 || log->cursor >= log->next - log->unsynced)
+        return 0;
+    if (is_live(log, serial) && log->hint_sequence <= after + 1)
+        enter_at(log, &walk, log->hint_block, serial, log->hint_sequence, log->hint_offset);
+    else if (!enter_tail(log, &walk, &serial))
+        return give_up(log, log->tail, after + 1, log->next - log->unsynced) ? 0 : DUN_E_IO;
+    if (!give_up(log, walk.block, after + 1, walk.sequence))
+        return DUN_E_IO;
+    while (walk.end <= after + 1 && enter_after(log, &walk, walk.block, &serial))
+        continue;
+    return advance(log, &walk, serial, after, cursor);
+}
+
+int dun_log_first(struct dun_log *log, struct dun_log_cursor *cursor)
+{
+    int result = seek(log, log->cursor - 1, cursor);
+
+    if (result == 1) {
+        log->hint_sequence = cursor->sequence;
+        log->hint_block = cursor->block;
+        log->hint_offset = cursor->offset - DUN_LOG_HEADER_SIZE;
+        log->hint_serial = cursor->serial;
+    }
+    return result;
+}
+
+int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor)
+{
+    struct dun_log_walk walk;
+
+    if (!is_live(log, cursor->serial) || cursor->block >= log->flash->geometry.block_count)
+        return seek(log, cursor->sequence, cursor);
+    enter_at(log, &walk, cursor->block, cursor->serial, cursor->sequence + 1,
+             cursor->offset + cursor->size + DUN_LOG_CRC_SIZE);
+    return advance(log, &walk, cursor->serial, cursor->sequence, cursor);
+}
+
+int dun_log_read(struct dun_log *log, const struct dun_log_cursor *cursor, uint32_t offset,
+                 void *data, uint32_t size)
+{
+    const struct dun_flash *flash = log->flash;
+
+    if (!is_live(log, cursor->serial))
+        return DUN_E_NOT_FOUND;
+    if (offset > cursor->size || size > cursor->size - offset)
+        return DUN_E_INVALID;
+    return flash->read(flash->context, cursor->block, cursor->offset + offset, data, size);
+}
