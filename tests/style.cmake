@@ -13,8 +13,8 @@ add_test(NAME style.of_the_check
 endif()
 
 # README.md shows one whole program, in the ```c block after the comment <!-- program -->. It is
-# extracted here, compiled as a firmware author would, with the Linux profile, and run
-# against a broker.
+# extracted here, compiled as a firmware author would, with the profile of the template board, and
+# run against a broker.
 set(readme ${PROJECT_SOURCE_DIR}/README.md)
 set(boards ${PROJECT_SOURCE_DIR}/boards)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${readme})
@@ -23,7 +23,7 @@ if(EXISTS ${readme})
     file(READ ${readme} readme_text)
 endif()
 string(FIND "${readme_text}" "<!-- program -->" marker)
-if(NOT marker EQUAL -1 AND EXISTS ${boards}/linux/profile.h)
+if(NOT marker EQUAL -1 AND EXISTS ${boards}/template/profile.h)
     set(readme_program ${CMAKE_CURRENT_BINARY_DIR}/readme_program.c)
     add_custom_command(OUTPUT ${readme_program}
         COMMAND ${PYTHON_OF_SYSTEM} ${CMAKE_CURRENT_SOURCE_DIR}/style/readme_program.py
@@ -32,7 +32,7 @@ if(NOT marker EQUAL -1 AND EXISTS ${boards}/linux/profile.h)
     add_executable(readme_program ${readme_program} ${boards}/node.c)
     set_target_properties(readme_program PROPERTIES C_EXTENSIONS ON)
     target_compile_options(readme_program PRIVATE -Wall -Werror)
-    target_include_directories(readme_program PRIVATE ${boards} ${boards}/linux)
+    target_include_directories(readme_program PRIVATE ${boards} ${boards}/template)
     target_link_libraries(readme_program PRIVATE dunlin_mqtt dunlin_link_posix)
     add_test(NAME readme.program COMMAND ${PYTHON_OF_SYSTEM}
         ${CMAKE_CURRENT_SOURCE_DIR}/interop/test_readme_program.py)

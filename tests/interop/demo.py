@@ -88,7 +88,7 @@ def verdict(records, agent):
     streams = records.streams()
     missing = sum(len(records.missing(stream)) for stream in streams)
     recorded = sum(max(records.sequences(stream), default=0) for stream in streams)
-    told = agent.last_number("stored")
+    told = agent.last_number("records")
     recorded = recorded if told is None else told
     missing = max(missing, recorded - records.count())
     say("verdict")
