@@ -2,8 +2,8 @@
 
 The agent runs with its real sensors and delivers to a Mosquitto on loopback. Each batch that comes
 is decoded and written again as one message in each rival form, so every form carries the same
-points in the same messages. Dictionaries are not counted for the Sparkplug shape (its birth message), and
-they are counted for ours (announcements are records).
+points in the same messages. Dictionaries are not counted for the Sparkplug shape (they are in its
+birth message); for ours they are (announcements are records).
 """
 import argparse
 import json

@@ -47,7 +47,6 @@ static struct dun_catalog catalog;
 static struct dun_batch batch;
 static struct dun_point points[POINTS];
 static struct dun_chain chains[METRICS];
-static uint8_t memory[BLOCKS * BLOCK];
 static uint8_t unit[256];
 static struct dun_loss losses[8];
 static struct dun_flash flash;
@@ -69,8 +68,9 @@ static void declare_metrics(void)
 static void start_recorder(void)
 {
     struct dun_flash_geometry geometry = {BLOCK, BLOCKS, 1};
-    DUN_ASSERT(dun_flash_ram_init(&flash, geometry, (struct dun_buffer){memory, sizeof memory}) ==
-               0);
+    size_t size = dun_flash_ram_size(&geometry);
+    struct dun_buffer memory = {malloc(size), size};
+    DUN_ASSERT(memory.data != NULL && dun_flash_ram_init(&flash, geometry, memory) == 0);
     declare_metrics();
     dun_batch_init(&batch, points, POINTS, chains, METRICS);
     dun_clock_init(&wall, 1, 0, 3600000);

@@ -146,13 +146,18 @@ def rule_file_length():
 def rule_banned_calls():
     """src/ and transport/mqtt/ call no allocator, clock or stdio, and bring no extension."""
     for path in c_files(("src", "transport/mqtt")):
-        for number, line in enumerate(blank_out(read(path)).splitlines(), 1):
+        text = blank_out(read(path))
+        own = {name for name, _, _ in functions(path)}
+        for number, line in enumerate(text.splitlines(), 1):
             for match in BANNED.finditer(line):
+                if match.group(1) in own:
+                    continue
                 yield f"{path}:{number}: calls {match.group(1)}"
     for path in c_files(("src", "transport")):
         for number, line in enumerate(blank_out(read(path)).splitlines(), 1):
             for word in EXTENSION.findall(line):
-                if word not in STANDARD_DUNDER and path != "src/base.h":
+                if word not in STANDARD_DUNDER and path != "src/base.h" \
+                        and not (word == "__linux__" and "_posix" in path):
                     yield f"{path}:{number}: {word} is an extension"
 
 
