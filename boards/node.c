@@ -34,6 +34,7 @@ static struct dun_agent_parts parts_of(struct dun_node *node, const struct dun_n
                               config->overflow),
         .spare = store_config(config->spare, BUFFER(node->spare_unit), node->spare_losses,
                               config->spare_stream, DUN_LOG_DROP_OLDEST),
+        .limits = node->limits,
         .window = node->window,
         .window_max = DUN_PROFILE_WINDOW,
         .sensors = config->sensors,

@@ -18,6 +18,7 @@ struct dun_node {
     struct dun_batch batch;
     struct dun_metric metrics[DUN_PROFILE_METRICS_MAX];
     struct dun_chain chains[DUN_PROFILE_METRICS_MAX];
+    struct dun_limit limits[DUN_PROFILE_METRICS_MAX];
     struct dun_point points[DUN_PROFILE_POINTS_MAX];
     struct dun_window_slot window[DUN_PROFILE_WINDOW];
     struct dun_mqtt_slot slots[DUN_PROFILE_WINDOW + DUN_SENDER_EXTRA_SLOTS];

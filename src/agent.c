@@ -8,9 +8,10 @@
 
 #include "crc32c.h"
 
-#define OFFLINE_GRACE_MS     1000 /* for the ack of `offline` */
-#define UNIX_2026_01_01_MS   INT64_C(1767225600000)
-#define RECORD_BYTES_DEFAULT 1024
+#define OFFLINE_GRACE_MS         1000 /* for the ack of `offline` */
+#define UNIX_2026_01_01_MS       INT64_C(1767225600000)
+#define RECORD_BYTES_DEFAULT     1024
+#define BACKFILL_PERCENT_DEFAULT 75
 
 /// Start ///
 
@@ -53,6 +54,9 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     default_number(&config.ack_persist_ms, 30 * 1000);
     default_number(&config.storage_retry_ms, 10 * 1000);
     default_number(&config.stable_ms, 60 * 1000);
+    default_number(&config.stored_wait_ms, 60 * 1000);
+    if (config.backfill_percent == 0)
+        config.backfill_percent = BACKFILL_PERCENT_DEFAULT;
     default_number(&config.backoff.base_ms, 1000);
     default_number(&config.backoff.max_ms, 5 * 60 * 1000);
     return config;
@@ -72,6 +76,8 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "boot";
     if (parts->window_max == 0)
         return "window_max";
+    if (config->backfill_percent > 100)
+        return "backfill_percent";
     if (config->backoff.max_ms < config->backoff.base_ms)
         return "backoff.max_ms";
     return NULL;
@@ -105,20 +111,20 @@ static void init_recorder(struct dun_agent *agent)
         .clock = &agent->clock,
         .durable = &agent->store,
         .spare = &agent->spare,
+        .limits_of = agent->parts.limits,
         .stats = &agent->stats,
         .notices = &agent->notices,
     };
+    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++)
+        agent->parts.limits[i] = (struct dun_limit){0};
 }
 
 static void init_sender(struct dun_agent *agent)
 {
     const struct dun_agent_config *config = &agent->config;
     agent->sender = (struct dun_sender){
-        .stores = {&agent->store, &agent->spare},
         .uplink = agent->parts.uplink,
         .uplink_config = agent->parts.uplink_config,
-        .window = agent->parts.window,
-        .window_max = agent->parts.window_max,
         .prefix = config->prefix,
         .channel = config->encoder->channel,
         .about = {.device = config->device,
@@ -133,7 +139,16 @@ static void init_sender(struct dun_agent *agent)
         .stats = &agent->stats,
         .notices = &agent->notices,
         .stable_ms = config->stable_ms,
-        .ack_persist_ms = config->ack_persist_ms,
+        .outbox = {.config = {.ack_mode = config->ack_mode,
+                              .ack_persist_ms = config->ack_persist_ms,
+                              .stored_wait_ms = config->stored_wait_ms,
+                              .backfill_percent =
+                                  config->strict_order ? 0 : config->backfill_percent,
+                              .backfill_bytes_s = config->backfill_bytes_s},
+                   .durable = &agent->store,
+                   .spare = &agent->spare,
+                   .stats = &agent->stats,
+                   .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
     };
     dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
 }
@@ -191,6 +206,7 @@ static void tick_store(struct dun_agent *agent, struct dun_store *store, dun_ms 
         store->failing = true;
         store->retry_ms = now + (dun_ms)agent->config.storage_retry_ms;
     }
+    dun_recorder_note_dropped(&agent->recorder, store);
     /* Damage that the sender met, or a refused record: the next record must tell. */
     if (store->mounted && dun_ledger_untold(&store->ledger) > 0)
         dun_recorder_wake(&agent->recorder, now);
@@ -254,6 +270,9 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
         read_sensors(agent, now);
     dun_recorder_tick(&agent->recorder, now);
     update_about(agent);
+    if (agent->recorder.urgent_sequence != 0)
+        dun_sender_urgent(&agent->sender, agent->recorder.urgent_sequence);
+    agent->recorder.urgent_sequence = 0;
     dun_sender_pump(&agent->sender, now);
     tick_store(agent, &agent->store, now);
     tick_store(agent, &agent->spare, now);
@@ -274,6 +293,14 @@ int dun_agent_declare(struct dun_agent *agent, const struct dun_metric *metric)
 int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now)
 {
     return dun_recorder_add(&agent->recorder, metric, value, now);
+}
+
+int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64_t high)
+{
+    if (!agent->parts.limits || metric >= agent->parts.catalog->count || low > high)
+        return DUN_E_INVALID;
+    agent->parts.limits[metric] = (struct dun_limit){.low = low, .high = high, .set = true};
+    return DUN_OK;
 }
 
 void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms)

@@ -32,6 +32,11 @@ struct dun_agent_config {
     uint32_t ack_persist_ms;           /* acks become durable at least so often [30 s] */
     uint32_t storage_retry_ms;         /* try failed storage again after [10 s] */
     uint32_t stable_ms;                /* a connection this old resets the backoff [60 s] */
+    enum dun_ack_mode ack_mode;        /* [DUN_ACK_PUBLISHED] */
+    bool strict_order;                 /* one lane: fresh records wait behind the backlog [no] */
+    uint8_t backfill_percent;          /* of the window that the backlog may use, to 100 [75] */
+    uint32_t backfill_bytes_s;         /* payload bytes a second of the backlog [no limit] */
+    uint32_t stored_wait_ms;           /* publish again what is not stored after [60 s] */
     struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, full jitter] */
     uint64_t random_seed;              /* for the jitter of the backoff */
 };
@@ -40,8 +45,9 @@ struct dun_agent_config {
 struct dun_agent_parts {
     struct dun_catalog *catalog;
     struct dun_batch *batch;
-    struct dun_store_config store;  /* the durable log */
-    struct dun_store_config spare;  /* a log in RAM, used while the durable one fails */
+    struct dun_store_config store; /* the durable log */
+    struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
+    struct dun_limit *limits; /* one for each metric of the batch; NULL: nothing is ever urgent */
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */
     uint16_t window_max;
@@ -91,6 +97,14 @@ DUN_MUST_USE int dun_agent_declare(struct dun_agent *agent, const struct dun_met
  * neither storage nor RAM takes it: then it is counted in the loss ledger.
  */
 int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now);
+
+/*
+ * Values of `metric` are usual from `low` to `high`. A value that crosses a bound, either way, is
+ * urgent: its batch is sealed in this step and overtakes all that waits to be sent. Returns 0, or
+ * DUN_E_INVALID for an unknown id, low above high, or an agent without `limits`.
+ */
+DUN_MUST_USE int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low,
+                                 int64_t high);
 
 /* Tells the wall clock: call it as often as convenient; anchors are made when one is needed. */
 void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms);

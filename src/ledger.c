@@ -204,19 +204,22 @@ uint16_t dun_ledger_untold(const struct dun_ledger *ledger)
     return count;
 }
 
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
 {
-    for (uint16_t i = 0; i < ledger->count; i++)
-        if (ledger->entries[i].told_in == 0) {
-            ledger->entries[i].told_in = sequence;
-            ledger->changes++;
-        }
+    for (uint16_t i = 0; i < ledger->count && count > 0; i++) {
+        if (ledger->entries[i].told_in != 0)
+            continue;
+        ledger->entries[i].told_in = sequence;
+        count--;
+    }
 }
 
-void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
 {
+    DUN_ASSERT(first > 0);
     for (uint16_t i = 0; i < ledger->count;) {
-        if (ledger->entries[i].told_in != sequence || sequence == 0) {
+        uint64_t told_in = ledger->entries[i].told_in;
+        if (told_in < first || told_in > last) {
             i++;
             continue;
         }

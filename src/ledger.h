@@ -66,11 +66,12 @@ void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
 
-/* Marks every untold entry as carried by the record `sequence`. */
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence);
+/* Marks the first `count` untold entries as carried by the record `sequence`. Not a change to be
+ * stored: after a reboot they are told once more. */
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count);
 
-/* The record `sequence` was acknowledged: the entries it carried are forgotten. */
-void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence);
+/* The records first..last (not 0) were acknowledged: the entries they carried are forgotten. */
+void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last);
 
 /* Records from `sequence` on never came to be: what they carried is untold again. */
 void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence);

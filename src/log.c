@@ -477,7 +477,19 @@ int dun_log_ack(struct dun_log *log, uint64_t sequence)
     if (!dun_log_mark_done(log, sequence, 1))
         return DUN_E_FULL;
     log->acks_changed = true;
-    dun_ledger_acked(log->ledger, sequence);
+    dun_ledger_acked(log->ledger, sequence, sequence);
+    return DUN_OK;
+}
+
+int dun_log_ack_to(struct dun_log *log, uint64_t sequence)
+{
+    if (sequence == 0 || sequence >= log->next)
+        return DUN_E_INVALID;
+    if (sequence < log->cursor)
+        return DUN_OK;
+    dun_ledger_acked(log->ledger, log->cursor, sequence);
+    dun_log_advance(log, sequence + 1);
+    log->acks_changed = true;
     return DUN_OK;
 }
 

@@ -148,6 +148,9 @@ DUN_MUST_USE int dun_log_read(struct dun_log *log, const struct dun_log_cursor *
  */
 DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
 
+/* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
+DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
+
 /* Records that went to the ledger since mount: taken by overflow, or found damaged. Wraps. */
 uint32_t dun_log_overflowed(const struct dun_log *log);
 uint32_t dun_log_damaged(const struct dun_log *log);

@@ -61,13 +61,14 @@ void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
 
 /// One record into one store ///
 
-static void note_dropped(struct dun_recorder *recorder, struct dun_store *store, uint64_t dropped)
+void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *store)
 {
+    uint32_t dropped = dun_store_dropped(store);
     if (dropped == 0)
         return;
     recorder->stats->records_dropped += dropped;
     struct dun_notice lost = notice(DUN_NOTICE_LOST, DUN_OK);
-    lost.value = (int64_t)dropped;
+    lost.value = dropped;
     lost.reason = DUN_LOSS_OVERFLOW;
     dun_notices_add(recorder->notices, lost);
     store->announced = 0; /* what was dropped may have been the dictionary */
@@ -76,9 +77,8 @@ static void note_dropped(struct dun_recorder *recorder, struct dun_store *store,
 static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
 {
     uint32_t size = 0;
-    uint64_t dropped = 0;
-    int result = dun_store_append(store, recorder->encoder, record, &size, &dropped);
-    note_dropped(recorder, store, dropped);
+    int result = dun_store_append(store, recorder->encoder, record, &size);
+    dun_recorder_note_dropped(recorder, store);
     if (result == DUN_OK) {
         recorder->stats->records_stored++;
         recorder->stats->bytes_stored += size;
@@ -165,6 +165,14 @@ static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_
         recorder->lost_points += count;
 }
 
+static void note_stored(struct dun_recorder *recorder, const struct dun_store *store,
+                        const struct dun_record *record)
+{
+    recorder->stats->points_recorded += record->point_count;
+    if (recorder->urgent && store == recorder->durable && recorder->urgent_sequence == 0)
+        recorder->urgent_sequence = record->sequence;
+}
+
 /* Stores as much of what waits as one record holds. */
 static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
@@ -182,7 +190,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
     if (result == DUN_E_TOO_LARGE)
         lose_points(recorder, record.point_count, DUN_LOSS_TOO_LARGE);
     else if (result == DUN_OK)
-        recorder->stats->points_recorded += record.point_count;
+        note_stored(recorder, store, &record);
     else
         return result;
     dun_batch_consume(recorder->batch, record.point_count);
@@ -240,6 +248,7 @@ int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
         return result;
     }
     recorder->blocked_until_ms = 0;
+    recorder->urgent = false;
     recorder->waiting_since_ms = something_waits(recorder, recorder->active) ? now : DUN_MS_NEVER;
     return DUN_OK;
 }
@@ -248,6 +257,17 @@ void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now)
 {
     if (recorder->waiting_since_ms == DUN_MS_NEVER)
         recorder->waiting_since_ms = now;
+}
+
+/* True if the value lies on another side of its limits than the one before. */
+static bool crosses(struct dun_limit *limit, int64_t value)
+{
+    if (!limit->set)
+        return false;
+    int8_t side = (int8_t)((value > limit->high) - (value < limit->low));
+    bool crossed = side != limit->side;
+    limit->side = side;
+    return crossed;
 }
 
 int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now)
@@ -263,7 +283,9 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (result < 0)
         return result;
     dun_recorder_wake(recorder, now);
-    if (recorder->batch->count >= recorder->limits.points_max ||
+    if (recorder->limits_of && crosses(&recorder->limits_of[metric], value))
+        recorder->urgent = true;
+    if (recorder->urgent || recorder->batch->count >= recorder->limits.points_max ||
         recorder->batch->rough_size >= recorder->limits.bytes_max)
         recorder->seal_due = true;
     return DUN_OK;

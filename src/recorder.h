@@ -21,6 +21,13 @@ struct dun_recorder_limits {
     uint32_t retry_ms;   /* wait so long before failed storage is tried again */
 };
 
+/* The range in which values of a metric are usual. Crossing its bounds is urgent. */
+struct dun_limit {
+    int64_t low, high; /* inclusive; scaled as the metric's values */
+    bool set;
+    int8_t side; /* of the last value: -1 below, 0 within, 1 above */
+};
+
 struct dun_recorder {
     const char *device;
     const struct dun_encoder *encoder;
@@ -32,6 +39,8 @@ struct dun_recorder {
     struct dun_store *spare;
     struct dun_stats *stats;
     struct dun_notices *notices;
+    struct dun_limit *limits_of; /* one a metric, or NULL */
+    uint64_t urgent_sequence; /* the durable record that holds an urgent sample; 0: none is new */
     struct dun_store *active; /* the store that took the last record; NULL: none did */
     dun_ms waiting_since_ms;  /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
     dun_ms blocked_until_ms;  /* no store works: do not try before */
@@ -39,6 +48,7 @@ struct dun_recorder {
     uint64_t refused_points;  /* taken by the policy `drop newest`, not in any ledger yet */
     uint64_t oversized_points;
     bool seal_due;
+    bool urgent; /* the open batch holds an urgent sample */
 };
 
 /* Mounts what can be mounted. All pointers in `recorder` were set by the caller. */
@@ -49,6 +59,9 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
 
 /* Something that a record must carry came up: an anchor, a loss. */
 void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now);
+
+/* Counts and tells what the log gave up since the last call; the dictionary travels again. */
+void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *store);
 
 /* Seals all that waits, now: durable on return of 0, or in the spare's RAM. */
 DUN_MUST_USE int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now);

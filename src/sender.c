@@ -1,14 +1,13 @@
 /*
- * sender.c: keeps a window of publishes in flight. Invariants: slots lie in the order in which
- * their records were first published; slots before `sent` were published on this connection; a
- * store's cursor stands on the last record published from it; one payload is read at a time.
+ * sender.c: one connection after the other. Invariants: one payload is read at a time, and what it
+ * is read from stands still meanwhile; a retained message is not published again before its ack.
  */
 #include "sender.h"
 
+#include <pb_decode.h>
 #include <string.h>
 
-#define SEQUENCE_MASK ((UINT32_C(1) << 30) - 1)
-#define PASSED        (UINT32_C(1) << 29) /* a difference this large is a negative one */
+#include "telemetry.pb.h"
 
 /* Tokens of the retained messages lie above those of the window. */
 #define TOKEN_RETAINED 0xFF00u
@@ -35,83 +34,6 @@ static void make_topic(const struct dun_sender *sender, const char *channel,
     }
 }
 
-/// The window ///
-
-static struct dun_window_slot *slot_at(const struct dun_sender *sender, uint16_t nth)
-{
-    return &sender->window[(sender->head + nth) % sender->window_max];
-}
-
-/* The whole sequence of a slot: the first one not before the store's oldest that ends so. */
-static uint64_t slot_sequence(const struct dun_sender *sender, const struct dun_window_slot *slot)
-{
-    uint64_t oldest = dun_log_first_sequence(&sender->stores[slot->store]->log);
-    return oldest + ((slot->sequence - oldest) & SEQUENCE_MASK);
-}
-
-static void pop_acked(struct dun_sender *sender, dun_ms now)
-{
-    while (sender->count > 0 && slot_at(sender, 0)->acked) {
-        const struct dun_window_slot *slot = slot_at(sender, 0);
-        dun_store_ack(sender->stores[slot->store], slot_sequence(sender, slot),
-                      now + sender->ack_persist_ms);
-        sender->head = (uint16_t)((sender->head + 1) % sender->window_max);
-        sender->count--;
-        if (sender->sent > 0)
-            sender->sent--;
-    }
-}
-
-static void push_slot(struct dun_sender *sender, uint8_t store)
-{
-    struct dun_window_slot *slot = slot_at(sender, sender->count++);
-    uint64_t sequence = sender->stores[store]->cursor.sequence;
-    *slot = (struct dun_window_slot){.sequence = (uint32_t)(sequence & SEQUENCE_MASK),
-                                     .store = store != 0};
-}
-
-/* Moves the store's cursor to the record of a slot that is published again. 1; 0: the log dropped
- * it; negative: the log cannot be read now. */
-static int find_again(struct dun_sender *sender, const struct dun_window_slot *slot)
-{
-    struct dun_store *store = sender->stores[slot->store];
-    for (;;) {
-        if (store->cursor_set) {
-            uint32_t ahead = (slot->sequence - (uint32_t)(store->cursor.sequence & SEQUENCE_MASK)) &
-                             SEQUENCE_MASK;
-            if (ahead == 0)
-                return 1;
-            if (ahead >= PASSED)
-                return 0;
-        }
-        int result = dun_store_next(store);
-        if (result <= 0)
-            return result;
-    }
-}
-
-/* Puts the next record to publish at slot number `sent`. False: there is none. */
-static bool next_record(struct dun_sender *sender, dun_ms now)
-{
-    while (sender->sent < sender->count) {
-        struct dun_window_slot *slot = slot_at(sender, sender->sent);
-        int found = slot->acked ? 0 : find_again(sender, slot);
-        if (found != 0)
-            return found > 0;
-        slot->acked = 1; /* dropped by the log: its ledger tells; nothing is left to deliver */
-        sender->sent++;
-    }
-    pop_acked(sender, now);
-    if (sender->count == sender->window_max)
-        return false;
-    for (uint8_t i = 0; i < DUN_STORE_COUNT; i++)
-        if (dun_store_next(sender->stores[i]) > 0) {
-            push_slot(sender, i);
-            return true;
-        }
-    return false;
-}
-
 /// Publishing ///
 
 static int read_payload(void *context, uint32_t offset, void *data, uint32_t size)
@@ -122,8 +44,8 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
         bool ok = dun_wire_window(sender->reading_body, &sender->about, offset, window);
         return ok ? DUN_OK : DUN_E_CORRUPT;
     }
-    struct dun_store *store = sender->stores[sender->reading_store];
-    return dun_log_read(&store->log, &store->cursor, offset, data, size);
+    const struct dun_lane *lane = &sender->reading;
+    return dun_log_read(&lane->store->log, &lane->cursor, offset, data, size);
 }
 
 static int publish(struct dun_sender *sender, const char *channel, uint32_t size, uint16_t token,
@@ -185,14 +107,8 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
     return false;
 }
 
-static void reject(struct dun_sender *sender, struct dun_window_slot *slot, uint8_t reason,
-                   dun_ms now)
+static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t reason)
 {
-    struct dun_store *store = sender->stores[slot->store];
-    uint64_t sequence = slot_sequence(sender, slot);
-    dun_ledger_stamp(&store->ledger, sender->about.boot, now);
-    dun_ledger_add(&store->ledger, sequence, sequence, DUN_LOSS_REJECTED);
-    sender->stats->records_rejected++;
     dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_REJECTED,
                                                          .reason = reason,
                                                          .value = (int64_t)sequence});
@@ -200,25 +116,35 @@ static void reject(struct dun_sender *sender, struct dun_window_slot *slot, uint
 
 static bool publish_record(struct dun_sender *sender, dun_ms now)
 {
-    if (!next_record(sender, now))
+    struct dun_outbox *outbox = &sender->outbox;
+    if (!dun_outbox_next(outbox, now))
         return false;
-    struct dun_window_slot *slot = slot_at(sender, sender->sent);
-    uint16_t token = (uint16_t)((sender->head + sender->sent) % sender->window_max);
+    sender->reading = *dun_outbox_lane(outbox);
     sender->reading_body = NULL;
-    sender->reading_store = (uint8_t)slot->store;
-    uint32_t size = sender->stores[slot->store]->cursor.size;
-    int result = publish(sender, sender->channel, size, token, false, now);
+    int result = publish(sender, sender->channel, sender->reading.cursor.size,
+                         dun_outbox_token(outbox), false, now);
     if (result == DUN_E_TOO_LARGE) {
-        reject(sender, slot, 0, now);
-        slot->acked = 1;
-        sender->sent++;
+        note_rejected(sender, sender->reading.cursor.sequence, 0);
+        dun_outbox_unpublishable(outbox, DUN_LOSS_TOO_LARGE, now);
         return true;
     }
     if (result != DUN_OK)
         return false;
-    sender->sent++;
+    dun_outbox_published(outbox, now);
     sender->stats->records_published++;
     return true;
+}
+
+/* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
+static bool subscribe(struct dun_sender *sender, dun_ms now)
+{
+    if (!sender->subscribe_due)
+        return false;
+    char topic[DUN_TOPIC_MAX];
+    make_topic(sender, "stored", topic);
+    int result = sender->uplink->subscribe(sender->uplink->context, topic, now);
+    sender->subscribe_due = result != DUN_OK;
+    return result == DUN_OK;
 }
 
 /// Events ///
@@ -227,13 +153,12 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
 {
     sender->state = DUN_SENDER_UP;
     sender->up_since_ms = now;
-    sender->sent = 0;
     sender->busy = false;
     sender->unacked = 0;
+    sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
                   DUN_RETAINED_STATUS;
-    for (size_t i = 0; i < DUN_STORE_COUNT; i++)
-        dun_store_rewind(sender->stores[i]);
+    dun_outbox_restart(&sender->outbox, now);
     sender->stats->connects++;
     dun_notices_add(sender->notices,
                     (struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
@@ -264,19 +189,30 @@ static void on_acked(struct dun_sender *sender, const struct dun_uplink_event *e
         sender->unacked &= (uint8_t) ~(event->token - TOKEN_RETAINED);
         return;
     }
-    uint16_t nth =
-        (uint16_t)((event->token + sender->window_max - sender->head) % sender->window_max);
-    if (event->token >= sender->window_max || nth >= sender->sent)
-        return; /* an ack for nothing we have in flight frees nothing */
-    struct dun_window_slot *slot = slot_at(sender, nth);
-    if (slot->acked)
+    bool refused = event->reason >= 0x80;
+    uint64_t sequence = dun_outbox_acked(&sender->outbox, event->token, refused, now);
+    if (refused && sequence != 0)
+        note_rejected(sender, sequence, event->reason);
+}
+
+/* The only topic ever subscribed to is .../stored; what does not decode is nobody's cursor. */
+static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+{
+    dunlin_v1_Stored stored = dunlin_v1_Stored_init_zero;
+    pb_istream_t in = pb_istream_from_buffer(event->payload.data, event->payload.size);
+    if (sender->outbox.config.ack_mode != DUN_ACK_STORED)
         return;
-    if (event->reason >= 0x80)
-        reject(sender, slot, event->reason, now);
-    else
-        sender->stats->records_acked++;
-    slot->acked = 1;
-    pop_acked(sender, now);
+    bool ok = pb_decode(&in, dunlin_v1_Stored_fields, &stored) && stored.has_stream &&
+              stored.has_sequence;
+    enum dun_stored_verdict verdict = DUN_STORED_FOREIGN;
+    if (ok)
+        verdict = dun_outbox_stored(&sender->outbox, stored.stream, stored.sequence, now);
+    if (verdict == DUN_STORED_FREED || verdict == DUN_STORED_OLD)
+        return;
+    sender->stats->stored_ignored++;
+    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
+                                                         .reason = (uint8_t)verdict,
+                                                         .value = (int64_t)stored.sequence});
 }
 
 static void handle(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
@@ -294,7 +230,9 @@ static void handle(struct dun_sender *sender, const struct dun_uplink_event *eve
     case DUN_UPLINK_WRITABLE:
         sender->busy = false;
         break;
-    case DUN_UPLINK_MESSAGE: /* nothing is subscribed to yet */
+    case DUN_UPLINK_MESSAGE:
+        on_message(sender, event, now);
+        break;
     case DUN_UPLINK_NONE:
         break;
     }
@@ -304,7 +242,8 @@ static void handle(struct dun_sender *sender, const struct dun_uplink_event *eve
 
 void dun_sender_start(struct dun_sender *sender, dun_ms now)
 {
-    DUN_ASSERT(sender->window_max > 0 && sender->window_max < TOKEN_RETAINED);
+    DUN_ASSERT(sender->outbox.window.capacity < TOKEN_RETAINED);
+    dun_outbox_start(&sender->outbox);
     make_topic(sender, "status", sender->status_topic);
     sender->uplink_config.will_topic = sender->status_topic;
     sender->uplink_config.will_payload = (struct dun_span){(const uint8_t *)"offline", 7};
@@ -329,7 +268,7 @@ void dun_sender_pump(struct dun_sender *sender, dun_ms now)
         connect(sender, now);
     /* Each turn takes an event or publishes a message. The bound keeps one step finite against a
      * peer that never stops; the uplink's deadline brings us back at once. */
-    for (uint32_t turns = 8u * sender->window_max + 64; turns > 0; turns--) {
+    for (uint32_t turns = 8u * sender->outbox.window.capacity + 64; turns > 0; turns--) {
         struct dun_uplink_event event = {0};
         if (sender->state == DUN_SENDER_DOWN)
             return;
@@ -339,7 +278,8 @@ void dun_sender_pump(struct dun_sender *sender, dun_ms now)
         }
         if (sender->state != DUN_SENDER_UP || sender->busy)
             return;
-        if (!publish_retained(sender, now) && !publish_record(sender, now))
+        if (!subscribe(sender, now) && !publish_retained(sender, now) &&
+            !publish_record(sender, now))
             return;
     }
 }
@@ -350,8 +290,12 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender)
     case DUN_SENDER_DOWN:
         return sender->reconnect_ms;
     case DUN_SENDER_CONNECTING:
-    case DUN_SENDER_UP:
         return sender->uplink->deadline(sender->uplink->context);
+    case DUN_SENDER_UP: {
+        dun_ms deadline = sender->uplink->deadline(sender->uplink->context);
+        return sender->busy ? deadline
+                            : dun_ms_earlier(deadline, dun_outbox_deadline(&sender->outbox));
+    }
     case DUN_SENDER_ENDED:
         break;
     }
@@ -364,6 +308,12 @@ void dun_sender_refresh(struct dun_sender *sender)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
 }
 
+void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence)
+{
+    if (sender->state == DUN_SENDER_UP)
+        dun_outbox_urgent(&sender->outbox, sequence);
+}
+
 void dun_sender_say_offline(struct dun_sender *sender)
 {
     sender->due |= DUN_RETAINED_OFFLINE;
@@ -371,10 +321,8 @@ void dun_sender_say_offline(struct dun_sender *sender)
 
 bool dun_sender_drained(const struct dun_sender *sender)
 {
-    uint64_t backlog = 0;
-    for (size_t i = 0; i < DUN_STORE_COUNT; i++)
-        backlog += dun_store_backlog(sender->stores[i]);
-    return backlog == 0 && sender->due == 0 && sender->unacked == 0;
+    return dun_store_backlog(sender->outbox.durable) == 0 &&
+           dun_store_backlog(sender->outbox.spare) == 0 && sender->due == 0 && sender->unacked == 0;
 }
 
 void dun_sender_stop(struct dun_sender *sender, dun_ms now)

@@ -1,10 +1,7 @@
 /*
- * sender.h: the sending half of the agent: records go from the stores to the uplink, many at a
- * time, and leave their store when they were acknowledged. RAM holds 4 bytes a publish in flight;
- * payloads are read from the log as the link takes them.
- *
- * After a lost connection everything unacknowledged is published again, in the order of old and
- * with the same tokens, so the uplink can set DUP where the broker kept the session.
+ * sender.h: the sending half of the agent: connects, keeps the retained messages, hands the
+ * outbox's records to the uplink and the acks back. Payloads are read from the log as the link
+ * takes them.
  */
 #ifndef DUN_SENDER_H
 #define DUN_SENDER_H
@@ -12,23 +9,15 @@
 #include "backoff.h"
 #include "messages.h"
 #include "notice.h"
+#include "outbox.h"
 #include "stats.h"
-#include "store.h"
 #include "uplink.h"
 #include "wire.h"
 
-#define DUN_NAME_MAX    64  /* longest prefix, fleet or device id, bytes */
-#define DUN_TOPIC_MAX   216 /* three names, the longest channel, separators, NUL */
-#define DUN_STORE_COUNT 2
+#define DUN_NAME_MAX  64  /* longest prefix, fleet or device id, bytes */
+#define DUN_TOPIC_MAX 216 /* three names, the longest channel, separators, NUL */
 /* Slots that the uplink needs beside the window: for status, about and catalog. */
 #define DUN_SENDER_EXTRA_SLOTS 3
-
-/* One publish in flight: 4 bytes. */
-struct dun_window_slot {
-    uint32_t sequence : 30; /* low bits */
-    uint32_t store : 1;     /* which of the sender's stores */
-    uint32_t acked : 1;
-};
 
 enum dun_sender_state {
     DUN_SENDER_DOWN,       /* waits for `reconnect_ms` */
@@ -47,32 +36,27 @@ enum dun_retained {
 
 struct dun_sender {
     /* Set by the caller before dun_sender_start; borrowed. */
-    struct dun_store *stores[DUN_STORE_COUNT];
     struct dun_uplink *uplink;
     struct dun_uplink_config uplink_config;
-    struct dun_window_slot *window;
-    uint16_t window_max;
     const char *prefix;
     const char *channel; /* of records */
     struct dun_about about;
     struct dun_stats *stats;
     struct dun_notices *notices;
-    uint32_t stable_ms;
-    uint32_t ack_persist_ms;
     struct dun_backoff backoff;
+    uint32_t stable_ms; /* a connection this old resets the backoff */
+    struct dun_outbox outbox;
 
     /* Its own. */
     enum dun_sender_state state;
     dun_ms reconnect_ms;
     dun_ms up_since_ms;
-    uint16_t head;              /* oldest slot of the ring */
-    uint16_t count;             /* slots in use */
-    uint16_t sent;              /* of these, published on this connection */
     bool busy;                  /* the uplink still reads a payload */
+    bool subscribe_due;         /* to .../stored */
     uint8_t due;                /* enum dun_retained, bits still to be published */
     uint8_t unacked;            /* bits published and not acknowledged */
-    uint8_t reading_store;      /* where the reader reads */
-    dun_wire_body reading_body; /* or what it encodes; NULL: a record */
+    struct dun_lane reading;    /* the record that the uplink reads */
+    dun_wire_body reading_body; /* or the message it is encoded from; NULL: a record */
     char status_topic[DUN_TOPIC_MAX];
 };
 
@@ -84,6 +68,9 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender);
 
 /* The catalog or the stream changed: publish the retained messages again. */
 void dun_sender_refresh(struct dun_sender *sender);
+
+/* The record `sequence` of the durable store overtakes what still waits. */
+void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence);
 
 /* Publishes `offline` as the last message. */
 void dun_sender_say_offline(struct dun_sender *sender);

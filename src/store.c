@@ -1,5 +1,5 @@
 /*
- * store.c: a log with its ledger, its place in the sending order and its health. Invariant: a
+ * store.c: a log with its ledger and its health. Invariant: a
  * record is counted as stored only after dun_log_sync returned 0, so no sequence is ever published
  * that a power cut could give out again with other bytes.
  */
@@ -73,17 +73,6 @@ static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun
     return (uint32_t)sizing.bytes_written;
 }
 
-/* Marks the entries that `record` carries. The order is the encoder's: first untold first. */
-static void mark_told(struct dun_ledger *ledger, const struct dun_record *record)
-{
-    uint16_t left = record->loss_count;
-    for (uint16_t i = 0; i < ledger->count && left > 0; i++)
-        if (ledger->entries[i].told_in == 0) {
-            ledger->entries[i].told_in = record->sequence;
-            left--;
-        }
-}
-
 /*
  * Making room may add to the ledger, and the record tells the ledger: so its size is taken again
  * until it holds. Room that was made once is not needed twice, so the second turn is the last.
@@ -105,22 +94,27 @@ static int begin_record(struct dun_store *store, const struct dun_encoder *encod
 }
 
 int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
-                     struct dun_record *record, uint32_t *size, uint64_t *dropped)
+                     struct dun_record *record, uint32_t *size)
 {
     record->stream = dun_log_stream(&store->log);
     record->sequence = dun_log_next_sequence(&store->log);
     record->ledger = &store->ledger;
-    uint64_t first = dun_log_first_sequence(&store->log);
     int result = begin_record(store, encoder, record, size);
-    *dropped = dun_log_first_sequence(&store->log) - first;
     if (result == DUN_OK)
         result = write_record(store, encoder, record, *size);
     store->failing = result < 0 && result != DUN_E_FULL && result != DUN_E_TOO_LARGE;
     if (result == DUN_OK) {
-        mark_told(&store->ledger, record);
+        dun_ledger_told(&store->ledger, record->sequence, record->loss_count);
         store->acks_due_ms = DUN_MS_NEVER; /* the sync took them along */
     }
     return result;
+}
+
+uint32_t dun_store_dropped(struct dun_store *store)
+{
+    uint32_t before = store->overflowed;
+    store->overflowed = store->mounted ? dun_log_overflowed(&store->log) : 0;
+    return store->overflowed - before;
 }
 
 uint32_t dun_store_record_max(const struct dun_store *store)
@@ -128,23 +122,7 @@ uint32_t dun_store_record_max(const struct dun_store *store)
     return dun_log_record_max(&store->log);
 }
 
-/// Reading ///
-
-int dun_store_next(struct dun_store *store)
-{
-    if (!store->mounted)
-        return 0;
-    int result = store->cursor_set ? dun_log_next(&store->log, &store->cursor)
-                                   : dun_log_first(&store->log, &store->cursor);
-    if (result > 0)
-        store->cursor_set = true;
-    return result;
-}
-
-void dun_store_rewind(struct dun_store *store)
-{
-    store->cursor_set = false;
-}
+/// Acknowledging ///
 
 uint64_t dun_store_backlog(const struct dun_store *store)
 {
@@ -153,12 +131,16 @@ uint64_t dun_store_backlog(const struct dun_store *store)
     return dun_log_next_sequence(&store->log) - dun_log_first_sequence(&store->log);
 }
 
-/// Acknowledging ///
-
 void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
 {
     /* A refused ack only means that the record is sent again: nothing is lost by it. */
     if (dun_log_ack(&store->log, sequence) == DUN_OK)
+        store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);
+}
+
+void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+{
+    if (dun_log_ack_to(&store->log, sequence) == DUN_OK)
         store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);
 }
 

@@ -1,7 +1,6 @@
 /*
- * store.h: one log as the agent uses it: mounted when it can be, tried again when it failed, read
- * forward by the sender. The agent has up to two: the durable one, and a spare in RAM for the time
- * in which the durable one fails.
+ * store.h: one log as the agent uses it: mounted when it can be, tried again when it failed. The
+ * agent has up to two: the durable one, and a spare in RAM for the time in which that fails.
  */
 #ifndef DUN_STORE_H
 #define DUN_STORE_H
@@ -25,12 +24,11 @@ struct dun_store {
     struct dun_log log;
     struct dun_ledger ledger;
     bool mounted;
-    bool failing;                 /* the last write failed */
-    dun_ms retry_ms;              /* when a failing store may be tried again */
-    uint16_t announced;           /* catalog entries that this stream has since its mount */
-    dun_ms acks_due_ms;           /* when acks in RAM must become durable; DUN_MS_NEVER: none */
-    struct dun_log_cursor cursor; /* the sender's place: last record given out */
-    bool cursor_set;
+    bool failing;        /* the last write failed */
+    dun_ms retry_ms;     /* when a failing store may be tried again */
+    uint16_t announced;  /* catalog entries that this stream has since its mount */
+    uint32_t overflowed; /* dun_log_overflowed as last noted */
+    dun_ms acks_due_ms;  /* when acks in RAM must become durable; DUN_MS_NEVER: none */
 };
 
 void dun_store_init(struct dun_store *store, const struct dun_store_config *config);
@@ -45,20 +43,22 @@ DUN_MUST_USE int dun_store_mount(struct dun_store *store, struct dun_notices *no
  * not.
  */
 DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
-                                  struct dun_record *record, uint32_t *size, uint64_t *dropped);
+                                  struct dun_record *record, uint32_t *size);
+
+/* How many records the log gave up, for want of room, since this was asked last. */
+uint32_t dun_store_dropped(struct dun_store *store);
 
 /* The largest encoded record this store takes. */
 uint32_t dun_store_record_max(const struct dun_store *store);
-
-/* Moves the cursor to the next record that is not acknowledged: 1, 0 = none, or an error. */
-DUN_MUST_USE int dun_store_next(struct dun_store *store);
-void dun_store_rewind(struct dun_store *store);
 
 /* Records stored and not acknowledged. */
 uint64_t dun_store_backlog(const struct dun_store *store);
 
 /* Takes an ack for a full sequence; it becomes durable by `due_ms` at the latest. */
 void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+
+/* The same for all up to and including `sequence`. */
+void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
 
 /* Makes acks durable when they are due. Returns 0 or the error. */
 DUN_MUST_USE int dun_store_tick(struct dun_store *store, dun_ms now);

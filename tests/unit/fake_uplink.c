@@ -46,9 +46,10 @@ static int fake_publish(void *context, const struct dun_message *message, dun_ms
 
 static int fake_subscribe(void *context, const char *filter, dun_ms now)
 {
-    (void)context;
-    (void)filter;
+    struct fake_uplink *fake = context;
     (void)now;
+    assert_string_equal(strrchr(filter, '/'), "/stored");
+    fake->subscribed = true;
     return DUN_OK;
 }
 
@@ -85,6 +86,12 @@ static bool fake_poll(void *context, dun_ms now, struct dun_uplink_event *event)
     if (fake->writable_due) {
         fake->writable_due = false;
         *event = (struct dun_uplink_event){.kind = DUN_UPLINK_WRITABLE};
+        return true;
+    }
+    if (fake->state == 2 && fake->message_due) {
+        fake->message_due = false;
+        *event = (struct dun_uplink_event){.kind = DUN_UPLINK_MESSAGE,
+                                           .payload = {fake->stored, fake->stored_size}};
         return true;
     }
     return fake->state == 2 && poll_ack(fake, event);
@@ -128,6 +135,19 @@ void fake_uplink_init(struct fake_uplink *fake)
 void fake_uplink_cut(struct fake_uplink *fake)
 {
     fake->down_due = fake->state != 0;
+}
+
+void fake_uplink_stored(struct fake_uplink *fake, uint64_t stream, uint8_t sequence)
+{
+    uint8_t *at = fake->stored;
+    assert_true(fake->subscribed && sequence < 0x80);
+    *at++ = 0x09;
+    for (int i = 0; i < 8; i++)
+        *at++ = (uint8_t)(stream >> (8 * i));
+    *at++ = 0x10;
+    *at++ = sequence;
+    fake->stored_size = (uint32_t)(at - fake->stored);
+    fake->message_due = true;
 }
 
 static bool is_on(const struct fake_message *message, const char *channel)

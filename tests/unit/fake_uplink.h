@@ -23,7 +23,11 @@ struct fake_uplink {
     bool reachable; /* open leads to UP */
     bool auto_ack;
     uint8_t ack_reason;
-    int state; /* 0 closed, 1 opened, 2 up */
+    int state;        /* 0 closed, 1 opened, 2 up */
+    bool message_due; /* `stored` is to be delivered */
+    uint8_t stored[32];
+    uint32_t stored_size;
+    bool subscribed;
     bool writable_due;
     bool down_due;
     unsigned opens, closes;
@@ -37,6 +41,9 @@ void fake_uplink_init(struct fake_uplink *fake);
 
 /* Cuts the connection: DOWN follows, and what was not acknowledged never will be. */
 void fake_uplink_cut(struct fake_uplink *fake);
+
+/* Publishes dunlin.v1.Stored{stream, sequence} to the client. */
+void fake_uplink_stored(struct fake_uplink *fake, uint64_t stream, uint8_t sequence);
 
 /* The messages on topics that end with `channel`; the nth one, NULL: there is none. */
 unsigned fake_uplink_count(const struct fake_uplink *fake, const char *channel);

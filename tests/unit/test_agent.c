@@ -34,12 +34,13 @@ struct fixture {
     struct dun_batch batch;
     struct dun_point points[POINTS];
     struct dun_chain chains[METRICS];
+    struct dun_limit limits[METRICS];
     struct dun_window_slot window[WINDOW];
     struct dun_loss losses[2][LOSSES];
     struct dun_flash memory[2]; /* of the durable log and of the spare */
     struct dun_flash flaky;     /* in front of the durable one */
     bool broken;
-    uint8_t bytes[2][BLOCK * BLOCKS];
+    uint8_t bytes[2][BLOCK * BLOCKS + 16];
     uint8_t unit[2][16];
     struct fake_uplink broker;
     dun_ms now;
@@ -97,6 +98,7 @@ static void start(struct fixture *f)
         .batch = &f->batch,
         .store = store_config(f, 0, 0xD0),
         .spare = store_config(f, 1, 0x5A),
+        .limits = f->limits,
         .window = f->window,
         .window_max = WINDOW,
         .sensors = f->parts.sensors,
@@ -158,17 +160,31 @@ static void record(struct fixture *f, int points)
     }
 }
 
-/* Every sequence from 1 to the last one stored arrived, the first copies of them in order. */
-static void assert_complete(const struct fixture *f, const char *channel)
+static bool arrived(const struct fixture *f, uint64_t sequence)
 {
-    uint64_t next = 1;
-    for (unsigned i = 0; i < fake_uplink_count(&f->broker, channel); i++) {
-        const struct fake_message *message = fake_uplink_message(&f->broker, channel, i);
-        assert_in_range(fake_sequence(message), 1, next);
-        if (fake_sequence(message) == next)
-            next++;
-    }
-    assert_int_equal(next, dun_log_next_sequence(&f->agent.store.log));
+    for (unsigned i = 0; i < fake_uplink_count(&f->broker, "batch"); i++)
+        if (fake_sequence(fake_uplink_message(&f->broker, "batch", i)) == sequence)
+            return true;
+    return false;
+}
+
+/* Every sequence from `first` to the last one stored arrived. */
+static void assert_complete_from(const struct fixture *f, uint64_t first)
+{
+    uint64_t end = dun_log_next_sequence(&f->agent.store.log);
+    for (uint64_t sequence = first; sequence < end; sequence++)
+        assert_true(arrived(f, sequence));
+}
+
+static void assert_complete(const struct fixture *f)
+{
+    assert_complete_from(f, 1);
+}
+
+static void assert_in_order(const struct fixture *f)
+{
+    for (unsigned i = 0; i < fake_uplink_count(&f->broker, "batch"); i++)
+        assert_int_equal(fake_sequence(fake_uplink_message(&f->broker, "batch", i)), i + 1);
 }
 
 /// Tests ///
@@ -179,7 +195,7 @@ static void what_is_recorded_arrives_in_order(void **state)
     assert_int_equal(declare(f, "a"), 0);
     record(f, 40);
     step_for(f, 2000);
-    assert_complete(f, "batch");
+    assert_complete(f);
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
     assert_int_equal(dun_agent_stats(&f->agent)->points_recorded, 40);
     assert_int_equal(dun_agent_stats(&f->agent)->records_stored, 11); /* and an announcement */
@@ -212,8 +228,162 @@ static void an_outage_loses_nothing(void **state)
     assert_true(f->broker.opens > 3);
     f->broker.reachable = true;
     step_for(f, 2000);
-    assert_complete(f, "batch");
+    assert_complete(f);
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
+}
+
+static void in_strict_order_nothing_overtakes(void **state)
+{
+    struct fixture *f = *state;
+    f->config.strict_order = true;
+    start(f);
+    f->broker.reachable = false;
+    declare(f, "a");
+    record(f, 60);
+    f->broker.reachable = true;
+    record(f, 60);
+    step_for(f, 2000);
+    assert_complete(f);
+    assert_in_order(f);
+}
+
+static void fresh_records_do_not_wait_behind_the_backlog(void **state)
+{
+    struct fixture *f = *state;
+    f->config.backfill_bytes_s = 200; /* about two records a second */
+    start(f);
+    f->broker.reachable = false;
+    declare(f, "a");
+    record(f, 100);
+    f->broker.reachable = true;
+    step_for(f, 300);
+    uint64_t fresh = dun_log_next_sequence(&f->agent.store.log);
+    record(f, 4);
+    dun_agent_step(&f->agent, f->now);
+    assert_true(arrived(f, fresh));
+    assert_false(arrived(f, fresh - 1));
+    step_for(f, 20000);
+    assert_complete(f);
+    assert_int_equal(dun_agent_backlog(&f->agent), 0);
+}
+
+static void backfill_leaves_room_in_the_window(void **state)
+{
+    struct fixture *f = *state;
+    f->config.backfill_percent = 50;
+    start(f);
+    f->broker.reachable = false;
+    declare(f, "a");
+    record(f, 100);
+    f->broker.reachable = true;
+    f->broker.auto_ack = false;
+    step_for(f, 300);
+    assert_int_equal(fake_uplink_count(&f->broker, "batch"), WINDOW / 2);
+    uint64_t fresh = dun_log_next_sequence(&f->agent.store.log);
+    record(f, 4);
+    dun_agent_step(&f->agent, f->now);
+    assert_true(arrived(f, fresh));
+}
+
+/* A second outage while the first one's backlog drains: several ranges are open at once. */
+static void outage_upon_outage_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->config.backfill_bytes_s = 300;
+    start(f);
+    declare(f, "a");
+    for (int i = 0; i < 8; i++) {
+        f->broker.reachable = false;
+        fake_uplink_cut(&f->broker);
+        record(f, 16);
+        f->broker.reachable = true;
+        step_for(f, 400);
+        record(f, 8);
+    }
+    step_for(f, 60000);
+    assert_complete(f);
+    assert_int_equal(dun_agent_backlog(&f->agent), 0);
+}
+
+static void urgent_samples_overtake_all(void **state)
+{
+    struct fixture *f = *state;
+    f->config.backfill_bytes_s = 100;
+    start(f);
+    assert_int_equal(declare(f, "a"), 0);
+    assert_int_equal(dun_agent_limit(&f->agent, 0, 0, 50), DUN_OK);
+    assert_int_equal(dun_agent_limit(&f->agent, 0, 50, 0), DUN_E_INVALID);
+    assert_int_equal(dun_agent_limit(&f->agent, 1, 0, 50), DUN_E_INVALID);
+    step_for(f, 300);
+    assert_int_equal(dun_agent_record(&f->agent, 0, 51, f->now), DUN_OK);
+    dun_agent_step(&f->agent, f->now);
+    assert_true(arrived(f, 2)); /* sealed and sent within the step */
+    f->now += STEP_MS;
+    assert_int_equal(dun_agent_record(&f->agent, 0, 52, f->now), DUN_OK);
+    dun_agent_step(&f->agent, f->now);
+    assert_false(arrived(f, 3)); /* still above: no news */
+    f->broker.auto_ack = false;
+    record(f, 40); /* back within, which is news; the rest fills the window */
+    assert_int_equal(dun_agent_record(&f->agent, 0, -1, f->now), DUN_OK);
+    dun_agent_step(&f->agent, f->now);
+    uint64_t urgent = dun_log_next_sequence(&f->agent.store.log) - 1;
+    assert_false(arrived(f, urgent)); /* the window is full */
+    unsigned before = fake_uplink_count(&f->broker, "batch");
+    f->broker.auto_ack = true;
+    dun_agent_step(&f->agent, f->now);
+    const struct fake_message *next = fake_uplink_message(&f->broker, "batch", before);
+    assert_int_equal(fake_sequence(next), urgent);
+    step_for(f, 30000);
+    assert_complete(f);
+    assert_int_equal(dun_agent_backlog(&f->agent), 0);
+}
+
+static void start_stored(struct fixture *f)
+{
+    f->config.ack_mode = DUN_ACK_STORED;
+    f->config.stored_wait_ms = 5000;
+    start(f);
+    declare(f, "a");
+    record(f, 16);
+    step_for(f, 1500);
+}
+
+static void only_the_recorder_frees_in_stored_mode(void **state)
+{
+    struct fixture *f = *state;
+    start_stored(f);
+    uint64_t all = dun_agent_backlog(&f->agent);
+    assert_true(all >= 5);
+    assert_complete(f);
+    fake_uplink_stored(&f->broker, 0xD0, 3);
+    step_for(f, 100);
+    assert_int_equal(dun_agent_backlog(&f->agent), all - 3);
+    fake_uplink_stored(&f->broker, 0xD0, 2); /* behind */
+    step_for(f, 100);
+    fake_uplink_stored(&f->broker, 0xEE, 5); /* another stream */
+    step_for(f, 100);
+    fake_uplink_stored(&f->broker, 0xD0, 100); /* ahead of what was sent */
+    step_for(f, 100);
+    assert_int_equal(dun_agent_backlog(&f->agent), all - 3);
+    assert_int_equal(f->agent.stats.stored_ignored, 2);
+    fake_uplink_stored(&f->broker, 0xD0, (uint8_t)all);
+    step_for(f, 100);
+    assert_int_equal(dun_agent_backlog(&f->agent), 0);
+}
+
+static void what_is_not_stored_is_published_again(void **state)
+{
+    struct fixture *f = *state;
+    start_stored(f);
+    uint64_t all = dun_agent_backlog(&f->agent);
+    unsigned before = fake_uplink_count(&f->broker, "batch");
+    fake_uplink_stored(&f->broker, 0xD0, 2);
+    step_for(f, 4000);
+    assert_int_equal(fake_uplink_count(&f->broker, "batch"), before);
+    step_for(f, 2000); /* the broker forgot it, or the recorder is away */
+    assert_int_equal(fake_uplink_count(&f->broker, "batch"), before + all - 2);
+    step_for(f, 5100);
+    assert_int_equal(fake_uplink_count(&f->broker, "batch"), before + 2 * (all - 2));
 }
 
 static void cuts_between_publish_and_ack_repeat_with_the_same_bytes(void **state)
@@ -228,7 +398,7 @@ static void cuts_between_publish_and_ack_repeat_with_the_same_bytes(void **state
     }
     f->broker.auto_ack = true;
     step_for(f, 3000);
-    assert_complete(f, "batch");
+    assert_complete(f);
     unsigned count = fake_uplink_count(&f->broker, "batch");
     assert_true(count > 21);
     for (unsigned i = 0; i < count; i++)
@@ -268,7 +438,7 @@ static void acks_survive_a_restart(void **state)
     declare(f, "a");
     record(f, 4);
     step_for(f, 1500);
-    assert_complete(f, "batch");
+    assert_complete(f);
     assert_int_equal(fake_uplink_count(&f->broker, "batch"), before + 2);
 }
 
@@ -300,8 +470,8 @@ static void a_full_log_drops_the_oldest_and_tells(void **state)
     assert_true(f->agent.stats.records_dropped > 0);
     f->broker.reachable = true;
     step_for(f, 3000);
-    uint64_t first = fake_sequence(fake_uplink_message(&f->broker, "batch", 0));
-    assert_int_equal(first, f->agent.stats.records_dropped + 1);
+    assert_false(arrived(f, f->agent.stats.records_dropped));
+    assert_complete_from(f, f->agent.stats.records_dropped + 1);
     assert_int_equal(dun_ledger_untold(&f->agent.store.ledger), 0);
     assert_int_equal(f->agent.store.ledger.count, 0); /* told, acknowledged, forgotten */
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
@@ -353,7 +523,7 @@ static void without_any_storage_ram_holds_what_it_can(void **state)
     f->now += 600;
     step_for(f, 2000);
     assert_int_equal(f->agent.stats.points_recorded, POINTS);
-    assert_complete(f, "batch");
+    assert_complete(f);
     /* Loss{reason STORAGE, points 5}: the ledger's entry in some record. */
     bool told = false;
     for (unsigned i = 0; i < fake_uplink_count(&f->broker, "batch"); i++) {
@@ -376,7 +546,7 @@ static void drop_newest_keeps_the_old(void **state)
     f->broker.reachable = true;
     step_for(f, 2000);
     assert_int_equal(f->agent.stats.points_recorded + f->agent.stats.points_lost, 600);
-    assert_complete(f, "batch");
+    assert_complete(f);
 }
 
 static void a_refused_record_is_told_and_does_not_block(void **state)
@@ -448,7 +618,7 @@ static void the_end_seals_drains_and_says_offline(void **state)
     dun_agent_end(&f->agent, f->now, f->now + 5000);
     step_for(f, 500);
     assert_true(dun_agent_ended(&f->agent));
-    assert_complete(f, "batch");
+    assert_complete(f);
     const struct fake_message *last = &f->broker.messages[f->broker.count - 1];
     assert_string_equal(last->topic, "dunlin/default/d1/status");
     assert_memory_equal(last->payload, "offline", 7);
@@ -497,6 +667,13 @@ int main(void)
         cmocka_unit_test_setup(what_is_recorded_arrives_in_order, set_up),
         cmocka_unit_test_setup(retained_messages_come_first, set_up),
         cmocka_unit_test_setup(an_outage_loses_nothing, set_up),
+        cmocka_unit_test_setup(in_strict_order_nothing_overtakes, set_up),
+        cmocka_unit_test_setup(fresh_records_do_not_wait_behind_the_backlog, set_up),
+        cmocka_unit_test_setup(backfill_leaves_room_in_the_window, set_up),
+        cmocka_unit_test_setup(outage_upon_outage_loses_nothing, set_up),
+        cmocka_unit_test_setup(urgent_samples_overtake_all, set_up),
+        cmocka_unit_test_setup(only_the_recorder_frees_in_stored_mode, set_up),
+        cmocka_unit_test_setup(what_is_not_stored_is_published_again, set_up),
         cmocka_unit_test_setup(cuts_between_publish_and_ack_repeat_with_the_same_bytes, set_up),
         cmocka_unit_test_setup(the_window_bounds_what_is_in_flight, set_up),
         cmocka_unit_test_setup(acks_survive_a_restart, set_up),

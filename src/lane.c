@@ -1,0 +1,47 @@
+/*
+ * lane.c: walks a log between bounds. A cursor that stands before the bounds, or that went stale,
+ * costs the log a search; one that stands on the record before costs nothing.
+ */
+#include "lane.h"
+
+#define WALK_MAX 256 /* records: further ahead than this a search is cheaper than a walk */
+
+/* A cursor that is stale from the start: the log continues behind its sequence. */
+static struct dun_log_cursor before(uint64_t sequence)
+{
+    return (struct dun_log_cursor){.sequence = sequence > 0 ? sequence - 1 : 0};
+}
+
+void dun_lane_set(struct dun_lane *lane, uint64_t from, uint64_t end)
+{
+    lane->from = from;
+    lane->end = end;
+    lane->cursor = before(from);
+}
+
+int dun_lane_next(struct dun_lane *lane)
+{
+    if (!lane->store->mounted)
+        return 0;
+    struct dun_log_cursor next =
+        lane->cursor.sequence + 1 < lane->from ? before(lane->from) : lane->cursor;
+    int result = dun_log_next(&lane->store->log, &next);
+    if (result > 0 && next.sequence >= lane->end)
+        return 0;
+    if (result > 0)
+        lane->cursor = next;
+    return result;
+}
+
+int dun_lane_find(struct dun_lane *lane, uint64_t sequence)
+{
+    if (lane->cursor.serial != 0 && lane->cursor.sequence == sequence)
+        return 1;
+    if (lane->cursor.sequence >= sequence || lane->cursor.serial == 0 ||
+        sequence - lane->cursor.sequence > WALK_MAX)
+        lane->cursor = before(sequence);
+    int result = 1;
+    while (result > 0 && lane->cursor.sequence < sequence)
+        result = dun_log_next(&lane->store->log, &lane->cursor);
+    return result > 0 ? lane->cursor.sequence == sequence : result;
+}

@@ -1,0 +1,269 @@
+/*
+ * outbox.c: decides the order of records and frees them. Invariants: slots lie in the order in
+ * which their records were first published; slots before `sent` were published on this connection;
+ * no record is in the window twice; a record leaves its store only by an ack that counts, or by
+ * way of the ledger.
+ */
+#include "outbox.h"
+
+#define LANE_BIT(id)  (1u << (id))
+#define DURABLE_LANES (LANE_BIT(DUN_LANE_LIVE) | LANE_BIT(DUN_LANE_BACKFILL))
+
+static struct dun_log *log_of(const struct dun_outbox *outbox, uint8_t lane)
+{
+    return &outbox->lanes[lane].store->log;
+}
+
+static uint64_t sequence_of(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
+{
+    uint64_t oldest = dun_log_first_sequence(log_of(outbox, (uint8_t)slot->lane));
+    return dun_window_sequence(slot, oldest);
+}
+
+static bool strict(const struct dun_outbox *outbox)
+{
+    return outbox->config.backfill_percent == 0;
+}
+
+/// Lanes ///
+
+/* Live begins at the next record to come; all that is there already is backfill. In strict order
+ * everything is backfill without a limit. */
+static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
+{
+    dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, UINT64_MAX);
+    dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
+    dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
+}
+
+void dun_outbox_start(struct dun_outbox *outbox)
+{
+    outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
+    outbox->lanes[DUN_LANE_BACKFILL].store = outbox->durable;
+    outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
+    set_lanes(outbox, UINT64_MAX);
+    if (outbox->durable->mounted) /* an earlier run may have published all that is there */
+        outbox->published[0] = dun_log_next_sequence(&outbox->durable->log) - 1;
+}
+
+void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
+{
+    bool split = !strict(outbox) && outbox->durable->mounted;
+    set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
+    outbox->window.sent = 0;
+    outbox->resending = true;
+    outbox->swept = false;
+    outbox->backfill_ms = now;
+    outbox->stored_ms = now;
+}
+
+void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence)
+{
+    struct dun_lane *live = &outbox->lanes[DUN_LANE_LIVE];
+    if (strict(outbox) || outbox->resending || sequence <= live->cursor.sequence + 1)
+        return;
+    live->from = sequence;
+    outbox->lanes[DUN_LANE_BACKFILL].end = sequence;
+}
+
+/// The window ///
+
+static void pop_acked(struct dun_outbox *outbox, dun_ms now)
+{
+    while (outbox->window.count > 0 && dun_window_at(&outbox->window, 0)->acked) {
+        const struct dun_window_slot *slot = dun_window_at(&outbox->window, 0);
+        if (outbox->config.ack_mode == DUN_ACK_PUBLISHED)
+            dun_store_ack(outbox->lanes[slot->lane].store, sequence_of(outbox, slot),
+                          now + (dun_ms)outbox->config.ack_persist_ms);
+        dun_window_pop(&outbox->window);
+    }
+}
+
+/* Stands on the next slot of the last connection that is still to be delivered. */
+static int next_resend(struct dun_outbox *outbox)
+{
+    while (outbox->window.sent < outbox->window.count) {
+        struct dun_window_slot *slot = dun_window_at(&outbox->window, outbox->window.sent);
+        struct dun_lane *lane = &outbox->lanes[slot->lane];
+        int found = slot->acked ? 0 : dun_lane_find(lane, sequence_of(outbox, slot));
+        if (found != 0)
+            return found;
+        slot->acked = 1; /* dropped by the log: its ledger tells; nothing is left to deliver */
+        outbox->window.sent++;
+    }
+    return 0;
+}
+
+static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
+{
+    if (strict(outbox))
+        return true;
+    uint32_t share = outbox->window.capacity * (uint32_t)outbox->config.backfill_percent / 100;
+    if (dun_window_lane_count(&outbox->window, DUN_LANE_BACKFILL) >= (share > 0 ? share : 1))
+        return false;
+    outbox->backfill_paused = now < outbox->backfill_ms;
+    return !outbox->backfill_paused;
+}
+
+/* Moves the lane to a record that is not in flight already by another one. */
+static int next_of(struct dun_outbox *outbox, uint8_t id)
+{
+    uint8_t kin = id == DUN_LANE_SPARE ? LANE_BIT(DUN_LANE_SPARE) : DURABLE_LANES;
+    struct dun_lane *lane = &outbox->lanes[id];
+    int result = dun_lane_next(lane);
+    while (result > 0 && dun_window_has(&outbox->window, lane->cursor.sequence, kin))
+        result = dun_lane_next(lane);
+    return result;
+}
+
+static bool next_new(struct dun_outbox *outbox, dun_ms now)
+{
+    static const uint8_t order[] = {DUN_LANE_LIVE, DUN_LANE_SPARE, DUN_LANE_BACKFILL};
+    if (outbox->window.count == outbox->window.capacity)
+        return false;
+    for (size_t i = 0; i < sizeof order; i++) {
+        uint8_t id = order[i];
+        if (id == DUN_LANE_BACKFILL && !backfill_has_room(outbox, now))
+            continue;
+        if (next_of(outbox, id) <= 0)
+            continue;
+        dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
+        return true;
+    }
+    return false;
+}
+
+/*
+ * A record can be left behind by its lane: its ack found no room in the log's table of ranges, or
+ * the far end did not store it. Once nothing is in flight the lanes are taken from the start.
+ */
+static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
+{
+    if (outbox->swept || outbox->window.count > 0)
+        return false;
+    if (dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) == 0)
+        return false;
+    return outbox->config.ack_mode == DUN_ACK_PUBLISHED ||
+           now >= outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms;
+}
+
+bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
+{
+    if (outbox->window.sent < outbox->window.count) {
+        int found = next_resend(outbox);
+        if (found != 0)
+            return found > 0;
+    }
+    pop_acked(outbox, now);
+    if (outbox->resending) { /* finding old records moved the lanes: begin anew */
+        outbox->resending = false;
+        set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
+    }
+    if (next_new(outbox, now))
+        return true;
+    if (!sweep_due(outbox, now))
+        return false;
+    outbox->swept = true;
+    outbox->stored_ms = now;
+    set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
+    return next_new(outbox, now);
+}
+
+/// The record found ///
+
+static struct dun_window_slot *found_slot(const struct dun_outbox *outbox)
+{
+    DUN_ASSERT(outbox->window.sent < outbox->window.count);
+    return dun_window_at(&outbox->window, outbox->window.sent);
+}
+
+const struct dun_lane *dun_outbox_lane(const struct dun_outbox *outbox)
+{
+    return &outbox->lanes[found_slot(outbox)->lane];
+}
+
+uint16_t dun_outbox_token(const struct dun_outbox *outbox)
+{
+    return dun_window_token(&outbox->window, outbox->window.sent);
+}
+
+void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
+{
+    const struct dun_window_slot *slot = found_slot(outbox);
+    const struct dun_lane *lane = &outbox->lanes[slot->lane];
+    uint64_t *highest = &outbox->published[slot->lane == DUN_LANE_SPARE];
+    if (lane->cursor.sequence > *highest)
+        *highest = lane->cursor.sequence;
+    if (slot->lane == DUN_LANE_BACKFILL && outbox->config.backfill_bytes_s > 0) {
+        uint64_t pause_ms = lane->cursor.size * UINT64_C(1000) / outbox->config.backfill_bytes_s;
+        outbox->backfill_ms = now + (dun_ms)pause_ms;
+    }
+    outbox->window.sent++;
+    outbox->swept = false;
+}
+
+/* The record is given up: the ledger has it, and the log may forget it in either mode. */
+static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
+                    enum dun_loss_reason reason, dun_ms now)
+{
+    struct dun_store *store = outbox->lanes[slot->lane].store;
+    uint64_t sequence = sequence_of(outbox, slot);
+    dun_ledger_add(&store->ledger, sequence, sequence, reason);
+    dun_store_ack(store, sequence, now + (dun_ms)outbox->config.ack_persist_ms);
+    outbox->stats->records_rejected++;
+    slot->acked = 1;
+}
+
+void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now)
+{
+    give_up(outbox, found_slot(outbox), reason, now);
+    outbox->window.sent++;
+}
+
+/// Acks ///
+
+uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refused, dun_ms now)
+{
+    struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
+    if (!slot)
+        return 0;
+    uint64_t sequence = sequence_of(outbox, slot);
+    if (refused)
+        give_up(outbox, slot, DUN_LOSS_REJECTED, now);
+    else
+        outbox->stats->records_acked++;
+    slot->acked = 1;
+    pop_acked(outbox, now);
+    return sequence;
+}
+
+enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
+                                          uint64_t sequence, dun_ms now)
+{
+    struct dun_store *stores[] = {outbox->durable, outbox->spare};
+    for (size_t i = 0; i < 2; i++) {
+        struct dun_store *store = stores[i];
+        if (!store->mounted || dun_log_stream(&store->log) != stream)
+            continue;
+        if (sequence > outbox->published[i])
+            return DUN_STORED_AHEAD;
+        if (sequence < dun_log_first_sequence(&store->log))
+            return DUN_STORED_OLD;
+        dun_store_ack_to(store, sequence, now + (dun_ms)outbox->config.ack_persist_ms);
+        outbox->stored_ms = now;
+        return DUN_STORED_FREED;
+    }
+    return DUN_STORED_FOREIGN;
+}
+
+dun_ms dun_outbox_deadline(const struct dun_outbox *outbox)
+{
+    dun_ms deadline = outbox->backfill_paused ? outbox->backfill_ms : DUN_MS_NEVER;
+    bool waiting = outbox->config.ack_mode == DUN_ACK_STORED && !outbox->swept &&
+                   outbox->window.count == 0 &&
+                   dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) > 0;
+    if (waiting)
+        deadline =
+            dun_ms_earlier(deadline, outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms);
+    return deadline;
+}

@@ -1,0 +1,93 @@
+/*
+ * outbox.h: which record goes out next, and what becomes of it: the lanes, the window, the acks.
+ *
+ * Three lanes share the link: live (recorded since the connection came up), backfill (what an
+ * outage left behind; it has a share of the window and of the bytes a second), and the spare
+ * store's. Order is kept within a lane. After a lost connection the window is published again
+ * first, in the order of old and with the same tokens.
+ */
+#ifndef DUN_OUTBOX_H
+#define DUN_OUTBOX_H
+
+#include "lane.h"
+#include "stats.h"
+#include "window.h"
+
+/* What frees a record. */
+enum dun_ack_mode {
+    DUN_ACK_PUBLISHED = 0, /* the broker's PUBACK */
+    DUN_ACK_STORED = 1,    /* the recorder's durable cursor on .../stored; PUBACK only paces */
+};
+
+enum dun_lane_id {
+    DUN_LANE_LIVE,
+    DUN_LANE_BACKFILL,
+    DUN_LANE_SPARE,
+    DUN_LANE_COUNT,
+};
+
+struct dun_outbox_config {
+    enum dun_ack_mode ack_mode;
+    uint32_t ack_persist_ms;   /* acks become durable at least so often */
+    uint32_t stored_wait_ms;   /* DUN_ACK_STORED: publish again after so long without progress */
+    uint8_t backfill_percent;  /* of the window, 1 to 100; 0: a single lane in strict order */
+    uint32_t backfill_bytes_s; /* payload bytes a second; 0: no limit */
+};
+
+/* What a message on .../stored came to. */
+enum dun_stored_verdict {
+    DUN_STORED_FREED,   /* records were freed */
+    DUN_STORED_OLD,     /* it says nothing new */
+    DUN_STORED_AHEAD,   /* of what was ever published: not believed */
+    DUN_STORED_FOREIGN, /* another stream, such as an earlier log of this device */
+};
+
+struct dun_outbox {
+    struct dun_outbox_config config; /* set by the caller before start, as the next three */
+    struct dun_store *durable;
+    struct dun_store *spare;
+    struct dun_stats *stats;
+    struct dun_window window;
+    struct dun_lane lanes[DUN_LANE_COUNT];
+    dun_ms backfill_ms;    /* when backfill may publish again */
+    bool backfill_paused;  /* a record waits for that */
+    dun_ms stored_ms;      /* DUN_ACK_STORED: when the far end last freed something */
+    uint64_t published[2]; /* highest sequence published, of the durable store and the spare */
+    bool resending;        /* the window of the last connection is being published again */
+    bool swept;            /* the lanes went from their start since a record was last pushed */
+};
+
+/* Before the first connection, after the stores were mounted. The window's slots are borrowed. */
+void dun_outbox_start(struct dun_outbox *outbox);
+
+/* A connection came up: publish the window again, and set the lanes. */
+void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now);
+
+/* Finds the record to publish next. False: none now. Until it was published, gives the same. */
+bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now);
+
+/* Of the record that dun_outbox_next found: where it lies, and its token. */
+const struct dun_lane *dun_outbox_lane(const struct dun_outbox *outbox);
+uint16_t dun_outbox_token(const struct dun_outbox *outbox);
+
+/* It was published; or it never can be, for `reason`, and the ledger gets it. */
+void dun_outbox_published(struct dun_outbox *outbox, dun_ms now);
+void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now);
+
+/*
+ * The broker acknowledged `token`, or refused the record for good. Returns its sequence, 0 if
+ * there is no such publish in flight: then nothing is freed.
+ */
+uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refused, dun_ms now);
+
+/* The far end stored all of `stream` up to `sequence`. */
+enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
+                                          uint64_t sequence, dun_ms now);
+
+/* Record `sequence` of the durable store overtakes all that was not published yet. */
+void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence);
+
+/* When dun_outbox_next may find something that it does not find now. */
+dun_ms dun_outbox_deadline(const struct dun_outbox *outbox);
+
+#endif
