@@ -204,12 +204,13 @@ uint16_t dun_ledger_untold(const struct dun_ledger *ledger)
     return count;
 }
 
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
 {
-    for (uint16_t i = 0; i < ledger->count; i++)
+    for (uint16_t i = 0; i < ledger->count && count > 0; i++)
         if (ledger->entries[i].told_in == 0) {
             ledger->entries[i].told_in = sequence;
             ledger->changes++;
+            count--;
         }
 }
 

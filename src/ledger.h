@@ -66,8 +66,11 @@ void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
 
-/* Marks every untold entry as carried by the record `sequence`. */
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence);
+/*
+ * Marks the first `count` untold entries as carried by the record `sequence`. To be called before
+ * the sync that makes the record durable: a sync that fails, or power that does, takes it back.
+ */
+void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count);
 
 /* The record `sequence` was acknowledged: the entries it carried are forgotten. */
 void dun_ledger_acked(struct dun_ledger *ledger, uint64_t sequence);

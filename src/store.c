@@ -62,7 +62,11 @@ static int write_record(struct dun_store *store, const struct dun_encoder *encod
     if (!encoder->encode(&out, record))
         return writer.result < 0 ? writer.result : DUN_E_INVALID;
     int result = dun_log_commit(&store->log);
-    return result < 0 ? result : dun_log_sync(&store->log);
+    if (result < 0)
+        return result;
+    /* The order is the encoder's, first untold first; the sync makes both durable or neither. */
+    dun_ledger_told(&store->ledger, record->sequence, record->loss_count);
+    return dun_log_sync(&store->log);
 }
 
 static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun_record *record)
@@ -71,17 +75,6 @@ static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun
     bool ok = encoder->encode(&sizing, record);
     DUN_ASSERT(ok);
     return (uint32_t)sizing.bytes_written;
-}
-
-/* Marks the entries that `record` carries. The order is the encoder's: first untold first. */
-static void mark_told(struct dun_ledger *ledger, const struct dun_record *record)
-{
-    uint16_t left = record->loss_count;
-    for (uint16_t i = 0; i < ledger->count && left > 0; i++)
-        if (ledger->entries[i].told_in == 0) {
-            ledger->entries[i].told_in = record->sequence;
-            left--;
-        }
 }
 
 /*
@@ -110,16 +103,14 @@ int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
     record->stream = dun_log_stream(&store->log);
     record->sequence = dun_log_next_sequence(&store->log);
     record->ledger = &store->ledger;
-    uint64_t first = dun_log_first_sequence(&store->log);
+    uint32_t overflowed = dun_log_overflowed(&store->log);
     int result = begin_record(store, encoder, record, size);
-    *dropped = dun_log_first_sequence(&store->log) - first;
     if (result == DUN_OK)
         result = write_record(store, encoder, record, *size);
+    *dropped = dun_log_overflowed(&store->log) - overflowed;
     store->failing = result < 0 && result != DUN_E_FULL && result != DUN_E_TOO_LARGE;
-    if (result == DUN_OK) {
-        mark_told(&store->ledger, record);
+    if (result == DUN_OK)
         store->acks_due_ms = DUN_MS_NEVER; /* the sync took them along */
-    }
     return result;
 }
 

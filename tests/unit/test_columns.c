@@ -143,7 +143,7 @@ static void losses_and_anchors_travel(void **state)
     encode(f);
     ASSERT_BYTES(f, HEADER "\x4a\x0e\x08\x02\x10\x04\x18\x01\x2d\x09\x00\x00\x00\x30\xac\x02"
                            "\x52\x0d\x0d\x09\x00\x00\x00\x10\xac\x02\x18\xe8\x07\x20\x01");
-    dun_ledger_told(&f->ledger, 5);
+    dun_ledger_told(&f->ledger, 5, 1);
     dun_clock_stored(&f->clock);
     encode(f);
     ASSERT_BYTES(f, HEADER);
