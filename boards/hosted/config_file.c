@@ -195,6 +195,9 @@ static char *read_line(char *out, int size, void *stream)
         return NULL;
     }
     reader->line++;
+    if (reader->line == 1 && strncmp(out, "\xef\xbb\xbf", 3) == 0) {
+        memmove(out, out + 3, strlen(out + 3) + 1); /* the mark that some editors begin with */
+    }
     const char *problem = nul               ? "this line holds a NUL byte"
                           : used > size - 2 ? "this line is too long (at most 198 bytes)"
                                             : line_problem(skip_blanks(out));

@@ -22,12 +22,12 @@ struct dun_file_config *dun_file_section(struct dun_config *config, const char *
 {
     struct dun_file_config file = {
         .line = line, .kind = DUN_GAUGE, .interval_ms = DUN_INTERVAL_INHERIT};
+    snprintf(file.label, sizeof file.label, "%s", label);
     if (!dun_agent_name_ok(label) || strlen(label) >= sizeof file.label) {
         blame(config, &file, line, "",
               "a name must be 1 to 32 of the characters A-Z a-z 0-9 . _ -");
         return NULL;
     }
-    strcpy(file.label, label);
     for (uint16_t i = 0; i < config->file_count; i++) {
         if (strcmp(config->files[i].label, label) == 0) {
             blame(config, &file, line, "", "there is a section of this name already");

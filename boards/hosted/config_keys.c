@@ -138,7 +138,9 @@ void dun_config_blame(struct dun_config *config, const struct dun_place *place)
     case DUN_ORIGIN_FILE:
         fprintf(config->errors, "%s:%d: ", config->path, place->line);
         if (place->section != NULL) {
-            fprintf(config->errors, "[%s] ", place->section);
+            fputc('[', config->errors);
+            dun_config_print_raw(config->errors, place->section);
+            fputs("] ", config->errors);
         }
         break;
     case DUN_ORIGIN_ENVIRONMENT:

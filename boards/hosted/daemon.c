@@ -22,6 +22,8 @@
 
 #define PASSWORD_MAX 256
 #define SLEEP_MAX_MS 60000
+/* timeout(1) and some supervisors signal the process and its group: that is one wish, not two. */
+#define SAME_SIGNAL_MS 1000
 
 struct daemon {
     const struct dun_daemon_board *board;
@@ -293,13 +295,16 @@ static void begin_end(struct daemon *daemon, dun_ms now)
 /* Returns the exit code. */
 static int run(struct daemon *daemon, const sigset_t *asleep)
 {
-    bool ending = false;
+    dun_ms ending_since = DUN_MS_NEVER;
     for (;;) {
         dun_ms now = dun_system_uptime();
         dun_ms unix_ms = dun_system_unix();
-        if (signals_seen > 0 && !ending) {
-            ending = true;
+        if (signals_seen > 0 && ending_since == DUN_MS_NEVER) {
+            ending_since = now;
             begin_end(daemon, now);
+        }
+        if (signals_seen > 1 && now - ending_since < SAME_SIGNAL_MS) {
+            signals_seen = 1;
         }
         if (signals_seen > 1) {
             say_trouble("told to end twice, not waiting for delivery", "state",
