@@ -206,20 +206,19 @@ uint16_t dun_ledger_untold(const struct dun_ledger *ledger)
 
 void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
 {
-    for (uint16_t i = 0; i < ledger->count && count > 0; i++) {
-        if (ledger->entries[i].told_in != 0)
-            continue;
-        ledger->entries[i].told_in = sequence;
-        count--;
-    }
+    for (uint16_t i = 0; i < ledger->count && count > 0; i++)
+        if (ledger->entries[i].told_in == 0) {
+            ledger->entries[i].told_in = sequence;
+            ledger->changes++;
+            count--;
+        }
 }
 
 void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
 {
     DUN_ASSERT(first > 0);
     for (uint16_t i = 0; i < ledger->count;) {
-        uint64_t told_in = ledger->entries[i].told_in;
-        if (told_in < first || told_in > last) {
+        if (ledger->entries[i].told_in < first || ledger->entries[i].told_in > last) {
             i++;
             continue;
         }

@@ -66,8 +66,10 @@ void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
 
-/* Marks the first `count` untold entries as carried by the record `sequence`. Not a change to be
- * stored: after a reboot they are told once more. */
+/*
+ * Marks the first `count` untold entries as carried by the record `sequence`. To be called before
+ * the sync that makes the record durable: a sync that fails, or power that does, takes it back.
+ */
 void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count);
 
 /* The records first..last (not 0) were acknowledged: the entries they carried are forgotten. */

@@ -1,7 +1,7 @@
 /*
- * store.c: a log with its ledger and its health. Invariant: a
- * record is counted as stored only after dun_log_sync returned 0, so no sequence is ever published
- * that a power cut could give out again with other bytes.
+ * store.c: a log with its ledger and its health. Invariant: a record is counted as stored only
+ * after dun_log_sync returned 0, so no sequence is ever published that a power cut could give out
+ * again with other bytes.
  */
 #include "store.h"
 
@@ -62,7 +62,11 @@ static int write_record(struct dun_store *store, const struct dun_encoder *encod
     if (!encoder->encode(&out, record))
         return writer.result < 0 ? writer.result : DUN_E_INVALID;
     int result = dun_log_commit(&store->log);
-    return result < 0 ? result : dun_log_sync(&store->log);
+    if (result < 0)
+        return result;
+    /* The order is the encoder's, first untold first; the sync makes both durable or neither. */
+    dun_ledger_told(&store->ledger, record->sequence, record->loss_count);
+    return dun_log_sync(&store->log);
 }
 
 static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun_record *record)
@@ -103,10 +107,8 @@ int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
     if (result == DUN_OK)
         result = write_record(store, encoder, record, *size);
     store->failing = result < 0 && result != DUN_E_FULL && result != DUN_E_TOO_LARGE;
-    if (result == DUN_OK) {
-        dun_ledger_told(&store->ledger, record->sequence, record->loss_count);
+    if (result == DUN_OK)
         store->acks_due_ms = DUN_MS_NEVER; /* the sync took them along */
-    }
     return result;
 }
 

@@ -38,9 +38,8 @@ DUN_MUST_USE int dun_store_mount(struct dun_store *store, struct dun_notices *no
 
 /*
  * Stores what `record` says (stream and sequence are filled here) as one durable record: on return
- * of 0 it survives power loss. `*dropped` is how many older records the log gave up for it. An
- * error leaves the store as it was and marks it failing; DUN_E_TOO_LARGE and DUN_E_FULL (policy) do
- * not.
+ * of 0 it survives power loss. An error leaves the store as it was and marks it failing;
+ * DUN_E_TOO_LARGE and DUN_E_FULL (policy) do not.
  */
 DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
                                   struct dun_record *record, uint32_t *size);

@@ -16,7 +16,8 @@ import tempfile
 from decimal import Context, Decimal
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
-ROWS_MAX = 1 << 20
+ITEMS_MAX = 1 << 16
+METRIC_BYTES_MAX = 1024
 MS_MAX = (1 << 53) - 1
 EXACT = Context(prec=60)
 
@@ -138,9 +139,16 @@ class Decoder:
             hash_, first_above = base, first
         return None
 
+    def learn(self, device, stream, base, hash_, metrics):
+        known = self.links.get((device, stream, hash_))
+        if metrics and (known is None or metrics[0].id < known[1][0].id):
+            self.links[device, stream, hash_] = (base, list(metrics))
+
     def check_metrics(self, metrics, raw, base, hash_):
+        need(len(metrics) <= ITEMS_MAX, "too many metrics")
         crc = base
         for message in raw:
+            need(len(message) <= METRIC_BYTES_MAX, "a metric is too large")
             crc = crc32c(crc, message)
         need(crc == hash_, "the dictionary's hash does not come out")
         for i, metric in enumerate(metrics):
@@ -163,6 +171,7 @@ class Decoder:
         return uptime + offset
 
     def check_notes(self, record):
+        need(max(len(record.anchors), len(record.losses)) <= ITEMS_MAX, "too many notes")
         for anchor in record.anchors:
             need(anchor.HasField("boot") and anchor.HasField("uptime_ms")
                  and anchor.HasField("unix_ms"), "an anchor needs boot, uptime_ms and unix_ms")
@@ -174,7 +183,7 @@ class Decoder:
                 need(loss.HasField("points"), "a loss without range and points")
             need(loss.uptime_ms <= MS_MAX, "loss out of range")
 
-    def notes(self, device, record):
+    def notes(self, device, record, own=(None, None)):
         """Takes the anchors in, then gives anchors and losses as objects."""
         stream, seq = number_of(record, "stream"), number_of(record, "sequence")
         head = {"stream": hexadecimal(stream, 16), "seq": seq}
@@ -189,11 +198,12 @@ class Decoder:
                    "cause": name_of(pb.AnchorCause, anchor.cause, "ANCHOR_CAUSE_")}
         for loss in record.losses:
             boot, uptime = number_of(loss, "boot"), number_of(loss, "uptime_ms")
+            offset = own[1] if boot == own[0] else None
             yield {"type": "loss", "device": device, **head, "first": number_of(loss, "first"),
                    "last": number_of(loss, "last"),
                    "reason": name_of(pb.LossReason, loss.reason, "LOSS_REASON_"),
                    "points": number_of(loss, "points"), "boot": hexadecimal(boot, 8),
-                   "uptime_ms": uptime, "time": self.date(device, stream, boot, uptime)}
+                   "uptime_ms": uptime, "time": self.date(device, stream, boot, uptime, offset)}
 
     def metrics(self, device, stream, seq, hash_, metrics):
         for metric in metrics:
@@ -220,19 +230,18 @@ class Decoder:
             need(batch.HasField("catalog"), "an announcement needs catalog")
             self.check_metrics(batch.metrics, raw_fields(data, 12), batch.catalog_base,
                                batch.catalog)
-            self.links[device, batch.stream, batch.catalog] = (batch.catalog_base,
-                                                               list(batch.metrics))
+            self.learn(device, batch.stream, batch.catalog_base, batch.catalog, batch.metrics)
         lines = list(self.metrics(device, batch.stream, batch.sequence, batch.catalog,
                                   batch.metrics))
-        lines += self.notes(device, batch)
         offset = number_of(batch, "boot_unix_ms")
+        lines += self.notes(device, batch, (batch.boot, offset))
         for column in batch.columns:
             lines += self.column(device, batch, column, axes[column.axis], offset)
         return lines
 
     def axes(self, batch):
         need(batch.base_uptime_ms <= MS_MAX, "base_uptime_ms out of range")
-        need(sum(axis.count for axis in batch.axes) <= ROWS_MAX, "too many rows")
+        need(sum(axis.count for axis in batch.axes) <= ITEMS_MAX, "too many rows")
         axes = []
         for axis in batch.axes:
             need(axis.count >= 1, "an axis without rows")
@@ -253,7 +262,7 @@ class Decoder:
             rows = len(axes[column.axis])
             need(len(column.deltas) in (0, rows - 1), "deltas do not match the rows")
             points += rows
-            need(points <= ROWS_MAX, "too many points")
+            need(points <= ITEMS_MAX, "too many points")
 
     def column(self, device, batch, column, times, offset):
         metric = self.metric(device, batch.stream, batch.catalog, column.metric)
@@ -276,7 +285,9 @@ class Decoder:
     def samples(self, device, data):
         record = parse(pb.Samples, data)
         self.check_notes(record)
-        need(len(record.samples) <= ROWS_MAX, "too many points")
+        need(len(record.samples) <= ITEMS_MAX, "too many points")
+        for raw in raw_fields(data, 1):
+            need(len(raw) <= METRIC_BYTES_MAX, "a sample is too large")
         for sample in record.samples:
             need(sample.HasField("value") and sample.metric, "a sample needs metric and value")
             need(abs(sample.time) <= MS_MAX and sample.uptime_ms <= MS_MAX, "time out of range")
@@ -310,8 +321,7 @@ class Decoder:
         need(catalog.HasField("stream") and catalog.HasField("hash"),
              "a catalog needs stream and hash")
         self.check_metrics(catalog.metrics, raw_fields(data, 3), 0, catalog.hash)
-        if catalog.metrics:
-            self.links[device, catalog.stream, catalog.hash] = (0, list(catalog.metrics))
+        self.learn(device, catalog.stream, 0, catalog.hash, catalog.metrics)
         return list(self.metrics(device, catalog.stream, None, catalog.hash, catalog.metrics))
 
     def stored(self, device, data):

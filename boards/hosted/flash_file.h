@@ -1,9 +1,9 @@
 /*
  * flash_file.h: the flash seam over one preallocated file, and the lock on the folder it lies in.
  *
- * The folder holds `log`, the image, and `lock`, which is never removed. The image is written full
- * of 0xFF once, so that later writes need no more room on the disk. Nothing here decides what to do
- * about an error; it says which one, and the next use tries again.
+ * The folder holds `log`, the image, and `lock`, which remembers the size of it and stays. The
+ * image is written full of 0xFF once, so that later writes need no more room on the disk. Nothing
+ * here decides what to do about an error; it says which one, and the next use tries again.
  */
 #ifndef DUN_FLASH_FILE_H
 #define DUN_FLASH_FILE_H
@@ -25,7 +25,7 @@ struct dun_flash_file {
 /*
  * Locks `folder`, which is made if only its last name is missing, and opens or makes the image.
  * An image larger than `geometry` says stays as large as it is, and file->flash.geometry says so;
- * a smaller one is grown, and the blocks it lacks are marked as lost (LOG_FORMAT.md).
+ * one that was cut off gets its length back, the missing blocks marked as lost (LOG_FORMAT.md).
  * 0; DUN_E_BUSY: another process has the lock, see `holder` and `path`; DUN_E_INVALID: no usable
  * folder, see `system_error`. After DUN_E_NO_SPACE and DUN_E_IO the lock is held and the flash may
  * be used: each use tries to make the image again. Cost of the first time: writes the whole image.

@@ -1,0 +1,227 @@
+/*
+ * config.c: defaults, the order of the sources, what only the whole tells, --print-config, --help.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "config_keys.h"
+
+void dun_config_init(struct dun_config *config, const char *program, FILE *errors)
+{
+    memset(config, 0, sizeof *config);
+    config->program = program;
+    config->errors = errors;
+    for (int i = 0; i < DUN_BUILTIN_COUNT; i++) {
+        config->sensor_ms[i] = DUN_INTERVAL_INHERIT;
+    }
+    struct dun_place place = {.kind = DUN_ORIGIN_DEFAULT, .spelled = "default"};
+    for (size_t i = 0; i < dun_key_count; i++) {
+        const char *text = dun_keys[i].fallback;
+        /* "0" stands for "the board's", which dun_config_read fills in. */
+        if (*text != '\0' && strcmp(text, "0") != 0) {
+            dun_key_set(config, &dun_keys[i], text, &place);
+        }
+    }
+    DUN_ASSERT(config->error_count == 0);
+}
+
+static struct dun_place place_of(const struct dun_config *config, const struct dun_key *key)
+{
+    const struct dun_origin *origin = &config->origins[key - dun_keys];
+    return (struct dun_place){
+        .kind = (enum dun_origin_kind)origin->kind, .line = origin->line, .section = key->section};
+}
+
+/* Tells that the value in force for a key is not possible on this board. */
+static void blame_value(struct dun_config *config, const struct dun_key *key, const char *what,
+                        int64_t limit)
+{
+    struct dun_place place = place_of(config, key);
+    dun_config_blame(config, &place);
+    fprintf(config->errors, "%s = ", key->key);
+    dun_key_print_value(config, key, config->errors);
+    fprintf(config->errors, ": must be %s %lld on this board\n", what, (long long)limit);
+}
+
+static void check_limits(struct dun_config *config, const struct dun_config_limits *limits)
+{
+    if (config->log_size == 0) {
+        config->log_size = limits->log_size_default;
+    }
+    if (config->log_size < limits->log_size_min) {
+        blame_value(config, dun_key_find("log", "size"), "at least", limits->log_size_min);
+    }
+    if (config->batch_points == 0) {
+        config->batch_points = limits->points_max;
+    }
+    if (config->batch_points > limits->points_max) {
+        blame_value(config, dun_key_find("batch", "points"), "at most", limits->points_max);
+    }
+    const struct dun_key *bytes = dun_key_find("batch", "bytes");
+    bool by_default = config->origins[bytes - dun_keys].kind == DUN_ORIGIN_DEFAULT;
+    if (by_default && config->batch_bytes > limits->record_max) {
+        config->batch_bytes = limits->record_max;
+    }
+    if (config->batch_bytes > limits->record_max) {
+        blame_value(config, bytes, "at most", limits->record_max);
+    }
+    if (config->batch_bytes < limits->record_min) {
+        blame_value(config, bytes, "at least", limits->record_min);
+    }
+}
+
+static void check_reconnect(struct dun_config *config)
+{
+    if (config->reconnect_max_ms < config->reconnect_min_ms) {
+        const struct dun_key *key = dun_key_find("broker", "reconnect_max");
+        struct dun_place place = place_of(config, key);
+        dun_config_blame(config, &place);
+        fprintf(config->errors, "%s = ", key->key);
+        dun_key_print_value(config, key, config->errors);
+        fputs(": must not be less than reconnect_min\n", config->errors);
+    }
+}
+
+static void check_device(struct dun_config *config, const char *hostname)
+{
+    if (config->device[0] != '\0') {
+        return;
+    }
+    if (dun_agent_name_ok(hostname)) {
+        strcpy(config->device, hostname);
+        return;
+    }
+    struct dun_place place = {.kind = DUN_ORIGIN_OPTION};
+    dun_config_blame(config, &place);
+    fputs("the host name \"", config->errors);
+    dun_config_print_raw(config->errors, hostname);
+    fputs("\" cannot be a device id; give one with --device: ", config->errors);
+    dun_key_print_allowed(dun_key_find("agent", "device"), config->errors);
+    fputc('\n', config->errors);
+}
+
+int dun_config_read(struct dun_config *config, int argc, char *const argv[],
+                    char *const environment[], const char *hostname,
+                    const struct dun_config_limits *limits)
+{
+    dun_config_read_options(config, argc, argv, false);
+    if (config->command == DUN_COMMAND_HELP || config->command == DUN_COMMAND_VERSION) {
+        return DUN_OK;
+    }
+    if (config->path[0] != '\0') {
+        dun_config_read_file(config);
+    }
+    dun_config_read_environment(config, environment);
+    dun_config_read_options(config, argc, argv, true);
+    check_limits(config, limits);
+    check_reconnect(config);
+    check_device(config, hostname);
+    if (config->client_id[0] == '\0') {
+        strcpy(config->client_id, config->device);
+    }
+    for (uint16_t i = 0; i < config->file_count; i++) {
+        dun_file_check(config, &config->files[i]);
+    }
+    return config->error_count == 0 ? DUN_OK : DUN_E_INVALID;
+}
+
+uint32_t dun_config_interval(const struct dun_config *config, enum dun_builtin which)
+{
+    int64_t ms = config->sensor_ms[which];
+    return (uint32_t)(ms == DUN_INTERVAL_INHERIT ? config->interval_ms : ms);
+}
+
+/// Output ///
+
+static void print_origin(const struct dun_config *config, const struct dun_key *key, FILE *out)
+{
+    const struct dun_origin *origin = &config->origins[key - dun_keys];
+    switch (origin->kind) {
+    case DUN_ORIGIN_FILE:
+        fprintf(out, " ; %s:%d\n", config->path, origin->line);
+        break;
+    case DUN_ORIGIN_ENVIRONMENT:
+        fputs(" ; environment\n", out);
+        break;
+    case DUN_ORIGIN_OPTION:
+        fputs(" ; command line\n", out);
+        break;
+    default:
+        fputs("\n", out);
+        break;
+    }
+}
+
+static bool is_unset(const struct dun_config *config, const struct dun_key *key)
+{
+    const char *field = (const char *)config + key->offset;
+    return key->type == DUN_KEY_URL || (key->size != 0 && *field == '\0') ||
+           (key->type == DUN_KEY_SENSOR &&
+            *(const int64_t *)(const void *)field == DUN_INTERVAL_INHERIT);
+}
+
+void dun_config_print(const struct dun_config *config, FILE *out)
+{
+    const char *section = "";
+    for (size_t i = 0; i < dun_key_count; i++) {
+        const struct dun_key *key = &dun_keys[i];
+        if (strcmp(section, key->section) != 0) {
+            fprintf(out, "%s[%s]\n", *section != '\0' ? "\n" : "", key->section);
+            section = key->section;
+        }
+        if (is_unset(config, key)) {
+            continue;
+        }
+        fprintf(out, "%s = ", key->key);
+        dun_key_print_value(config, key, out);
+        print_origin(config, key, out);
+    }
+    for (uint16_t i = 0; i < config->file_count; i++) {
+        dun_file_print(&config->files[i], out);
+    }
+}
+
+static void print_option(const struct dun_key *key, FILE *out)
+{
+    char letter[8] = "    ";
+    if (key->letter != 0) {
+        snprintf(letter, sizeof letter, "-%c, ", key->letter);
+    }
+    fprintf(out, "  %s--%-18s %s", letter, key->option, key->help);
+    if (*key->fallback != '\0' && strcmp(key->fallback, "0") != 0) {
+        fprintf(out, " [%s]", key->fallback);
+    }
+    fprintf(out, "\n      %-20s [%s] %s = ", key->environment, key->section, key->key);
+    dun_key_print_allowed(key, out);
+    fputc('\n', out);
+}
+
+void dun_config_help(const char *program, FILE *out)
+{
+    fprintf(out,
+            "Usage: %s [-c FILE] [OPTION VALUE]...\n"
+            "Samples this machine, keeps the samples in a log and publishes them over MQTT.\n\n"
+            "  -c, --config FILE        read this INI file\n"
+            "      --check-config       check the configuration and exit\n"
+            "      --print-config       print the configuration in force and exit\n"
+            "      --help, --version\n\n"
+            "The file is overridden by the environment, and that by the command line. Below each\n"
+            "option stand its variable, its section and key in the file, and what it takes.\n\n",
+            program);
+    for (size_t i = 0; i < dun_key_count; i++) {
+        if (dun_keys[i].option != NULL) {
+            print_option(&dun_keys[i], out);
+        }
+    }
+    fputs("\nOnly in the file: an interval (or off) for each sensor in [sensors]:", out);
+    for (size_t i = 0; i < dun_key_count; i++) {
+        if (dun_keys[i].type == DUN_KEY_SENSOR) {
+            fprintf(out, " %s", dun_keys[i].key);
+        }
+    }
+    fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
+          "attributes.\n\n"
+          "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n",
+          out);
+}

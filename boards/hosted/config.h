@@ -1,0 +1,134 @@
+/*
+ * config.h: the configuration of a hosted agent: one INI file < environment < command line.
+ *
+ * One table (config_keys.c) describes every key; it drives parsing, --help, --print-config and the
+ * errors. A bad value never stops the reading: each one becomes a line that names where it stands,
+ * the key, the value and what is allowed, and the caller exits with 2 at the end. Passwords are
+ * no values here: they come from a file, see password.h, and none is ever printed.
+ */
+#ifndef DUN_HOSTED_CONFIG_H
+#define DUN_HOSTED_CONFIG_H
+
+#include <stdio.h>
+
+#include "agent.h"
+
+#define DUN_TEXT_MAX            256 /* longest text value, NUL included */
+#define DUN_FILES_MAX           32  /* [file NAME] sections */
+#define DUN_FILE_ATTRIBUTES_MAX 4
+#define DUN_KEYS_MAX            64
+
+/* The sensors that are built in; each has a key in [sensors]. */
+enum dun_builtin {
+    DUN_BUILTIN_MEMORY,
+    DUN_BUILTIN_LOAD,
+    DUN_BUILTIN_CPU,
+    DUN_BUILTIN_FILESYSTEM,
+    DUN_BUILTIN_DISK,
+    DUN_BUILTIN_NETWORK,
+    DUN_BUILTIN_UPTIME,
+    DUN_BUILTIN_TEMPERATURE,
+    DUN_BUILTIN_PROCESS,
+    DUN_BUILTIN_AGENT,
+    DUN_BUILTIN_COUNT,
+};
+
+#define DUN_INTERVAL_INHERIT (-1) /* a sensor without a key of its own */
+#define DUN_INTERVAL_OFF     0
+
+enum dun_encoding {
+    DUN_ENCODING_COLUMNS = 0, /* dunlin.v1.Batch */
+    DUN_ENCODING_PLAIN = 1,   /* dunlin.v1.Samples */
+};
+
+enum dun_command {
+    DUN_COMMAND_RUN = 0,
+    DUN_COMMAND_HELP,
+    DUN_COMMAND_VERSION,
+    DUN_COMMAND_CHECK,
+    DUN_COMMAND_PRINT,
+};
+
+/* A [file NAME] section: any path that holds a number. */
+struct dun_file_config {
+    char label[33]; /* NAME */
+    int line;       /* of the section */
+    char path[DUN_TEXT_MAX];
+    char name[128]; /* of the metric */
+    char unit[32];
+    char attributes_text[DUN_TEXT_MAX]; /* the attributes below point into it */
+    struct dun_attribute attributes[DUN_FILE_ATTRIBUTES_MAX];
+    uint8_t attribute_count;
+    uint8_t kind;        /* enum dun_metric_kind */
+    int8_t scale;        /* power of ten that turns the file's number into `unit` */
+    uint8_t decimals;    /* of the result that are kept */
+    int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
+};
+
+struct dun_config {
+    char device[DUN_NAME_MAX + 1], fleet[DUN_NAME_MAX + 1], prefix[DUN_NAME_MAX + 1];
+    char state[DUN_TEXT_MAX];
+    int64_t encoding;  /* enum dun_encoding */
+    int64_t log_level; /* enum dun_say_level */
+    int64_t drain_ms;
+
+    char host[DUN_TEXT_MAX], username[DUN_TEXT_MAX], password_file[DUN_TEXT_MAX];
+    char client_id[DUN_TEXT_MAX];
+    int64_t port, keepalive_s, connect_timeout_ms;
+    int64_t reconnect_min_ms, reconnect_max_ms;
+
+    int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
+    int64_t batch_points, batch_bytes, batch_age_ms; /* points 0: all of the buffer */
+
+    int64_t interval_ms;
+    int64_t sensor_ms[DUN_BUILTIN_COUNT]; /* or DUN_INTERVAL_INHERIT, DUN_INTERVAL_OFF */
+    char proc[DUN_TEXT_MAX], sys[DUN_TEXT_MAX];
+
+    struct dun_file_config files[DUN_FILES_MAX];
+    uint16_t file_count;
+
+    enum dun_command command;
+    char path[DUN_TEXT_MAX]; /* of the file, empty: none was read */
+
+    /* Where each key of the table got its value; kept for --print-config and later errors. */
+    struct dun_origin {
+        uint8_t kind; /* enum dun_origin_kind */
+        int line;
+    } origins[DUN_KEYS_MAX];
+
+    FILE *errors; /* where error lines go */
+    int error_count;
+    const char *program; /* begins each error line */
+};
+
+/* What the board's profile allows; checked after everything was read. */
+struct dun_config_limits {
+    int64_t points_max;
+    int64_t record_min, record_max; /* bytes */
+    int64_t log_size_min;
+    int64_t log_size_default;
+};
+
+/* Fills in the defaults. `errors` gets the error lines. */
+void dun_config_init(struct dun_config *config, const char *program, FILE *errors);
+
+/*
+ * Reads the command line, the file it names, the environment (as `environ`) and lays them over
+ * each other; then checks what one key alone cannot tell. `hostname` is the default device id.
+ * Returns 0, or DUN_E_INVALID after every error was told. Only `command` is set for --help and
+ * --version.
+ */
+DUN_MUST_USE int dun_config_read(struct dun_config *config, int argc, char *const argv[],
+                                 char *const environment[], const char *hostname,
+                                 const struct dun_config_limits *limits);
+
+/* The interval of sensor `which`, ms, 0: off. */
+uint32_t dun_config_interval(const struct dun_config *config, enum dun_builtin which);
+
+/* --print-config: the configuration in force as a file that can be read again. */
+void dun_config_print(const struct dun_config *config, FILE *out);
+
+/* --help. */
+void dun_config_help(const char *program, FILE *out);
+
+#endif

@@ -1,0 +1,461 @@
+/*
+ * config_keys.c: the table of keys and what it drives: parsing one value, saying what is allowed,
+ * printing a value. Adding a key is adding a row here and a field in struct dun_config.
+ */
+#include "config_keys.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "say.h"
+#include "value.h"
+
+#define SECOND 1000
+#define HOUR   3600000
+#define DAY    (24 * HOUR)
+
+#define FIELD(name)  offsetof(struct dun_config, name), 0
+#define STRING(name) offsetof(struct dun_config, name), sizeof(((struct dun_config *)0)->name)
+
+static const struct dun_choice encodings[] = {
+    {"columns", DUN_ENCODING_COLUMNS}, {"plain", DUN_ENCODING_PLAIN}, {NULL, 0}};
+static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
+                                           {"warning", DUN_SAY_WARNING},
+                                           {"info", DUN_SAY_INFO},
+                                           {"debug", DUN_SAY_DEBUG},
+                                           {NULL, 0}};
+static const struct dun_choice policies[] = {
+    {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {NULL, 0}};
+
+#define SENSOR(word, which, text)                                                                  \
+    {                                                                                              \
+        "sensors", word, NULL, NULL, 0, DUN_KEY_SENSOR, FIELD(sensor_ms[which]), 100, DAY, NULL,   \
+            "", text                                                                               \
+    }
+
+/* clang-format off */
+const struct dun_key dun_keys[] = {
+    {"agent", "device", "DUNLIN_DEVICE", "device", 0, DUN_KEY_NAME, STRING(device), 0, 0, NULL,
+     "", "device id (default: the host name)"},
+    {"agent", "fleet", "DUNLIN_FLEET", "fleet", 0, DUN_KEY_NAME, STRING(fleet), 0, 0, NULL,
+     "default", "fleet the device belongs to"},
+    {"agent", "prefix", "DUNLIN_PREFIX", "prefix", 0, DUN_KEY_NAME, STRING(prefix), 0, 0, NULL,
+     "dunlin", "first level of every topic"},
+    {"agent", "state", "DUNLIN_STATE", "state", 0, DUN_KEY_PATH, STRING(state), 0, 0, NULL,
+     "/var/lib/dunlin", "folder of the log"},
+    {"agent", "encoding", "DUNLIN_ENCODING", "encoding", 0, DUN_KEY_CHOICE, FIELD(encoding),
+     0, 0, encodings, "columns", "what is published: columns or plain rows"},
+    {"agent", "log_level", "DUNLIN_LOG_LEVEL", "log-level", 0, DUN_KEY_CHOICE, FIELD(log_level),
+     0, 0, levels, "info", "which lines go to stderr"},
+    {"agent", "drain", "DUNLIN_DRAIN", "drain", 0, DUN_KEY_DURATION, FIELD(drain_ms),
+     0, 10 * 60 * SECOND, NULL, "5s", "how long SIGTERM waits for delivery"},
+
+    {"broker", "url", "DUNLIN_URL", "url", 'L', DUN_KEY_URL, 0, 0, 0, 0, NULL,
+     "", "mqtt://[USER@]HOST[:PORT], instead of host and port"},
+    {"broker", "host", "DUNLIN_HOST", "host", 'h', DUN_KEY_TEXT, STRING(host), 0, 0, NULL,
+     "localhost", "broker: name or address"},
+    {"broker", "port", "DUNLIN_PORT", "port", 'p', DUN_KEY_INTEGER, FIELD(port), 1, 65535, NULL,
+     "1883", "TCP port of the broker"},
+    {"broker", "username", "DUNLIN_USERNAME", "username", 'u', DUN_KEY_TEXT, STRING(username),
+     0, 0, NULL, "", "user name for the broker"},
+    {"broker", "password_file", "DUNLIN_PASSWORD_FILE", "password-file", 0, DUN_KEY_PATH,
+     STRING(password_file), 0, 0, NULL, "",
+     "file that holds the password ($CREDENTIALS_DIRECTORY/mqtt-password if it exists)"},
+    {"broker", "client_id", "DUNLIN_CLIENT_ID", "id", 'i', DUN_KEY_TEXT, STRING(client_id), 0, 0,
+     NULL, "", "MQTT client id (default: the device id)"},
+    {"broker", "keepalive", "DUNLIN_KEEPALIVE", "keepalive", 'k', DUN_KEY_INTEGER,
+     FIELD(keepalive_s), 5, 65535, NULL, "60", "MQTT keep-alive in seconds"},
+    {"broker", "connect_timeout", "DUNLIN_CONNECT_TIMEOUT", "connect-timeout", 0,
+     DUN_KEY_DURATION, FIELD(connect_timeout_ms), SECOND, 600 * SECOND, NULL,
+     "20s", "how long a connection may take to come up"},
+    {"broker", "reconnect_min", "DUNLIN_RECONNECT_MIN", "reconnect-min", 0, DUN_KEY_DURATION,
+     FIELD(reconnect_min_ms), 1, HOUR, NULL, "1s", "upper bound of the first wait to reconnect"},
+    {"broker", "reconnect_max", "DUNLIN_RECONNECT_MAX", "reconnect-max", 0, DUN_KEY_DURATION,
+     FIELD(reconnect_max_ms), 1, DAY, NULL, "5m", "where the doubling of that bound ends"},
+
+    {"log", "size", "DUNLIN_LOG_SIZE", "log-size", 0, DUN_KEY_SIZE, FIELD(log_size),
+     16 << 10, (int64_t)64 << 30, NULL, "0", "size of the log (default: the board's)"},
+    {"log", "policy", "DUNLIN_LOG_POLICY", "log-policy", 0, DUN_KEY_CHOICE, FIELD(log_policy),
+     0, 0, policies, "drop-oldest", "what a full log does"},
+
+    {"batch", "points", "DUNLIN_BATCH_POINTS", "batch-points", 0, DUN_KEY_INTEGER,
+     FIELD(batch_points), 1, 65535, NULL, "0", "seal at so many points (default: the board's)"},
+    {"batch", "bytes", "DUNLIN_BATCH_BYTES", "batch-bytes", 0, DUN_KEY_SIZE, FIELD(batch_bytes),
+     64, 256 << 10, NULL, "1K", "aim for records of at most this size"},
+    {"batch", "age", "DUNLIN_BATCH_AGE", "batch-age", 0, DUN_KEY_DURATION, FIELD(batch_age_ms),
+     10, DAY, NULL, "10s", "seal when the oldest point is this old"},
+
+    {"sensors", "interval", "DUNLIN_INTERVAL", "interval", 0, DUN_KEY_DURATION,
+     FIELD(interval_ms), 100, DAY, NULL, "5s", "how often each sensor is read"},
+    SENSOR("memory", DUN_BUILTIN_MEMORY, "memory"),
+    SENSOR("load", DUN_BUILTIN_LOAD, "load average"),
+    SENSOR("cpu", DUN_BUILTIN_CPU, "CPU utilisation"),
+    SENSOR("filesystem", DUN_BUILTIN_FILESYSTEM, "filesystems"),
+    SENSOR("disk", DUN_BUILTIN_DISK, "disk I/O"),
+    SENSOR("network", DUN_BUILTIN_NETWORK, "network interfaces"),
+    SENSOR("uptime", DUN_BUILTIN_UPTIME, "uptime"),
+    SENSOR("temperature", DUN_BUILTIN_TEMPERATURE, "thermal zones and hwmon"),
+    SENSOR("process", DUN_BUILTIN_PROCESS, "memory and CPU time of the agent"),
+    SENSOR("self", DUN_BUILTIN_AGENT, "health of the agent's log and link"),
+    {"sensors", "proc", "DUNLIN_PROC", "proc", 0, DUN_KEY_PATH, STRING(proc), 0, 0, NULL,
+     "/proc", "where procfs is"},
+    {"sensors", "sys", "DUNLIN_SYS", "sys", 0, DUN_KEY_PATH, STRING(sys), 0, 0, NULL,
+     "/sys", "where sysfs is"},
+};
+/* clang-format on */
+const size_t dun_key_count = sizeof dun_keys / sizeof dun_keys[0];
+
+_Static_assert(sizeof dun_keys / sizeof dun_keys[0] <= DUN_KEYS_MAX,
+               "more keys than origins: raise DUN_KEYS_MAX in config.h");
+
+bool dun_key_same(const char *a, const char *b)
+{
+    for (; *a != '\0' && *b != '\0'; a++, b++) {
+        char left = *a == '-' ? '_' : *a;
+        char right = *b == '-' ? '_' : *b;
+        if (left != right) {
+            return false;
+        }
+    }
+    return *a == *b;
+}
+
+const struct dun_key *dun_key_find(const char *section, const char *key)
+{
+    for (size_t i = 0; i < dun_key_count; i++) {
+        if (strcmp(dun_keys[i].section, section) == 0 && dun_key_same(dun_keys[i].key, key)) {
+            return &dun_keys[i];
+        }
+    }
+    return NULL;
+}
+
+void dun_config_blame(struct dun_config *config, const struct dun_place *place)
+{
+    config->error_count++;
+    fprintf(config->errors, "%s: ", config->program);
+    switch (place->kind) {
+    case DUN_ORIGIN_FILE:
+        fprintf(config->errors, "%s:%d: ", config->path, place->line);
+        if (place->section != NULL) {
+            fputc('[', config->errors);
+            dun_config_print_raw(config->errors, place->section);
+            fputs("] ", config->errors);
+        }
+        break;
+    case DUN_ORIGIN_ENVIRONMENT:
+        fputs("environment: ", config->errors);
+        break;
+    default:
+        break;
+    }
+}
+
+void dun_config_print_raw(FILE *out, const char *value)
+{
+    int count = 0;
+    for (; *value != '\0' && count < 64; value++, count++) {
+        unsigned char c = (unsigned char)*value;
+        fputc(c < ' ' || c == 0x7f ? '?' : c, out);
+    }
+    fputs(*value != '\0' ? "..." : "", out);
+}
+
+static void print_choices(const struct dun_choice *choice, FILE *out)
+{
+    fputs("one of", out);
+    for (; choice->word != NULL; choice++) {
+        fprintf(out, " %s", choice->word);
+    }
+}
+
+void dun_key_print_allowed(const struct dun_key *key, FILE *out)
+{
+    char low[24], high[24];
+    dun_value_print_duration(key->min, low, sizeof low);
+    dun_value_print_duration(key->max, high, sizeof high);
+    switch (key->type) {
+    case DUN_KEY_NAME:
+        fprintf(out, "1 to %d of the characters A-Z a-z 0-9 . _ -", DUN_NAME_MAX);
+        break;
+    case DUN_KEY_PATH:
+        fprintf(out, "an absolute path of at most %d bytes", DUN_TEXT_MAX - 1);
+        break;
+    case DUN_KEY_INTEGER:
+        fprintf(out, "a whole number from %lld to %lld", (long long)key->min, (long long)key->max);
+        break;
+    case DUN_KEY_DURATION:
+        fprintf(out, "a duration from %s to %s, such as 500ms, 5s, 1m or 1h", low, high);
+        break;
+    case DUN_KEY_SENSOR:
+        fprintf(out, "off, or a duration from %s to %s", low, high);
+        break;
+    case DUN_KEY_SIZE:
+        dun_value_print_size(key->min, low, sizeof low);
+        dun_value_print_size(key->max, high, sizeof high);
+        fprintf(out, "a size from %s to %s, such as 64K or 8M", low, high);
+        break;
+    case DUN_KEY_CHOICE:
+        print_choices(key->choices, out);
+        break;
+    case DUN_KEY_URL:
+        fputs("mqtt://[USER@]HOST[:PORT] (or tcp://)", out);
+        break;
+    default:
+        fprintf(out, "1 to %d bytes of text", key->size - 1);
+        break;
+    }
+}
+
+/// Parsing ///
+
+static bool in_range(const struct dun_key *key, int64_t value)
+{
+    return value >= key->min && value <= key->max;
+}
+
+static bool parse_number(const struct dun_key *key, const char *text, int64_t *value)
+{
+    int64_t number;
+    int error = DUN_E_INVALID;
+    if (key->type == DUN_KEY_INTEGER) {
+        error = dun_value_integer(text, &number);
+    } else if (key->type == DUN_KEY_SIZE) {
+        error = dun_value_size(text, &number);
+    } else {
+        error = dun_value_duration(text, &number);
+    }
+    if (error != DUN_OK || !in_range(key, number)) {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+static bool parse_choice(const struct dun_key *key, const char *text, int64_t *value)
+{
+    for (const struct dun_choice *choice = key->choices; choice->word != NULL; choice++) {
+        if (strcmp(choice->word, text) == 0) {
+            *value = choice->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_text(const struct dun_key *key, const char *text, char *out)
+{
+    size_t size = strlen(text);
+    if (size == 0 || size >= key->size || !dun_value_is_text(text) ||
+        (key->type == DUN_KEY_NAME && !dun_agent_name_ok(text)) ||
+        (key->type == DUN_KEY_PATH && text[0] != '/')) {
+        return false;
+    }
+    memcpy(out, text, size + 1);
+    return true;
+}
+
+static bool parse_value(struct dun_config *config, const struct dun_key *key, const char *text)
+{
+    char *field = (char *)config + key->offset;
+    switch (key->type) {
+    case DUN_KEY_SENSOR:
+        if (strcmp(text, "off") == 0) {
+            *(int64_t *)(void *)field = DUN_INTERVAL_OFF;
+            return true;
+        }
+        return parse_number(key, text, (int64_t *)(void *)field);
+    case DUN_KEY_INTEGER:
+    case DUN_KEY_DURATION:
+    case DUN_KEY_SIZE:
+        return parse_number(key, text, (int64_t *)(void *)field);
+    case DUN_KEY_CHOICE:
+        return parse_choice(key, text, (int64_t *)(void *)field);
+    default:
+        return parse_text(key, text, field);
+    }
+}
+
+static void note_origin(struct dun_config *config, const struct dun_key *key,
+                        const struct dun_place *place)
+{
+    struct dun_origin *origin = &config->origins[key - dun_keys];
+    origin->kind = (uint8_t)place->kind;
+    origin->line = place->line;
+}
+
+/* "[section] key = value" as the source spells it; the value is left out where it may be secret. */
+static void print_assignment(struct dun_config *config, const struct dun_key *key,
+                             const char *value, const struct dun_place *place)
+{
+    const char *name = place->kind == DUN_ORIGIN_FILE          ? key->key
+                       : place->kind == DUN_ORIGIN_ENVIRONMENT ? key->environment
+                                                               : place->spelled;
+    fprintf(config->errors, "%s %s", name, place->kind == DUN_ORIGIN_OPTION ? "" : "= ");
+    if (value != NULL) {
+        dun_config_print_raw(config->errors, value);
+    }
+}
+
+/// URL ///
+
+struct url {
+    const char *user, *host, *port; /* NULL: absent */
+    const char *problem;
+};
+
+/* Splits "[USER@]HOST[:PORT][/]" in place. */
+static void split_authority(char *text, struct url *url)
+{
+    size_t size = strcspn(text, "/?#");
+    if (text[size] != '\0' && strcmp(text + size, "/") != 0) {
+        url->problem = "must not name a path";
+    }
+    text[size] = '\0';
+    char *at = strrchr(text, '@');
+    if (at != NULL) {
+        *at = '\0';
+        url->user = text;
+        if (strchr(text, ':') != NULL) {
+            url->problem = "must not hold a password; use password_file";
+        }
+        text = at + 1;
+    }
+    if (*text == '[') {
+        char *end = strchr(text, ']');
+        url->host = text + 1;
+        text = end != NULL ? end : text;
+        url->problem = end == NULL ? "must close the [ of its address" : url->problem;
+    } else {
+        url->host = text;
+    }
+    char *colon = *text == ']' ? text + 1 : strchr(text, ':');
+    if (*text == ']') {
+        *text = '\0';
+    }
+    if (colon != NULL && *colon == ':') {
+        *colon = '\0';
+        url->port = colon + 1;
+    } else if (colon != NULL && *colon != '\0') {
+        url->problem = "must be mqtt://[USER@]HOST[:PORT]";
+    }
+}
+
+static const char *strip_scheme(const char *text, struct url *url)
+{
+    static const char *const plain[] = {"mqtt://", "tcp://"};
+    static const char *const tls[] = {"mqtts://", "ssl://", "tls://", "wss://"};
+    for (size_t i = 0; i < sizeof tls / sizeof tls[0]; i++) {
+        if (strncmp(text, tls[i], strlen(tls[i])) == 0) {
+            url->problem = "asks for TLS, but this build has no TLS";
+            return NULL;
+        }
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (strncmp(text, plain[i], strlen(plain[i])) == 0) {
+            return text + strlen(plain[i]);
+        }
+    }
+    url->problem = "must begin with mqtt:// or tcp://";
+    return NULL;
+}
+
+/* The parts go through the rows of the keys they stand for, so the same ranges hold. */
+static bool take_url_part(struct dun_config *config, const char *name, const char *text,
+                          const struct dun_place *place)
+{
+    const struct dun_key *key = dun_key_find("broker", name);
+    if (text == NULL) {
+        return true;
+    }
+    if (!parse_value(config, key, text)) {
+        return false;
+    }
+    note_origin(config, key, place);
+    return true;
+}
+
+/* The value is not shown in errors: it may hold a password. */
+static void set_url(struct dun_config *config, const struct dun_key *key, const char *value,
+                    const struct dun_place *place)
+{
+    char text[DUN_TEXT_MAX];
+    struct url url = {0};
+    const char *rest = strip_scheme(value, &url);
+    if (rest != NULL && strlen(rest) >= sizeof text) {
+        url.problem = "is too long";
+    } else if (rest != NULL) {
+        strcpy(text, rest);
+        split_authority(text, &url);
+    }
+    if (url.problem == NULL) {
+        const char *port = url.port != NULL ? url.port : "1883";
+        if (!take_url_part(config, "host", url.host, place)) {
+            url.problem = "must name a host";
+        } else if (!take_url_part(config, "port", port, place)) {
+            url.problem = "must have a port from 1 to 65535";
+        } else if (!take_url_part(config, "username", url.user, place)) {
+            url.problem = "must not have an empty user name";
+        }
+    }
+    if (url.problem != NULL) {
+        dun_config_blame(config, place);
+        print_assignment(config, key, NULL, place);
+        fprintf(config->errors, "(the URL) %s\n", url.problem);
+        return;
+    }
+    note_origin(config, key, place);
+}
+
+void dun_key_set(struct dun_config *config, const struct dun_key *key, const char *value,
+                 const struct dun_place *place)
+{
+    if (key->type == DUN_KEY_URL) {
+        set_url(config, key, value, place);
+        return;
+    }
+    if (!parse_value(config, key, value)) {
+        dun_config_blame(config, place);
+        print_assignment(config, key, value, place);
+        fputs(": must be ", config->errors);
+        dun_key_print_allowed(key, config->errors);
+        fputc('\n', config->errors);
+        return;
+    }
+    note_origin(config, key, place);
+}
+
+/// Printing ///
+
+void dun_key_print_value(const struct dun_config *config, const struct dun_key *key, FILE *out)
+{
+    const char *field = (const char *)config + key->offset;
+    if (key->size != 0) {
+        fputs(field, out);
+        return;
+    }
+    int64_t value = *(const int64_t *)(const void *)field;
+    char text[24];
+    switch (key->type) {
+    case DUN_KEY_CHOICE:
+        for (const struct dun_choice *choice = key->choices; choice->word != NULL; choice++) {
+            fputs(choice->value == value ? choice->word : "", out);
+        }
+        return;
+    case DUN_KEY_SENSOR:
+        dun_value_print_duration(value, text, sizeof text);
+        fputs(value == DUN_INTERVAL_OFF ? "off" : text, out);
+        return;
+    case DUN_KEY_DURATION:
+        dun_value_print_duration(value, text, sizeof text);
+        fputs(text, out);
+        return;
+    case DUN_KEY_SIZE:
+        dun_value_print_size(value, text, sizeof text);
+        fputs(text, out);
+        return;
+    default:
+        fprintf(out, "%lld", (long long)value);
+        return;
+    }
+}

@@ -1,0 +1,390 @@
+/*
+ * daemon.c: the life of the process. It starts what the configuration asks for, then goes round:
+ * look at the clocks, let the agent do what is due, say what happened, sleep until the next
+ * deadline, a byte or a signal. All decisions are the agent's; all words are in notices.c.
+ */
+#define _GNU_SOURCE
+#include "daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flash_file.h"
+#include "flash_ram.h"
+#include "notices.h"
+#include "say.h"
+#include "storage.h"
+#include "system.h"
+
+#define PASSWORD_MAX 256
+#define SLEEP_MAX_MS 60000
+/* timeout(1) and some supervisors signal the process and its group: that is one wish, not two. */
+#define SAME_SIGNAL_MS 1000
+
+struct daemon {
+    const struct dun_daemon_board *board;
+    struct dun_config config;
+    struct dun_sensors sensors;
+    struct dun_flash_file file;
+    struct dun_flash spare_flash;
+    struct dun_notify notify;
+    uint8_t password[PASSWORD_MAX];
+    struct dun_span password_span;
+    uint8_t full_told; /* enum dun_sensors_full */
+};
+
+/* The process runs one; too large for the stack. */
+static struct daemon daemon_state;
+
+static volatile sig_atomic_t signals_seen;
+
+_Noreturn void dun_assert_failed(const char *file, int line, const char *condition)
+{
+    struct dun_say say;
+    dun_say_begin(&say, DUN_SAY_ERROR, "assertion failed, this is a bug");
+    dun_say_text(&say, "file", file);
+    dun_say_number(&say, "line", line);
+    dun_say_text(&say, "condition", condition);
+    dun_say_end(&say, dun_system_uptime(), dun_system_unix());
+    abort();
+}
+
+/// Lines ///
+
+static void end_line(struct dun_say *say)
+{
+    dun_say_end(say, dun_system_uptime(), dun_system_unix());
+}
+
+static void say_trouble(const char *message, const char *key, const char *value)
+{
+    struct dun_say say;
+    dun_say_begin(&say, DUN_SAY_ERROR, message);
+    dun_say_text(&say, key, value);
+    end_line(&say);
+}
+
+static void say_started(const struct daemon *daemon)
+{
+    const struct dun_config *config = &daemon->config;
+    struct dun_say say;
+    dun_say_begin(&say, DUN_SAY_INFO, "started");
+    dun_say_text(&say, "version", DUN_VERSION);
+    dun_say_text(&say, "board", daemon->board->name);
+    dun_say_text(&say, "device", config->device);
+    dun_say_text(&say, "fleet", config->fleet);
+    dun_say_text(&say, "host", config->host);
+    dun_say_number(&say, "port", config->port);
+    dun_say_text(&say, "state", config->state);
+    dun_say_number(&say, "sensors", daemon->sensors.count);
+    end_line(&say);
+}
+
+/* A table of the profile is full: said once each, since it stays so. */
+static void say_full(struct daemon *daemon)
+{
+    static const struct {
+        uint8_t bit;
+        const char *what;
+    } tables[] = {{DUN_FULL_ARENA, "arena"},
+                  {DUN_FULL_INSTANCES, "instances"},
+                  {DUN_FULL_METRICS, "metrics"}};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if ((daemon->sensors.full & ~daemon->full_told & tables[i].bit) != 0) {
+            daemon->full_told |= tables[i].bit;
+            struct dun_say say;
+            dun_say_begin(&say, DUN_SAY_WARNING,
+                          "a table of the profile is full, the rest is absent");
+            dun_say_text(&say, "table", tables[i].what);
+            end_line(&say);
+        }
+    }
+}
+
+static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
+{
+    struct dun_notice notice;
+    while (dun_agent_notice(daemon->board->agent, &notice)) {
+        dun_say_notice(&notice, now, unix_ms);
+    }
+    say_full(daemon);
+    dun_say_flush(now, unix_ms);
+}
+
+/// Start ///
+
+/* The password: from password_file, or the credential that systemd placed. */
+static int load_password(struct daemon *daemon)
+{
+    char path[DUN_TEXT_MAX + 32];
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    bool asked = daemon->config.password_file[0] != '\0';
+    bool exposed = false;
+    if (asked) {
+        strcpy(path, daemon->config.password_file);
+    } else if (folder != NULL && strlen(folder) < DUN_TEXT_MAX) {
+        snprintf(path, sizeof path, "%s/mqtt-password", folder);
+    } else {
+        return DUN_OK;
+    }
+    int size = dun_system_secret(path, daemon->password, sizeof daemon->password, &exposed);
+    if (size == DUN_E_NOT_FOUND && !asked) {
+        return DUN_OK;
+    }
+    if (size < 0) {
+        struct dun_say say;
+        dun_say_begin(&say, DUN_SAY_ERROR, "the password file cannot be used");
+        dun_say_text(&say, "path", path);
+        dun_say_text(&say, "error", dun_say_error(size));
+        end_line(&say);
+        return size;
+    }
+    if (exposed && asked) {
+        struct dun_say say;
+        dun_say_begin(&say, DUN_SAY_WARNING, "others may read the password file, chmod 600 it");
+        dun_say_text(&say, "path", path);
+        end_line(&say);
+    }
+    daemon->password_span = (struct dun_span){daemon->password, (size_t)size};
+    return DUN_OK;
+}
+
+/* A log that cannot be made or read is no reason not to start: the agent records to memory and
+ * tries again. Another agent in the same folder is one, and so is a folder that cannot be. */
+static int open_storage(struct daemon *daemon)
+{
+    const struct dun_config *config = &daemon->config;
+    struct dun_flash_file *file = &daemon->file;
+    int error =
+        dun_flash_file_open(file, config->state, dun_storage_geometry((uint64_t)config->log_size));
+    if (error == DUN_OK) {
+        return DUN_OK;
+    }
+    struct dun_say say;
+    if (error == DUN_E_BUSY) {
+        dun_say_begin(&say, DUN_SAY_ERROR, "another agent uses this state folder");
+        dun_say_text(&say, "state", config->state);
+        dun_say_number(&say, "pid", file->holder);
+    } else {
+        dun_say_begin(&say, DUN_SAY_ERROR,
+                      error == DUN_E_INVALID ? "the state folder cannot be used"
+                                             : "storage failed, the log cannot be opened now");
+        dun_say_text(&say, "path", file->path);
+        dun_say_text(&say, "error", strerror(file->system_error));
+    }
+    end_line(&say);
+    return error == DUN_E_BUSY || error == DUN_E_INVALID ? error : DUN_OK;
+}
+
+static struct dun_agent_config agent_config(const struct daemon *daemon)
+{
+    const struct dun_config *config = &daemon->config;
+    return (struct dun_agent_config){
+        .prefix = config->prefix,
+        .fleet = config->fleet,
+        .device = config->device,
+        .board = daemon->board->name,
+        .knobs = daemon->board->knobs,
+        .knob_count = daemon->board->knob_count,
+        .encoder = config->encoding == DUN_ENCODING_PLAIN ? &dun_plain : &dun_columns,
+        .boot = dun_system_boot(config->proc),
+        .batch_points_max = (uint32_t)config->batch_points,
+        .batch_bytes_max = (uint32_t)config->batch_bytes,
+        .batch_age_max_ms = (uint32_t)config->batch_age_ms,
+        .backoff = {.base_ms = (uint32_t)config->reconnect_min_ms,
+                    .max_ms = (uint32_t)config->reconnect_max_ms},
+        .random_seed = dun_system_random(),
+    };
+}
+
+static struct dun_uplink_config uplink_config(const struct daemon *daemon)
+{
+    const struct dun_config *config = &daemon->config;
+    return (struct dun_uplink_config){
+        .host = config->host,
+        .port = (uint16_t)config->port,
+        .client_id = config->client_id,
+        .username = config->username[0] != '\0' ? config->username : NULL,
+        .password = daemon->password_span,
+        .keepalive_s = (uint16_t)config->keepalive_s,
+        .connect_timeout_ms = config->connect_timeout_ms,
+    };
+}
+
+static int start_agent(struct daemon *daemon, dun_ms now)
+{
+    const struct dun_daemon_board *board = daemon->board;
+    const char *what = "log in memory";
+    dun_sensors_start(&daemon->sensors, &daemon->config, &board->sensors);
+    int error = dun_flash_ram_init(&daemon->spare_flash, board->spare_geometry, board->spare);
+    if (error == DUN_OK) {
+        const struct dun_daemon_start start = {
+            .agent = agent_config(daemon),
+            .broker = uplink_config(daemon),
+            .flash = &daemon->file.flash,
+            .spare = &daemon->spare_flash,
+            .stream = dun_system_random(),
+            .spare_stream = dun_system_random(),
+            .overflow = (enum dun_log_overflow)daemon->config.log_policy,
+            .sensors = daemon->sensors.table,
+            .sensor_count = daemon->sensors.count,
+        };
+        error = board->start(&start, now, &what);
+    }
+    if (error != DUN_OK) {
+        say_trouble("the agent cannot start", "field", what);
+    }
+    return error;
+}
+
+/// Signals and the loop ///
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    signals_seen++;
+}
+
+/* The signals stay blocked except while sleeping, so none is missed between a look and a sleep. */
+static void catch_signals(sigset_t *asleep)
+{
+    static const int ending[] = {SIGTERM, SIGINT, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal};
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        sigaddset(&blocked, ending[i]);
+        sigaction(ending[i], &action, NULL);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, asleep);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
+        sigdelset(asleep, ending[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void sleep_until(const struct daemon *daemon, dun_ms deadline, const sigset_t *asleep)
+{
+    const struct dun_daemon_board *board = daemon->board;
+    dun_ms wait = deadline - dun_system_uptime();
+    wait = wait < 0 ? 0 : wait > SLEEP_MAX_MS ? SLEEP_MAX_MS : wait;
+    struct timespec timeout = {.tv_sec = (time_t)(wait / 1000),
+                               .tv_nsec = (long)(wait % 1000) * 1000000};
+    struct pollfd link = {.fd = board->wait_fd(), .events = board->wait_events()};
+    /* Why it woke does not matter: the agent looks at everything. */
+    int ignored = ppoll(&link, 1, &timeout, asleep);
+    (void)ignored;
+}
+
+static void begin_end(struct daemon *daemon, dun_ms now)
+{
+    struct dun_say say;
+    dun_notify_send(&daemon->notify, "STOPPING=1");
+    dun_say_begin(&say, DUN_SAY_INFO, "ending");
+    dun_say_number(&say, "backlog", (int64_t)dun_agent_backlog(daemon->board->agent));
+    dun_say_number(&say, "drain_ms", daemon->config.drain_ms);
+    end_line(&say);
+    dun_agent_end(daemon->board->agent, now, now + daemon->config.drain_ms);
+}
+
+/* Returns the exit code. */
+static int run(struct daemon *daemon, const sigset_t *asleep)
+{
+    dun_ms ending_since = DUN_MS_NEVER;
+    for (;;) {
+        dun_ms now = dun_system_uptime();
+        dun_ms unix_ms = dun_system_unix();
+        if (signals_seen > 0 && ending_since == DUN_MS_NEVER) {
+            ending_since = now;
+            begin_end(daemon, now);
+        }
+        if (signals_seen > 1 && now - ending_since < SAME_SIGNAL_MS) {
+            signals_seen = 1;
+        }
+        if (signals_seen > 1) {
+            say_trouble("told to end twice, not waiting for delivery", "state",
+                        daemon->config.state);
+            return DUN_EXIT_FAILED;
+        }
+        dun_agent_set_clock(daemon->board->agent, now, unix_ms);
+        dun_ms deadline = dun_agent_step(daemon->board->agent, now);
+        say_news(daemon, now, unix_ms);
+        if (dun_agent_ended(daemon->board->agent)) {
+            return DUN_EXIT_OK;
+        }
+        deadline = dun_ms_earlier(deadline, dun_notify_watchdog(&daemon->notify, now));
+        sleep_until(daemon, deadline, asleep);
+    }
+}
+
+static void say_ended(const struct daemon *daemon)
+{
+    const struct dun_stats *stats = dun_agent_stats(daemon->board->agent);
+    struct dun_say say;
+    dun_say_begin(&say, DUN_SAY_INFO, "ended");
+    dun_say_number(&say, "points", (int64_t)stats->points_recorded);
+    dun_say_number(&say, "records", (int64_t)stats->records_stored);
+    dun_say_number(&say, "acked", (int64_t)stats->records_acked);
+    dun_say_number(&say, "backlog", (int64_t)dun_agent_backlog(daemon->board->agent));
+    dun_say_number(&say, "lost_points", (int64_t)stats->points_lost);
+    end_line(&say);
+}
+
+static int run_daemon(struct daemon *daemon)
+{
+    sigset_t asleep;
+    dun_say_setup(STDERR_FILENO, (enum dun_say_level)daemon->config.log_level,
+                  dun_say_is_journal(STDERR_FILENO));
+    dun_notify_open(&daemon->notify);
+    catch_signals(&asleep);
+    if (load_password(daemon) != DUN_OK || open_storage(daemon) != DUN_OK) {
+        return DUN_EXIT_FAILED;
+    }
+    int code = DUN_EXIT_FAILED;
+    if (start_agent(daemon, dun_system_uptime()) == DUN_OK) {
+        say_started(daemon);
+        dun_notify_send(&daemon->notify, "READY=1");
+        code = run(daemon, &asleep);
+        say_ended(daemon);
+    }
+    dun_sensors_stop(&daemon->sensors);
+    dun_flash_file_close(&daemon->file);
+    return code;
+}
+
+int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const argv[],
+                    char *const environment[])
+{
+    struct daemon *daemon = &daemon_state;
+    char hostname[DUN_TEXT_MAX] = "";
+    gethostname(hostname, sizeof hostname - 1);
+    daemon->board = board;
+    dun_config_init(&daemon->config, board->program, stderr);
+    int error = dun_config_read(&daemon->config, argc, argv, environment, hostname, &board->limits);
+    switch (daemon->config.command) {
+    case DUN_COMMAND_HELP:
+        dun_config_help(board->program, stdout);
+        return DUN_EXIT_OK;
+    case DUN_COMMAND_VERSION:
+        printf("%s %s (board %s)\n", board->program, DUN_VERSION, board->name);
+        return DUN_EXIT_OK;
+    default:
+        break;
+    }
+    if (error != DUN_OK) {
+        return DUN_EXIT_USAGE;
+    }
+    if (daemon->config.command == DUN_COMMAND_CHECK) {
+        return DUN_EXIT_OK;
+    }
+    if (daemon->config.command == DUN_COMMAND_PRINT) {
+        dun_config_print(&daemon->config, stdout);
+        return DUN_EXIT_OK;
+    }
+    return run_daemon(daemon);
+}

@@ -1,0 +1,51 @@
+/*
+ * daemon.h: a hosted agent as a process: configuration in, exit code out. A board hands over its
+ * memory (sized by its profile.h), starts its agent, and tells what to wait for; everything else -
+ * options, sensors, log file, signals, service manager, log lines - is the same on every host.
+ *
+ * Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.
+ */
+#ifndef DUN_HOSTED_DAEMON_H
+#define DUN_HOSTED_DAEMON_H
+
+#include "agent.h"
+#include "config.h"
+#include "sensors.h"
+
+#define DUN_EXIT_OK     0
+#define DUN_EXIT_FAILED 1
+#define DUN_EXIT_USAGE  2
+
+/* What the daemon found out and the board makes an agent of. Borrowed for its life. */
+struct dun_daemon_start {
+    struct dun_agent_config agent;
+    struct dun_uplink_config broker;
+    const struct dun_flash *flash, *spare;
+    uint64_t stream, spare_stream;
+    enum dun_log_overflow overflow;
+    struct dun_sensor *sensors;
+    uint16_t sensor_count;
+};
+
+struct dun_daemon_board {
+    const char *program; /* "dunlind" */
+    const char *name;    /* "linux" */
+    const struct dun_knob *knobs;
+    uint16_t knob_count;
+    struct dun_config_limits limits;
+    struct dun_sensors_memory sensors;
+    struct dun_buffer spare; /* of the log in RAM */
+    struct dun_flash_geometry spare_geometry;
+    struct dun_agent *agent;
+    /* Starts `agent`: 0, or an error with `*what` naming the field. */
+    int (*start)(const struct dun_daemon_start *start, dun_ms now, const char **what);
+    /* What to wait for with poll(2): a descriptor (-1: none) and its events. */
+    int (*wait_fd)(void);
+    short (*wait_events)(void);
+};
+
+/* Runs until it is told to end. Returns the exit code. Once a process: it sets signal handlers. */
+int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const argv[],
+                    char *const environment[]);
+
+#endif

@@ -1,0 +1,101 @@
+/* notices.c: the words for each notice of the core. */
+#include "notices.h"
+
+#include "clock.h"
+#include "ledger.h"
+#include "say.h"
+
+static const char *loss_reason(uint8_t reason)
+{
+    static const char *const names[] = {
+        [DUN_LOSS_OVERFLOW] = "overflow",   [DUN_LOSS_DAMAGED] = "damaged",
+        [DUN_LOSS_STORAGE] = "storage",     [DUN_LOSS_REJECTED] = "rejected",
+        [DUN_LOSS_TOO_LARGE] = "too large", [DUN_LOSS_MERGED] = "several",
+    };
+    return reason > 0 && reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
+}
+
+struct words {
+    enum dun_say_level level;
+    const char *message;
+};
+
+static struct words words_of(const struct dun_notice *notice)
+{
+    switch (notice->kind) {
+    case DUN_NOTICE_UP:
+        return (struct words){DUN_SAY_INFO, "connected to the broker"};
+    case DUN_NOTICE_DOWN:
+        return (struct words){DUN_SAY_WARNING, "no connection to the broker"};
+    case DUN_NOTICE_MOUNTED:
+        return (struct words){DUN_SAY_INFO, "log opened"};
+    case DUN_NOTICE_FORMATTED:
+        return (struct words){DUN_SAY_INFO, "log is new, a stream begins"};
+    case DUN_NOTICE_STORAGE_FAILED:
+        return (struct words){DUN_SAY_ERROR, "storage failed, recording goes to memory"};
+    case DUN_NOTICE_STORAGE_BACK:
+        return (struct words){DUN_SAY_INFO, "storage works, recording is durable again"};
+    case DUN_NOTICE_LOST:
+        return (struct words){DUN_SAY_WARNING, "records lost"};
+    case DUN_NOTICE_POINTS_LOST:
+        return (struct words){DUN_SAY_WARNING, "points lost before they were recorded"};
+    case DUN_NOTICE_CLOCK:
+        return (struct words){DUN_SAY_INFO, notice->reason == DUN_ANCHOR_STEPPED
+                                                ? "wall clock stepped"
+                                                : "wall clock known"};
+    case DUN_NOTICE_SENSOR_FAILED:
+        return (struct words){DUN_SAY_WARNING, "sensor gave no value"};
+    case DUN_NOTICE_REJECTED:
+        return (struct words){DUN_SAY_WARNING, "the broker refused a record for good"};
+    default:
+        return (struct words){DUN_SAY_DEBUG, "notice"};
+    }
+}
+
+static void add_fields(struct dun_say *say, const struct dun_notice *notice)
+{
+    switch (notice->kind) {
+    case DUN_NOTICE_DOWN:
+        dun_say_text(say, "error", dun_say_error(notice->error));
+        dun_say_number(say, "reason", notice->reason);
+        dun_say_number(say, "retry_ms", notice->delay_ms);
+        break;
+    case DUN_NOTICE_MOUNTED:
+        dun_say_number(say, "next_sequence", notice->value);
+        dun_say_number(say, "damaged", notice->delay_ms);
+        break;
+    case DUN_NOTICE_STORAGE_FAILED:
+        dun_say_text(say, "error", dun_say_error(notice->error));
+        dun_say_number(say, "retry_ms", notice->delay_ms);
+        break;
+    case DUN_NOTICE_LOST:
+    case DUN_NOTICE_POINTS_LOST:
+        dun_say_text(say, "reason", loss_reason(notice->reason));
+        dun_say_number(say, "count", notice->value);
+        break;
+    case DUN_NOTICE_CLOCK:
+        if (notice->reason == DUN_ANCHOR_STEPPED) {
+            dun_say_number(say, "by_ms", notice->value);
+        }
+        break;
+    case DUN_NOTICE_SENSOR_FAILED:
+        dun_say_text(say, "sensor", notice->name);
+        dun_say_text(say, "error", dun_say_error(notice->error));
+        break;
+    case DUN_NOTICE_REJECTED:
+        dun_say_number(say, "sequence", notice->value);
+        dun_say_number(say, "reason", notice->reason);
+        break;
+    default:
+        break;
+    }
+}
+
+void dun_say_notice(const struct dun_notice *notice, dun_ms now, dun_ms unix_ms)
+{
+    struct dun_say say;
+    struct words words = words_of(notice);
+    dun_say_begin(&say, words.level, words.message);
+    add_fields(&say, notice);
+    dun_say_end(&say, now, unix_ms);
+}

@@ -1,0 +1,87 @@
+/*
+ * sensor_network.c: traffic, errors and drops of each interface from /proc/net/dev. The host ends
+ * of containers (veth...) come and go under new names and would fill the catalog: they are left
+ * out.
+ */
+#include <string.h>
+
+#include "sensor_shared.h"
+
+enum { RECEIVED, SENT };
+
+#define DIRECTION "network.io.direction"
+
+static const struct dun_shape shapes[] = {
+    {"system.network.io", "By", DIRECTION, "receive", DUN_COUNTER, 0},
+    {"system.network.io", "By", DIRECTION, "transmit", DUN_COUNTER, 0},
+    {"system.network.errors", "{error}", DIRECTION, "receive", DUN_COUNTER, 0},
+    {"system.network.errors", "{error}", DIRECTION, "transmit", DUN_COUNTER, 0},
+    {"system.network.packet.dropped", "{packet}", DIRECTION, "receive", DUN_COUNTER, 0},
+    {"system.network.packet.dropped", "{packet}", DIRECTION, "transmit", DUN_COUNTER, 0},
+};
+
+/* "  eth0:61204352 1446 0 0 ...": 8 columns received, 8 sent; the first may touch the colon. */
+bool dun_parse_interface(char *line, char **name, struct dun_interface_counts *counts)
+{
+    char *colon = strrchr(line, ':');
+    if (colon == NULL) {
+        return false;
+    }
+    *colon = '\0';
+    char *at = colon + 1;
+    uint64_t columns[12];
+    for (int i = 0; i < 12; i++) {
+        if (!dun_scan_u64(&at, &columns[i])) {
+            return false;
+        }
+    }
+    char *word = dun_scan_word(&line);
+    if (word == NULL) {
+        return false;
+    }
+    *name = word;
+    *counts = (struct dun_interface_counts){
+        .bytes = {columns[0], columns[8]},
+        .errors = {columns[2], columns[10]},
+        .dropped = {columns[3], columns[11]},
+    };
+    return true;
+}
+
+static void put_interface(struct dun_sensors *sensors, struct dun_agent *agent, const char *name,
+                          const struct dun_interface_counts *counts, dun_ms now)
+{
+    if (strncmp(name, "veth", 4) == 0) {
+        return;
+    }
+    struct dun_instance *interface = dun_instance_get(sensors, DUN_BUILTIN_NETWORK, name);
+    if (interface == NULL) {
+        return;
+    }
+    const uint64_t values[] = {counts->bytes[RECEIVED],   counts->bytes[SENT],
+                               counts->errors[RECEIVED],  counts->errors[SENT],
+                               counts->dropped[RECEIVED], counts->dropped[SENT]};
+    struct dun_attribute attribute = {"network.interface.name", interface->name};
+    for (int i = 0; i < 6; i++) {
+        dun_put(sensors, agent, &interface->ids[i], &shapes[i], &attribute, 1, dun_count(values[i]),
+                now);
+    }
+}
+
+int dun_read_network(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now)
+{
+    struct dun_sensors *sensors = sensor->context;
+    if (dun_open_once(&sensors->netdev_fd, sensors->config->proc, "net/dev") < 0) {
+        return DUN_OK;
+    }
+    struct dun_lines lines;
+    dun_lines_open(&lines, sensors->netdev_fd, sensors->memory.scratch);
+    for (char *line = dun_lines_next(&lines); line != NULL; line = dun_lines_next(&lines)) {
+        char *name;
+        struct dun_interface_counts counts;
+        if (dun_parse_interface(line, &name, &counts)) {
+            put_interface(sensors, agent, name, &counts, now);
+        }
+    }
+    return dun_lines_error(&lines);
+}

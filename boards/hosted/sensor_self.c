@@ -1,0 +1,53 @@
+/*
+ * sensor_self.c: how the agent itself is doing: its log, its link, and what was lost. The names are
+ * ours (dunlin.*), since the conventions have none for this.
+ */
+#include "sensor_shared.h"
+
+static const struct dun_shape shapes[DUN_SELF_METRICS] = {
+    {"dunlin.log.usage", "By", NULL, NULL, DUN_GAUGE, 0},
+    {"dunlin.log.limit", "By", NULL, NULL, DUN_GAUGE, 0},
+    {"dunlin.log.backlog", "{record}", NULL, NULL, DUN_GAUGE, 0},
+    {"dunlin.log.stored", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.log.dropped", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.log.errors", "{error}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.points.lost", "{point}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.up", "1", NULL, NULL, DUN_GAUGE, 0},
+    {"dunlin.link.connects", "{connection}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.failures", "{connection}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.published", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.acked", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.rejected", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.sensor.errors", "{error}", NULL, NULL, DUN_COUNTER, 0},
+};
+
+int dun_read_self(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now)
+{
+    struct dun_sensors *sensors = sensor->context;
+    const struct dun_stats *stats = dun_agent_stats(agent);
+    const struct dun_store *store = agent->store.mounted ? &agent->store : &agent->spare;
+    const uint64_t values[DUN_SELF_METRICS] = {
+        store->mounted ? dun_log_used(&store->log) : 0,
+        store->mounted ? dun_log_capacity(&store->log) : 0,
+        dun_agent_backlog(agent),
+        stats->records_stored,
+        stats->records_dropped,
+        stats->storage_errors,
+        stats->points_lost,
+        dun_agent_is_up(agent) ? 1 : 0,
+        stats->connects,
+        stats->connect_failures + stats->disconnects,
+        stats->records_published,
+        stats->records_acked,
+        stats->records_rejected,
+        stats->sensor_errors,
+    };
+    for (int i = 0; i < DUN_SELF_METRICS; i++) {
+        bool has_log = store->mounted || i >= 2;
+        if (has_log) {
+            dun_put(sensors, agent, &sensors->self_ids[i], &shapes[i], NULL, 0,
+                    dun_count(values[i]), now);
+        }
+    }
+    return DUN_OK;
+}

@@ -1,0 +1,374 @@
+"""Makes records by proto/SPEC.md: the golden ones, random valid ones, and hostile ones.
+
+It encodes with the protobuf package, from telemetry.proto. `golden/make.py` writes the golden
+files with it once; the tests draw random records from it.
+"""
+import os
+import random
+import sys
+
+TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+sys.path.insert(0, TOOLS)
+sys.dont_write_bytecode = True
+from decode import crc32c, pb  # noqa: E402
+
+STREAM = 0x0123456789ABCDEF
+BOOT = 0x00B007ED
+
+
+def metric(id_, name, unit, exponent=None, kind=pb.METRIC_KIND_GAUGE, **attributes):
+    made = pb.Metric(id=id_, name=name, unit=unit, kind=kind)
+    if exponent is not None:
+        made.exponent = exponent
+    for key, value in attributes.items():
+        made.attributes.add(key=key.replace("__", "."), value=value)
+    return made
+
+
+def dictionary_hash(metrics, base=0):
+    for one in metrics:
+        base = crc32c(base, one.SerializeToString())
+    return base
+
+
+def signed(value):
+    """`value` modulo 2^64 as a signed number."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def add_axis(batch, uptimes, jitter=None):
+    """A time axis through these uptimes. Jitter is written only where it is not zero throughout."""
+    steps = [b - a for a, b in zip(uptimes, uptimes[1:])]
+    interval = max(0, sorted(steps)[len(steps) // 2]) if steps else 0
+    axis = batch.axes.add(count=len(uptimes), first_ms=uptimes[0] - batch.base_uptime_ms)
+    if interval:
+        axis.interval_ms = interval
+    off = [step - interval for step in steps]
+    if jitter if jitter is not None else any(off):
+        axis.jitter_ms.extend(off)
+    return len(batch.axes) - 1
+
+
+def add_column(batch, metric_id, axis, values):
+    column = batch.columns.add(metric=metric_id, first=values[0])
+    if axis:
+        column.axis = axis
+    deltas = [signed(b - a) for a, b in zip(values, values[1:])]
+    if any(deltas):
+        column.deltas.extend(deltas)
+    return column
+
+
+HOST_METRICS = [
+    metric(0, "system.memory.usage", "By", system__memory__state="used"),
+    metric(1, "system.cpu.utilization", "1", -4, cpu__mode="user", cpu__logical_number="0"),
+    metric(2, "hw.temperature", "Cel", -3),
+    metric(3, "system.network.io", "By", 0, pb.METRIC_KIND_COUNTER,
+           network__interface__name="eth0", network__io__direction="receive"),
+    metric(4, "system.filesystem.limit", "By", 6, system__filesystem__mountpoint="/"),
+]
+
+
+def host_batch():
+    """What a usual device sends: announcement, a clock, a constant column, a counter that wraps."""
+    batch = pb.Batch(stream=STREAM, sequence=1, boot=BOOT, base_uptime_ms=5000,
+                     boot_unix_ms=1767225600000, catalog=dictionary_hash(HOST_METRICS))
+    batch.metrics.extend(HOST_METRICS)
+    regular = add_axis(batch, [5000, 10000, 15000, 20000])
+    jittered = add_axis(batch, [5003, 9998, 15041, 20000])
+    add_column(batch, 0, regular, [4096 * 1000, 4096 * 1010, 4096 * 990, 0])
+    add_column(batch, 1, jittered, [0, 125, 10000, 1])
+    add_column(batch, 2, regular, [-273150, -1, 1000, 21500])
+    add_column(batch, 3, regular, [(1 << 63) - 1, -(1 << 63), -(1 << 63), 0])
+    add_column(batch, 4, jittered, [500107, 500107, 500107, 500107])
+    return batch
+
+
+def undated_batch():
+    """No clock, and a dictionary that this file does not hold."""
+    batch = pb.Batch(stream=STREAM, sequence=2, boot=BOOT, base_uptime_ms=0, catalog=0xDEADBEEF)
+    add_column(batch, 7, add_axis(batch, [0]), [42])
+    return batch
+
+
+def ledger_batch():
+    """No points: losses of every kind, anchors of two boots, the first of them stepped."""
+    batch = pb.Batch(stream=STREAM, sequence=(1 << 40) + 9, boot=BOOT)
+    batch.losses.add(first=1, last=1, reason=pb.LOSS_REASON_OVERFLOW, boot=BOOT, uptime_ms=1000)
+    batch.losses.add(first=3, last=1 << 40, reason=pb.LOSS_REASON_MERGED, points=12)
+    batch.losses.add(points=17, reason=pb.LOSS_REASON_STORAGE, boot=BOOT - 1, uptime_ms=0)
+    batch.losses.add(first=5, last=6, boot=99, uptime_ms=1)
+    batch.anchors.add(boot=BOOT, uptime_ms=900, unix_ms=86400000, cause=pb.ANCHOR_CAUSE_KNOWN)
+    batch.anchors.add(boot=BOOT, uptime_ms=1000, unix_ms=1767225601000,
+                      cause=pb.ANCHOR_CAUSE_STEPPED)
+    batch.anchors.add(boot=BOOT - 1, uptime_ms=0, unix_ms=-1, cause=pb.ANCHOR_CAUSE_PERIODIC)
+    return batch
+
+
+def anchored_batch():
+    """Points before the clock was known, dated by the anchor that travels with them."""
+    batch = pb.Batch(stream=STREAM, sequence=3, boot=BOOT, base_uptime_ms=10,
+                     catalog=dictionary_hash(HOST_METRICS))
+    batch.anchors.add(boot=BOOT, uptime_ms=60000, unix_ms=1767225660000,
+                      cause=pb.ANCHOR_CAUSE_KNOWN)
+    add_column(batch, 0, add_axis(batch, [10, 10, 10]), [0, 0, 0])
+    return batch
+
+
+def growing_stream():
+    """A catalog that grows: the second announcement extends the first by its hash."""
+    first, second = HOST_METRICS[:2], HOST_METRICS[2:]
+    base = dictionary_hash(first)
+    one = pb.Batch(stream=STREAM, sequence=1, boot=BOOT, catalog=base)
+    one.metrics.extend(first)
+    two = pb.Batch(stream=STREAM, sequence=2, boot=BOOT, catalog=dictionary_hash(second, base),
+                   catalog_base=base, base_uptime_ms=100)
+    two.metrics.extend(second)
+    axis = add_axis(two, [100, 200])
+    for id_ in range(5):
+        add_column(two, id_, axis, [id_, id_ + 1])
+    three = pb.Batch(stream=STREAM, sequence=3, boot=BOOT, catalog=base, base_uptime_ms=300,
+                     boot_unix_ms=0)
+    axis = add_axis(three, [300])
+    add_column(three, 1, axis, [5000])
+    add_column(three, 2, axis, [5000])  # not in the smaller dictionary
+    return [one, two, three]
+
+
+def samples():
+    record = pb.Samples(stream=STREAM, sequence=9)
+    one = record.samples.add(device="golden", metric="system.memory.usage", unit="By", value=0.0,
+                             time=1767225605000, boot=BOOT, uptime_ms=5000)
+    one.attributes["system.memory.state"] = "used"
+    record.samples.add(device="golden", metric="hw.temperature", unit="Cel", value=-273.15,
+                       boot=BOOT, uptime_ms=7000)
+    record.samples.add(device="golden", metric="odd \"name\"\n", unit="1", value=1e300)
+    record.samples.add(device="golden", metric="x", value=0.1 + 0.2, time=0)
+    record.losses.add(first=2, last=8, reason=pb.LOSS_REASON_DAMAGED)
+    record.anchors.add(boot=BOOT, uptime_ms=6000, unix_ms=1767225606000)
+    return record
+
+
+def catalog():
+    made = pb.Catalog(stream=STREAM, hash=dictionary_hash(HOST_METRICS))
+    made.metrics.extend(HOST_METRICS)
+    return made
+
+
+def about():
+    made = pb.About(device="golden", fleet="examples", board="linux", firmware="0.1.0",
+                    stream=STREAM, boot=BOOT, catalog=dictionary_hash(HOST_METRICS),
+                    encoding="columns", volatile_stream=False)
+    made.profile.add(name="window", value=32)
+    made.profile.add(name="anchors", value=0)
+    return made
+
+
+def stored():
+    return pb.Stored(stream=STREAM, sequence=0)
+
+
+def delimited(messages):
+    """Each preceded by its length as a varint."""
+    out = bytearray()
+    for message in messages:
+        data = message if isinstance(message, bytes) else message.SerializeToString()
+        size = len(data)
+        while size > 0x7F:
+            out.append(size & 0x7F | 0x80)
+            size >>= 7
+        out.append(size)
+        out += data
+    return bytes(out)
+
+
+GOLDEN = {
+    "host.batch.bin": lambda: host_batch().SerializeToString(),
+    "undated.batch.bin": lambda: undated_batch().SerializeToString(),
+    "ledger.batch.bin": lambda: ledger_batch().SerializeToString(),
+    "anchored.batch.bin": lambda: anchored_batch().SerializeToString(),
+    "growing.batch.delimited": lambda: delimited(growing_stream()),
+    "rows.samples.bin": lambda: samples().SerializeToString(deterministic=True),
+    "host.catalog.bin": lambda: catalog().SerializeToString(),
+    "host.about.bin": lambda: about().SerializeToString(),
+    "host.stored.bin": lambda: stored().SerializeToString(),
+}
+
+
+# Random records
+
+def random_name(rng):
+    alphabet = "abcdefghijklmnopqrstuvwxyz._ ,=\\\"é漢\n"
+    return "".join(rng.choice(alphabet) for _ in range(rng.randint(1, 20)))
+
+
+def random_metrics(rng, first, count):
+    return [metric(first + i, random_name(rng), rng.choice(["By", "1", "Cel", "", "{packet}"]),
+                   rng.choice([None, 0, -4, 3, rng.randint(-18, 18)]), rng.randint(0, 3),
+                   **{f"k{j}": random_name(rng) for j in range(rng.choice([0, 0, 1, 3]))})
+            for i in range(count)]
+
+
+def random_values(rng, count):
+    shape = rng.randrange(5)
+    if shape == 0:
+        return [rng.randint(-10, 10)] * count
+    if shape == 1:
+        start = rng.randint(-1000, 1000)
+        return [start + i * rng.randint(0, 3) for i in range(count)]
+    if shape == 2:
+        return [rng.choice([-(1 << 63), (1 << 63) - 1, 0, -1, 1]) for _ in range(count)]
+    width = rng.choice([8, 16, 40, 63])
+    return [rng.randint(-(1 << width), (1 << width) - 1) for _ in range(count)]
+
+
+def random_uptimes(rng, base):
+    at = base + rng.choice([0, 0, rng.randint(0, 100000)])
+    uptimes, interval = [at], rng.choice([0, 1, 1000, 5000])
+    for _ in range(rng.choice([0, 1, 7, rng.randint(0, 200)])):
+        at += max(0, interval + rng.choice([0, 0, 0, rng.randint(-50, 50)]))
+        uptimes.append(at)
+    return uptimes
+
+
+class RandomStream:
+    """Records of one stream whose catalog grows as it goes."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+        self.stream = self.rng.getrandbits(64)
+        self.boot = self.rng.getrandbits(32)
+        self.sequence, self.catalog, self.count = 0, 0, 0
+
+    def announce(self, batch):
+        fresh = random_metrics(self.rng, self.count, self.rng.randint(1, 6))
+        if self.catalog or self.rng.random() < 0.5:
+            batch.catalog_base = self.catalog
+        self.catalog = dictionary_hash(fresh, self.catalog)
+        self.count += len(fresh)
+        batch.metrics.extend(fresh)
+
+    def notes(self, batch):
+        rng = self.rng
+        for _ in range(rng.choice([0, 0, 0, 2])):
+            first = rng.randint(1, 1000)
+            loss = batch.losses.add(first=first, last=first + rng.randint(0, 50),
+                                    reason=rng.randint(0, 7))
+            if rng.random() < 0.5:
+                loss.boot, loss.uptime_ms = self.boot, rng.randint(0, 1 << 40)
+        if rng.random() < 0.1:
+            batch.losses.add(points=rng.randint(0, 99), reason=rng.randint(0, 7))
+        if rng.random() < 0.2:
+            batch.anchors.add(boot=self.boot, uptime_ms=rng.randint(0, 1 << 40),
+                              unix_ms=rng.randint(-(1 << 40), 1 << 41), cause=rng.randint(0, 4))
+
+    def batch(self):
+        rng = self.rng
+        self.sequence += rng.choice([1, 1, 1, 3])
+        if rng.random() < 0.1:
+            self.boot = rng.getrandbits(32)
+        batch = pb.Batch(stream=self.stream, sequence=self.sequence, boot=self.boot,
+                         base_uptime_ms=rng.choice([0, rng.randint(0, 1 << 45)]))
+        if rng.random() < 0.3:
+            batch.boot_unix_ms = rng.randint(-(1 << 40), 1 << 41)
+        if self.count == 0 or rng.random() < 0.2:
+            self.announce(batch)
+        batch.catalog = self.catalog
+        self.notes(batch)
+        axes = [random_uptimes(rng, batch.base_uptime_ms) for _ in range(rng.randint(1, 4))]
+        for uptimes in axes:
+            add_axis(batch, uptimes, jitter=rng.choice([None, None, True])
+                     if len(uptimes) > 1 else None)
+        for _ in range(rng.randint(0, 8)):
+            axis = rng.randrange(len(axes))
+            add_column(batch, rng.randint(0, self.count), axis,
+                       random_values(rng, len(axes[axis])))
+        return batch
+
+
+# Hostile records: a complaint, and the bytes it is about
+
+def header(**fields):
+    return pb.Batch(stream=1, sequence=1, boot=1, catalog=1, base_uptime_ms=0, **fields)
+
+
+def with_axis(count, deltas=(), **fields):
+    batch = header()
+    batch.axes.add(count=count, **fields)
+    batch.columns.add(metric=0, first=1).deltas.extend(deltas)
+    return batch
+
+
+def many_columns(count):
+    batch = with_axis(1000)
+    for _ in range(count):
+        batch.columns.add(metric=0, first=1)
+    return batch
+
+
+def bad_metric(**changes):
+    batch = header()
+    one = metric(changes.pop("id", 0), changes.pop("name", "a"), "1")
+    for key, value in changes.items():
+        setattr(one, key, value)
+    batch.metrics.append(one)
+    batch.catalog = dictionary_hash([one])
+    return batch
+
+
+def note(field, **fields):
+    batch = header()
+    getattr(batch, field).add(**fields)
+    return batch
+
+
+def bad_hash():
+    batch = host_batch()
+    batch.catalog ^= 1
+    return batch
+
+
+HOSTILE = {
+    "nothing": b"",
+    "text": b"GET / HTTP/1.1\r\n\r\n",
+    "no stream": pb.Batch(sequence=1, boot=1).SerializeToString(),
+    "sequence 0": pb.Batch(stream=1, sequence=0, boot=1).SerializeToString(),
+    "no boot": pb.Batch(stream=1, sequence=1).SerializeToString(),
+    "4 billion rows": with_axis(0xFFFFFFFF).SerializeToString(),
+    "too many rows": with_axis(65537).SerializeToString(),
+    "too many points": many_columns(65).SerializeToString(),
+    "no rows": with_axis(0).SerializeToString(),
+    "count absent": (lambda b: (b.axes[0].ClearField("count"), b)[1])(with_axis(1))
+    .SerializeToString(),
+    "too few deltas": with_axis(3, [1]).SerializeToString(),
+    "too many deltas": with_axis(3, [1, 2, 3]).SerializeToString(),
+    "deltas for one row": with_axis(1, [1]).SerializeToString(),
+    "too few jitters": with_axis(3, jitter_ms=[1]).SerializeToString(),
+    "time before boot": with_axis(3, jitter_ms=[0, -1]).SerializeToString(),
+    "time too late": with_axis(2, interval_ms=1).SerializeToString()
+    + pb.Batch(base_uptime_ms=(1 << 53) - 1).SerializeToString(),
+    "base too late": pb.Batch(stream=1, sequence=1, boot=1,
+                              base_uptime_ms=1 << 63).SerializeToString(),
+    "clock out of range": header(boot_unix_ms=-(1 << 53)).SerializeToString(),
+    "no such axis": (lambda b: (b.columns.add(metric=0, first=0, axis=1), b)[1])(with_axis(1))
+    .SerializeToString(),
+    "column without first": note("columns", metric=0).SerializeToString(),
+    "column without axes": note("columns", metric=0, first=0).SerializeToString(),
+    "loss of nothing": note("losses", boot=1).SerializeToString(),
+    "loss without end": note("losses", first=4).SerializeToString(),
+    "loss backwards": note("losses", first=4, last=3).SerializeToString(),
+    "loss from 0": note("losses", first=0, last=3).SerializeToString(),
+    "anchor without time": note("anchors", boot=1, uptime_ms=1).SerializeToString(),
+    "anchor too late": note("anchors", boot=1, uptime_ms=1 << 60, unix_ms=0).SerializeToString(),
+    "wrong hash": bad_hash().SerializeToString(),
+    "first id not 0": bad_metric(id=1).SerializeToString(),
+    "metric without name": bad_metric(name="").SerializeToString(),
+    "exponent": bad_metric(exponent=19).SerializeToString(),
+    "huge metric": bad_metric(name="x" * 2000).SerializeToString(),
+    "invalid UTF-8": header().SerializeToString() + bytes([0x62, 5, 0x08, 0, 0x12, 1, 0xFF]),
+    "column longer than the record": header().SerializeToString() + bytes([0x42, 0x7F, 0x08]),
+    "length of 4 GiB": header().SerializeToString() + bytes([0x42, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
+    "endless varint": header().SerializeToString() + bytes([0x10] + [0x80] * 30),
+    "delta cut off": header().SerializeToString()
+    + bytes([0x3A, 2, 0x08, 2, 0x42, 7, 0x08, 0, 0x18, 0, 0x22, 1, 0x80]),
+}

@@ -1,0 +1,63 @@
+/*
+ * main.c: the `dunlin` command: finds the subcommand and hands over.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct subcommand subcommands[] = {
+    {"decode", dun_decode_main, "read recorded batches and print their points"},
+    {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
+};
+#define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
+
+_Noreturn void dun_assert_failed(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "dunlin: %s:%d: assertion failed: %s\n", file, line, condition);
+    abort();
+}
+
+static int help(void)
+{
+    puts("usage: dunlin COMMAND [OPTIONS]\n"
+         "\n"
+         "What a person at a desk needs for a fleet of dunlin devices.\n");
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        printf("  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+    }
+    puts("\n"
+         "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
+         "\n"
+         "exit codes: 0 ok, 1 runtime error, 2 usage, 3 unreachable, 4 refused, 5 TLS,\n"
+         "            6 data rejected");
+    return fflush(stdout) == 0 ? DUN_EXIT_OK : DUN_EXIT_RUNTIME;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return dun_usage_error("dunlin", "a command is needed: decode or watch");
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        return help();
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("dunlin " DUN_VERSION);
+        return DUN_EXIT_OK;
+    }
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        if (strcmp(argv[1], subcommands[i].name) == 0) {
+            return subcommands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return dun_usage_error("dunlin", "unknown command '%.100s': decode or watch", argv[1]);
+}

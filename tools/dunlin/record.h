@@ -1,0 +1,114 @@
+/*
+ * record.h: one decoded message: a Batch, Samples, Catalog, About or Stored, checked against
+ * SPEC.md. Strings and deltas are not copied: they point into the payload, which must outlive the
+ * record's use. The lists are kept from one record to the next, so that a stream of records
+ * allocates only while it grows.
+ *
+ * Hostile payloads are bounded: no list is longer than DUN_RECORD_ITEMS_MAX and none grows by what
+ * a message claims, only by what it holds; rows are counted before they are expanded.
+ */
+#ifndef DUN_RECORD_H
+#define DUN_RECORD_H
+
+#include "telemetry.pb.h"
+#include "tool.h"
+
+/* A growing array; `items` is cast to the type that its comment names. */
+struct dun_list {
+    void *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct dun_pair {
+    struct dun_span key;
+    struct dun_span value; /* an About's profile: no text, `number` */
+    uint64_t number;
+    bool has_number;
+};
+
+struct dun_axis {
+    uint32_t count; /* rows */
+    size_t first;   /* index of row 0 in struct dun_record.times */
+    uint32_t first_ms;
+    uint32_t interval_ms;
+    struct dun_span jitter; /* varints, `jitter_count` of them */
+    size_t jitter_count;
+};
+
+struct dun_column {
+    uint32_t metric;
+    uint32_t axis;
+    int64_t first;
+    struct dun_span deltas; /* varints, `delta_count` of them */
+    size_t delta_count;
+};
+
+struct dun_metric_text {
+    uint32_t id;
+    int32_t exponent;
+    uint32_t kind;
+    struct dun_span name;
+    struct dun_span unit;
+    struct dun_span raw; /* the encoded Metric, as the hash wants it */
+    size_t pair_first;   /* while parsing */
+    size_t pair_count;
+    const struct dun_pair *pairs; /* attributes */
+};
+
+struct dun_sample {
+    dunlin_v1_Sample message;
+    struct dun_span device;
+    struct dun_span metric;
+    struct dun_span unit;
+    size_t pair_first;
+    size_t pair_count;
+    const struct dun_pair *pairs;
+};
+
+struct dun_record {
+    dunlin_v1_Batch batch; /* header; of Samples and Catalog the fields that they share */
+    dunlin_v1_About about;
+    struct dun_span device, fleet, board, firmware, encoding; /* of About */
+    struct dun_list axes;                                     /* struct dun_axis */
+    struct dun_list columns;                                  /* struct dun_column */
+    struct dun_list losses;                                   /* dunlin_v1_Loss */
+    struct dun_list anchors;                                  /* dunlin_v1_Anchor */
+    struct dun_list metrics;                                  /* struct dun_metric_text */
+    struct dun_list samples;                                  /* struct dun_sample */
+    struct dun_list pairs;                                    /* struct dun_pair */
+    struct dun_list times;                                    /* int64_t, uptimes of all axes */
+    struct dun_list chunks; /* uint8_t, packed fields that came in more than one piece */
+};
+
+void dun_record_init(struct dun_record *record);
+void dun_record_free(struct dun_record *record);
+
+/*
+ * Parses and checks one message; every point of a batch that passed can be expanded. Returns 0, or
+ * DUN_E_CORRUPT with `complaint` filled: nothing of the record may be used then.
+ */
+DUN_MUST_USE int dun_record_parse_batch(struct dun_record *record, struct dun_span payload,
+                                        struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_parse_samples(struct dun_record *record, struct dun_span payload,
+                                          struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_parse_catalog(struct dun_record *record, struct dun_span payload,
+                                          struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_parse_about(struct dun_record *record, struct dun_span payload,
+                                        struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_parse_stored(struct dun_record *record, struct dun_span payload,
+                                         struct dun_complaint *complaint);
+
+/* Writes the values of `column` (its axis' count of them). Cost: one varint a point. */
+void dun_record_expand(const struct dun_column *column, uint32_t count, int64_t *values);
+
+/* A new zeroed item at the end of the list; NULL when the list is at its limit or memory is out. */
+void *dun_list_add(struct dun_list *list, size_t item_size);
+
+/* Makes room for `count` items; false when memory is out. */
+bool dun_list_reserve(struct dun_list *list, size_t count, size_t item_size);
+
+/* Valid UTF-8 without surrogates and overlong forms (RFC 3629). */
+bool dun_text_is_utf8(struct dun_span text);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * record_check.h: what SPEC.md asks of a record beyond its wire format. Each returns 0, or
+ * DUN_E_CORRUPT with `complaint` filled.
+ */
+#ifndef DUN_RECORD_CHECK_H
+#define DUN_RECORD_CHECK_H
+
+#include "record.h"
+
+/* Also expands the uptimes of all axes into record->times. */
+DUN_MUST_USE int dun_record_check_batch(struct dun_record *record, struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_check_samples(struct dun_record *record,
+                                          struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_check_catalog(struct dun_record *record,
+                                          struct dun_complaint *complaint);
+DUN_MUST_USE int dun_record_check_stored(struct dun_record *record,
+                                         struct dun_complaint *complaint);
+
+#endif

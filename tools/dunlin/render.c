@@ -1,0 +1,140 @@
+/*
+ * render.c: finds a format, and holds what several formats need. It writes no format itself but
+ * `none`, which throws everything away: it is for checking and for measuring.
+ */
+#include "render.h"
+
+#include <math.h>
+#include <string.h>
+
+static void none_series(struct dun_renderer *renderer, const struct dun_series *series)
+{
+    renderer->points += series->count;
+}
+
+const struct dun_render_format dun_render_none = {.name = "none", .series = none_series};
+
+const struct dun_render_format *dun_render_find(const char *name)
+{
+    static const struct dun_render_format *const formats[] = {
+        &dun_render_json, &dun_render_csv, &dun_render_influx, &dun_render_table, &dun_render_none};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i]->name) == 0) {
+            return formats[i];
+        }
+    }
+    return NULL;
+}
+
+void dun_render_begin(struct dun_renderer *renderer, const struct dun_render_format *format,
+                      struct dun_out *out)
+{
+    renderer->format = format;
+    renderer->out = out;
+    renderer->points = renderer->omitted = renderer->notes = 0;
+    dun_out_init(&renderer->prefix, -1);
+    dun_out_init(&renderer->suffix, -1);
+    if (format->head != NULL) {
+        format->head(renderer);
+    }
+}
+
+void dun_render_series(struct dun_renderer *renderer, const struct dun_series *series)
+{
+    if (series->count > 0) {
+        renderer->format->series(renderer, series);
+    }
+}
+
+void dun_render_note(struct dun_renderer *renderer, const struct dun_note *note)
+{
+    renderer->notes++;
+    if (renderer->format->note != NULL) {
+        renderer->format->note(renderer, note);
+    }
+}
+
+uint8_t *dun_out_room(struct dun_out *out, size_t size)
+{
+    if (sizeof out->data - out->used < size) {
+        (void)dun_out_flush(out);
+    }
+    return out->data + out->used;
+}
+
+void dun_out_plain(struct dun_out *out, struct dun_span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t byte = text.data[i];
+        bool c1 = byte == 0xC2 && i + 1 < text.size && text.data[i + 1] < 0xA0;
+        bool control = byte < 0x20 || byte == 0x7F || c1;
+        dun_out_bytes(out, control ? "?" : (const char *)&text.data[i], 1);
+        i += c1 ? 1 : 0;
+    }
+}
+
+bool dun_render_value(struct dun_out *out, const struct dun_series *series, size_t index)
+{
+    if (series->reals == NULL) {
+        dun_out_decimal(out, series->values[index], series->exponent);
+        return true;
+    }
+    if (!isfinite(series->reals[index])) {
+        return false;
+    }
+    dun_out_double(out, series->reals[index]);
+    return true;
+}
+
+/// Dates ///
+
+static char *digits(char *text, uint64_t value, unsigned count)
+{
+    for (unsigned i = count; i > 0; i--) {
+        text[i - 1] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return text + count;
+}
+
+/* Days since 1970 to a date of the proleptic Gregorian calendar, counted in years from March. */
+static char *text_day(char *text, int64_t days)
+{
+    int64_t shifted = days + 719468; /* days since 0000-03-01 */
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t day_of_era = shifted - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+    if (year < 0) {
+        *text++ = '-';
+        year = -year;
+    }
+    text = digits(text, (uint64_t)year, year > 9999 ? 6 : 4);
+    *text++ = '-';
+    text = digits(text, (uint64_t)month, 2);
+    *text++ = '-';
+    return digits(text, (uint64_t)day, 2);
+}
+
+char *dun_text_date(char *text, int64_t unix_ms)
+{
+    const int64_t day_ms = 86400000;
+    int64_t days = unix_ms / day_ms - (unix_ms % day_ms < 0 ? 1 : 0);
+    uint64_t rest = (uint64_t)(unix_ms - days * day_ms);
+    text = text_day(text, days);
+    *text++ = 'T';
+    text = digits(text, rest / 3600000, 2);
+    *text++ = ':';
+    text = digits(text, rest / 60000 % 60, 2);
+    *text++ = ':';
+    text = digits(text, rest / 1000 % 60, 2);
+    *text++ = '.';
+    text = digits(text, rest % 1000, 3);
+    *text++ = 'Z';
+    return text;
+}

@@ -1,0 +1,218 @@
+/*
+ * screen.c: the live table of `dunlin watch` on a terminal: one row a device and metric with its
+ * last value, redrawn in place on the alternate screen. It is a render format, so that points reach
+ * it the same way as any other output. What does not fit the window is counted, not scrolled.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "watch.h"
+
+#define ROWS_MAX       4096
+#define NAME_MAX_BYTES 120
+
+struct row {
+    char device[65];
+    char name[NAME_MAX_BYTES]; /* metric and its attributes' values */
+    char value[DUN_OUT_NUMBER];
+    char unit[16];
+    bool dated;
+    int64_t time;
+    uint64_t points;
+};
+
+struct dun_screen {
+    struct dun_out *out;
+    struct dun_out scratch;
+    bool color;
+    bool sorted;
+    size_t count;
+    uint64_t untold; /* points that found no room */
+    struct row rows[ROWS_MAX];
+};
+
+/* The renderer knows no context of its own, and a process has one terminal. */
+static struct dun_screen *the_screen;
+
+/// Rows ///
+
+/* The scratch as a string that fits `to`, cut between characters. */
+static void take_scratch(struct dun_screen *screen, char *to, size_t room)
+{
+    size_t size = screen->scratch.used;
+    if (size >= room) {
+        size = room - 1;
+        while (size > 0 && (screen->scratch.data[size] & 0xC0) == 0x80) {
+            size--;
+        }
+    }
+    memcpy(to, screen->scratch.data, size);
+    to[size] = '\0';
+    screen->scratch.used = 0;
+}
+
+static struct row *find_row(struct dun_screen *screen, const char *device, const char *name)
+{
+    for (size_t i = 0; i < screen->count; i++) {
+        if (strcmp(screen->rows[i].name, name) == 0 &&
+            strcmp(screen->rows[i].device, device) == 0) {
+            return &screen->rows[i];
+        }
+    }
+    if (screen->count == ROWS_MAX) {
+        return NULL;
+    }
+    struct row *row = &screen->rows[screen->count++];
+    memset(row, 0, sizeof *row);
+    (void)snprintf(row->device, sizeof row->device, "%s", device);
+    (void)snprintf(row->name, sizeof row->name, "%s", name);
+    screen->sorted = false;
+    return row;
+}
+
+/* Only the newest value counts; a backlog that drains must not turn the clock back. */
+static void update_row(struct dun_screen *screen, struct row *row, const struct dun_series *series)
+{
+    size_t last = series->count - 1;
+    int64_t time = series->uptimes[last] + (series->has_time ? series->offset_ms : 0);
+    row->points += series->count;
+    if (row->points > series->count && row->dated == series->has_time && time < row->time) {
+        return;
+    }
+    row->dated = series->has_time;
+    row->time = time;
+    if (!dun_render_value(&screen->scratch, series, last)) {
+        dun_out_text(&screen->scratch, "not finite");
+    }
+    take_scratch(screen, row->value, sizeof row->value);
+    dun_out_plain(&screen->scratch, series->unit);
+    take_scratch(screen, row->unit, sizeof row->unit);
+}
+
+static void screen_series(struct dun_renderer *renderer, const struct dun_series *series)
+{
+    struct dun_screen *screen = the_screen;
+    char device[65];
+    char name[NAME_MAX_BYTES];
+    renderer->points += series->count;
+    dun_out_plain(&screen->scratch, series->device);
+    take_scratch(screen, device, sizeof device);
+    dun_out_plain(&screen->scratch, series->metric);
+    for (size_t i = 0; i < series->pair_count; i++) {
+        dun_out_text(&screen->scratch, " ");
+        dun_out_plain(&screen->scratch, series->pairs[i].value);
+    }
+    take_scratch(screen, name, sizeof name);
+    struct row *row = find_row(screen, device, name);
+    if (row == NULL) {
+        screen->untold += series->count;
+    } else {
+        update_row(screen, row, series);
+    }
+}
+
+const struct dun_render_format dun_render_screen = {.name = "screen", .series = screen_series};
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *left = a;
+    const struct row *right = b;
+    int devices = strcmp(left->device, right->device);
+    return devices != 0 ? devices : strcmp(left->name, right->name);
+}
+
+/// Drawing ///
+
+/* One line, cut at the width of the window: the end of a line is erased, not overwritten. */
+static void draw_line(struct dun_screen *screen, const char *text, unsigned width)
+{
+    size_t bytes = 0;
+    unsigned columns = 0;
+    while (text[bytes] != '\0') {
+        bool begins = ((uint8_t)text[bytes] & 0xC0) != 0x80;
+        if (begins && columns == width) {
+            break;
+        }
+        columns += begins ? 1 : 0;
+        bytes++;
+    }
+    dun_out_bytes(screen->out, text, bytes);
+    dun_out_text(screen->out, "\033[K\r\n");
+}
+
+static void draw_row(struct dun_screen *screen, const struct row *row, unsigned width)
+{
+    char date[DUN_OUT_NUMBER] = "no date yet";
+    char line[512];
+    if (row->dated) {
+        *dun_text_date(date, row->time) = '\0';
+    }
+    (void)snprintf(line, sizeof line, "%-16s %-44s %20s %-10s %s", row->device, row->name,
+                   row->value, row->unit, row->dated ? date + 11 : date);
+    draw_line(screen, line, width);
+}
+
+static void window_size(unsigned *width, unsigned *height)
+{
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    *width = known ? size.ws_col : 80;
+    *height = known && size.ws_row > 3 ? size.ws_row : 24;
+}
+
+void dun_screen_redraw(struct dun_screen *screen, const char *footer)
+{
+    unsigned width;
+    unsigned height;
+    window_size(&width, &height);
+    if (!screen->sorted) {
+        qsort(screen->rows, screen->count, sizeof screen->rows[0], compare_rows);
+        screen->sorted = true;
+    }
+    char line[256];
+    dun_out_text(screen->out, screen->color ? "\033[H\033[1m" : "\033[H");
+    (void)snprintf(line, sizeof line, "%-16s %-44s %20s %-10s %s", "DEVICE", "METRIC", "VALUE",
+                   "UNIT", "TIME (UTC)");
+    draw_line(screen, line, width);
+    dun_out_text(screen->out, screen->color ? "\033[0m" : "");
+    size_t room = height - 3;
+    size_t shown = screen->count <= room ? screen->count : room;
+    for (size_t i = 0; i < shown; i++) {
+        draw_row(screen, &screen->rows[i], width);
+    }
+    (void)snprintf(line, sizeof line, "%zu rows, %zu below%s", screen->count, screen->count - shown,
+                   screen->untold > 0 ? ", and more than fit memory" : "");
+    draw_line(screen, line, width);
+    dun_out_text(screen->out, "\033[J");
+    dun_out_plain(screen->out, dun_span_of(footer));
+    dun_out_text(screen->out, "\033[K");
+    (void)dun_out_flush(screen->out);
+}
+
+struct dun_screen *dun_screen_open(struct dun_out *out)
+{
+    struct dun_screen *screen = calloc(1, sizeof *screen);
+    if (screen == NULL) {
+        return NULL;
+    }
+    const char *no_color = getenv("NO_COLOR");
+    screen->out = out;
+    screen->color = no_color == NULL || no_color[0] == '\0';
+    dun_out_init(&screen->scratch, -1);
+    the_screen = screen;
+    dun_out_text(out, "\033[?1049h\033[?25l");
+    return screen;
+}
+
+void dun_screen_close(struct dun_screen *screen)
+{
+    if (screen != NULL) {
+        dun_out_text(screen->out, "\033[?25h\033[?1049l");
+        (void)dun_out_flush(screen->out);
+        the_screen = NULL;
+        free(screen);
+    }
+}

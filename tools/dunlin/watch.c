@@ -1,0 +1,497 @@
+/*
+ * watch.c: `dunlin watch`: subscribes by libmosquitto and feeds what arrives to the decoder. One
+ * thread and one loop; signals only set flags. A record that came before is counted and not
+ * printed again; one that cannot be trusted is refused and counted, and the watch goes on.
+ *
+ * Before the first CONNACK any failure ends the run with its exit code. After it, a lost
+ * connection is opened again for ever, with a growing delay.
+ */
+#include "watch.h"
+
+#include <errno.h>
+#include <mosquitto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "options.h"
+
+#define STREAMS_MAX        16384
+#define CONNACK_TIMEOUT_MS 10000
+#define DELAY_MIN_MS       100
+#define DELAY_MAX_MS       5000
+#define REDRAW_MS          250
+
+static const char command[] = "dunlin watch";
+
+struct watch {
+    struct dun_watch_options options;
+    struct mosquitto *client;
+    struct dun_decoder decoder;
+    struct dun_renderer renderer;
+    struct dun_out out;
+    struct dun_screen *screen;    /* NULL: not a terminal */
+    struct dun_coverage *streams; /* newest first */
+    size_t stream_count;
+    uint64_t rejected;
+    uint64_t ignored; /* topics that are not ours */
+    uint64_t records;
+    bool connected;
+    bool was_connected;
+    bool reported_loss; /* of this connection */
+    int delay_ms;
+    int64_t connect_ms; /* when the last attempt began */
+    int64_t redraw_ms;
+    int exit_code; /* not 0: end with it */
+    bool done;
+};
+
+static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t time_is_up;
+
+static void on_signal(int number)
+{
+    if (number == SIGALRM) {
+        time_is_up = 1;
+    } else {
+        stop_requested = 1;
+    }
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A line on stderr, unless the table has the terminal. */
+static void say(const struct watch *watch, bool important, const char *text, const char *detail)
+{
+    if (watch->screen == NULL && (important || !watch->options.quiet)) {
+        fprintf(stderr, "%s: %s%s%s\n", command, text, detail[0] != '\0' ? ": " : "", detail);
+    }
+}
+
+/// Records ///
+
+static struct dun_coverage *find_stream(struct watch *watch, struct dun_span device,
+                                        uint64_t stream)
+{
+    for (struct dun_coverage *at = watch->streams; at != NULL; at = at->next) {
+        if (at->stream == stream && dun_span_equal(device, dun_span_of(at->device))) {
+            return at;
+        }
+    }
+    if (watch->stream_count == STREAMS_MAX) {
+        return NULL;
+    }
+    struct dun_coverage *made = malloc(sizeof *made);
+    if (made != NULL) {
+        dun_coverage_init(made, device, stream);
+        made->next = watch->streams;
+        watch->streams = made;
+        watch->stream_count++;
+    }
+    return made;
+}
+
+/* Enters the record in its stream's books. False: it is a duplicate. */
+static bool is_new(struct watch *watch, struct dun_span device, struct dun_span payload)
+{
+    const struct dun_record *record = &watch->decoder.record;
+    if (!record->batch.has_stream || !record->batch.has_sequence) {
+        return true; /* plain samples of a device without a log */
+    }
+    struct dun_coverage *stream = find_stream(watch, device, record->batch.stream);
+    if (stream == NULL) {
+        return true;
+    }
+    if (!dun_coverage_receive(stream, record->batch.sequence, payload)) {
+        return false;
+    }
+    const dunlin_v1_Loss *losses = record->losses.items;
+    for (size_t i = 0; i < record->losses.count; i++) {
+        if (losses[i].has_first) {
+            dun_coverage_lose(stream, losses[i].first, losses[i].last);
+        } else {
+            stream->lost_points += losses[i].points;
+        }
+    }
+    const struct dun_axis *axes = record->axes.items;
+    const struct dun_column *columns = record->columns.items;
+    stream->points += record->samples.count;
+    for (size_t i = 0; i < record->columns.count; i++) {
+        stream->points += axes[columns[i].axis].count;
+    }
+    return true;
+}
+
+static void reject(struct watch *watch, const char *topic, const struct dun_complaint *complaint)
+{
+    char place[64] = "";
+    watch->rejected++;
+    if (complaint->offset > 0) {
+        (void)snprintf(place, sizeof place, "byte %zu: ", complaint->offset);
+    }
+    if (watch->screen == NULL) {
+        fprintf(stderr, "%s: %s: %s%s\n", command, topic, place, complaint->text);
+    }
+}
+
+static void on_message(struct mosquitto *client, void *context,
+                       const struct mosquitto_message *message)
+{
+    (void)client;
+    struct watch *watch = context;
+    struct dun_span device;
+    enum dun_channel channel;
+    struct dun_complaint complaint;
+    struct dun_span payload = {message->payload, (size_t)message->payloadlen};
+    if (!dun_topic_split(dun_span_of(message->topic), &device, &channel)) {
+        watch->ignored++;
+        return;
+    }
+    if (payload.size == 0 && message->retain) {
+        return; /* a retained topic that was cleared */
+    }
+    if (dun_decoder_parse(&watch->decoder, channel, payload, &complaint) < 0) {
+        reject(watch, message->topic, &complaint);
+        return;
+    }
+    bool counts = channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES;
+    if (counts && !is_new(watch, device, payload)) {
+        return;
+    }
+    dun_decoder_render(&watch->decoder, channel, device, payload);
+    watch->records += counts ? 1 : 0;
+    if (watch->options.count > 0 && watch->records >= watch->options.count) {
+        watch->done = true;
+    }
+}
+
+/// Connection ///
+
+static void end(struct watch *watch, int exit_code, const char *text, const char *detail)
+{
+    say(watch, true, text, detail);
+    watch->exit_code = exit_code;
+    watch->done = true;
+}
+
+static void on_connect(struct mosquitto *client, void *context, int reason)
+{
+    struct watch *watch = context;
+    if (reason != 0) {
+        const char *why = watch->options.version == MQTT_PROTOCOL_V5
+                              ? mosquitto_reason_string(reason)
+                              : mosquitto_connack_string(reason);
+        if (!watch->was_connected) {
+            end(watch, DUN_EXIT_REFUSED, "the broker refused the connection", why);
+        } else {
+            say(watch, false, "the broker refused the connection", why);
+        }
+        return;
+    }
+    if (watch->was_connected || watch->options.verbose) {
+        say(watch, false, "connected to", watch->options.host);
+    }
+    watch->connected = watch->was_connected = true;
+    watch->reported_loss = false;
+    watch->delay_ms = DELAY_MIN_MS;
+    for (size_t i = 0; i < watch->options.filter_count; i++) {
+        int result =
+            mosquitto_subscribe(client, NULL, watch->options.filters[i], watch->options.qos);
+        if (result == MOSQ_ERR_INVAL) {
+            end(watch, DUN_EXIT_USAGE, "not a topic filter", watch->options.filters[i]);
+        }
+    }
+}
+
+static void on_subscribe(struct mosquitto *client, void *context, int id, int count,
+                         const int *granted)
+{
+    (void)client;
+    (void)id;
+    struct watch *watch = context;
+    for (int i = 0; i < count; i++) {
+        if (granted[i] >= 0x80) {
+            end(watch, DUN_EXIT_REFUSED, "the broker refused the subscription", "");
+        }
+    }
+    if (!watch->done && watch->options.verbose) {
+        say(watch, false, "subscribed", "");
+    }
+}
+
+static int exit_code_of(const struct watch *watch, int result)
+{
+    bool tls_error = result == MOSQ_ERR_TLS || result == MOSQ_ERR_TLS_HANDSHAKE ||
+                     (watch->options.tls && result == MOSQ_ERR_ERRNO && errno == EPROTO);
+    if (tls_error) {
+        return DUN_EXIT_TLS;
+    }
+    return result == MOSQ_ERR_NOMEM || result == MOSQ_ERR_INVAL ? DUN_EXIT_RUNTIME
+                                                                : DUN_EXIT_UNREACHABLE;
+}
+
+/* An attempt failed or a connection broke. */
+static void lost(struct watch *watch, int result)
+{
+    char where[600];
+    const char *why = result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result);
+    bool before = watch->was_connected;
+    watch->connected = false;
+    if (watch->done || stop_requested || time_is_up) {
+        return;
+    }
+    (void)snprintf(where, sizeof where, "%s port %u: %s", watch->options.host,
+                   (unsigned)watch->options.port, why);
+    if (!before) {
+        end(watch, exit_code_of(watch, result), "cannot connect", where);
+    } else if (!watch->reported_loss) {
+        say(watch, false, "connection lost, trying again", where);
+        watch->reported_loss = true;
+    }
+}
+
+static void wait_and_reconnect(struct watch *watch)
+{
+    struct timespec delay = {watch->delay_ms / 1000, (long)(watch->delay_ms % 1000) * 1000000};
+    (void)nanosleep(&delay, NULL);
+    watch->delay_ms = watch->delay_ms * 2 < DELAY_MAX_MS ? watch->delay_ms * 2 : DELAY_MAX_MS;
+    if (stop_requested || time_is_up) {
+        return;
+    }
+    watch->connect_ms = now_ms();
+    int result = mosquitto_reconnect(watch->client);
+    if (result != MOSQ_ERR_SUCCESS) {
+        lost(watch, result);
+    }
+}
+
+/* Where libmosquitto's TLS settings come from ours. 0 or its error. */
+static int set_tls(struct watch *watch)
+{
+    const struct dun_watch_options *options = &watch->options;
+    int result = MOSQ_ERR_SUCCESS;
+    if (options->psk_identity != NULL) {
+        return mosquitto_tls_psk_set(watch->client, options->psk, options->psk_identity, NULL);
+    }
+    if (options->cafile == NULL && options->capath == NULL) {
+        result = mosquitto_int_option(watch->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+    }
+    if (result == MOSQ_ERR_SUCCESS) {
+        result = mosquitto_tls_set(watch->client, options->cafile, options->capath, options->cert,
+                                   options->key, NULL);
+    }
+    if (result == MOSQ_ERR_SUCCESS && options->alpn != NULL) {
+        result = mosquitto_string_option(watch->client, MOSQ_OPT_TLS_ALPN, options->alpn);
+    }
+    return result;
+}
+
+static int set_up_client(struct watch *watch)
+{
+    const struct dun_watch_options *options = &watch->options;
+    watch->client = mosquitto_new(options->client_id, !options->keep_session, watch);
+    if (watch->client == NULL) {
+        return MOSQ_ERR_ERRNO;
+    }
+    int result = mosquitto_int_option(watch->client, MOSQ_OPT_PROTOCOL_VERSION, options->version);
+    if (result == MOSQ_ERR_SUCCESS && options->username != NULL) {
+        result =
+            mosquitto_username_pw_set(watch->client, options->username,
+                                      options->password_file != NULL ? options->password : NULL);
+    }
+    if (result == MOSQ_ERR_SUCCESS && options->tls) {
+        result = set_tls(watch);
+    }
+    mosquitto_connect_callback_set(watch->client, on_connect);
+    mosquitto_subscribe_callback_set(watch->client, on_subscribe);
+    mosquitto_message_callback_set(watch->client, on_message);
+    return result;
+}
+
+/// The loop ///
+
+static void show(struct watch *watch)
+{
+    if (watch->screen == NULL) {
+        (void)dun_out_flush(&watch->out);
+        return;
+    }
+    if (now_ms() < watch->redraw_ms) {
+        return;
+    }
+    char footer[400];
+    struct dun_totals totals = dun_verdict_total(watch->streams);
+    (void)snprintf(footer, sizeof footer,
+                   "%s %s  records %llu  points %llu  missing %llu  lost %llu  duplicates %llu  "
+                   "refused %llu   Ctrl-C ends",
+                   watch->connected ? "connected to" : "NOT CONNECTED to", watch->options.host,
+                   (unsigned long long)totals.records, (unsigned long long)totals.points,
+                   (unsigned long long)totals.missing, (unsigned long long)totals.lost,
+                   (unsigned long long)totals.duplicates, (unsigned long long)watch->rejected);
+    dun_screen_redraw(watch->screen, footer);
+    watch->redraw_ms = now_ms() + REDRAW_MS;
+}
+
+static void step(struct watch *watch)
+{
+    int result = mosquitto_loop(watch->client, REDRAW_MS, 1);
+    if (result != MOSQ_ERR_SUCCESS) {
+        lost(watch, result);
+        if (!watch->done) {
+            show(watch);
+            wait_and_reconnect(watch);
+        }
+    } else if (!watch->was_connected && now_ms() - watch->connect_ms > CONNACK_TIMEOUT_MS) {
+        end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.host);
+    }
+    show(watch);
+}
+
+static void run(struct watch *watch)
+{
+    watch->connect_ms = now_ms();
+    int result = mosquitto_connect(watch->client, watch->options.host, watch->options.port,
+                                   watch->options.keepalive_s);
+    if (result != MOSQ_ERR_SUCCESS) {
+        lost(watch, result);
+    }
+    while (!watch->done && !stop_requested && !time_is_up && !watch->out.failed) {
+        step(watch);
+    }
+    (void)mosquitto_disconnect(watch->client);
+    /* A few rounds, so that the acks of the last records leave too. */
+    for (int i = 0; i < 10 && mosquitto_loop(watch->client, 50, 1) == MOSQ_ERR_SUCCESS; i++) {
+    }
+}
+
+/// Beginning and end ///
+
+static void catch_signals(uint64_t timeout_s)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (timeout_s > 0) {
+        (void)alarm((unsigned)timeout_s);
+    }
+}
+
+static void print_verdict(struct watch *watch)
+{
+    if (!watch->options.quiet) {
+        struct dun_out *errors = &watch->renderer.prefix; /* idle by now */
+        dun_out_init(errors, STDERR_FILENO);
+        dun_verdict_text(errors, watch->streams, watch->rejected);
+        (void)dun_out_flush(errors);
+    }
+    if (watch->options.verdict) {
+        dun_verdict_json(&watch->out, watch->streams, watch->rejected);
+    }
+    if (watch->decoder.points_unnamed > 0 && !watch->options.quiet) {
+        fprintf(stderr, "%s: %llu points have no dictionary: is .../catalog in the filter?\n",
+                command, (unsigned long long)watch->decoder.points_unnamed);
+    }
+}
+
+static int finish(struct watch *watch)
+{
+    dun_screen_close(watch->screen);
+    watch->screen = NULL;
+    if (watch->exit_code == 0 || watch->was_connected) {
+        print_verdict(watch);
+    }
+    if (!dun_out_flush(&watch->out)) {
+        if (watch->out.error == EPIPE) {
+            (void)signal(SIGPIPE, SIG_DFL);
+            (void)raise(SIGPIPE);
+        }
+        fprintf(stderr, "%s: stdout: %s\n", command, strerror(watch->out.error));
+        return DUN_EXIT_RUNTIME;
+    }
+    if (watch->exit_code != 0) {
+        return watch->exit_code;
+    }
+    if (time_is_up && watch->records < watch->options.count) {
+        fprintf(stderr, "%s: %llu of %llu records in %llu s\n", command,
+                (unsigned long long)watch->records, (unsigned long long)watch->options.count,
+                (unsigned long long)watch->options.timeout_s);
+        return DUN_EXIT_RUNTIME;
+    }
+    return watch->rejected > 0 ? DUN_EXIT_DATA : DUN_EXIT_OK;
+}
+
+static bool set_up_output(struct watch *watch)
+{
+    const struct dun_render_format *format = watch->options.format;
+    dun_out_init(&watch->out, STDOUT_FILENO);
+    if (format == NULL && isatty(STDOUT_FILENO) == 1) {
+        watch->screen = dun_screen_open(&watch->out);
+        format = &dun_render_screen;
+        if (watch->screen == NULL) {
+            return false;
+        }
+    }
+    dun_render_begin(&watch->renderer, format != NULL ? format : &dun_render_json, &watch->out);
+    watch->delay_ms = DELAY_MIN_MS;
+    return dun_decoder_init(&watch->decoder, &watch->renderer) == 0;
+}
+
+static int watch_all(struct watch *watch)
+{
+    catch_signals(watch->options.timeout_s);
+    (void)mosquitto_lib_init();
+    int result = set_up_client(watch);
+    if (result != MOSQ_ERR_SUCCESS) {
+        bool tls = watch->options.tls && result != MOSQ_ERR_NOMEM;
+        end(watch, tls ? DUN_EXIT_TLS : DUN_EXIT_RUNTIME,
+            tls ? "the TLS settings cannot be used" : "cannot start",
+            result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result));
+        return watch->exit_code;
+    }
+    if (!set_up_output(watch)) {
+        end(watch, DUN_EXIT_RUNTIME, "out of memory", "");
+        return watch->exit_code;
+    }
+    run(watch);
+    return finish(watch);
+}
+
+static void free_all(struct watch *watch)
+{
+    while (watch->streams != NULL) {
+        struct dun_coverage *next = watch->streams->next;
+        dun_coverage_free(watch->streams);
+        free(watch->streams);
+        watch->streams = next;
+    }
+    dun_decoder_free(&watch->decoder);
+    mosquitto_destroy(watch->client);
+    (void)mosquitto_lib_cleanup();
+    free(watch);
+}
+
+int dun_watch_main(int argc, char **argv)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (watch == NULL) {
+        fprintf(stderr, "%s: out of memory\n", command);
+        return DUN_EXIT_RUNTIME;
+    }
+    int result = dun_watch_parse(&watch->options, argc, argv);
+    if (result == 0 && !watch->options.ended) {
+        result = watch_all(watch);
+    }
+    free_all(watch);
+    return result;
+}
