@@ -39,7 +39,7 @@ struct fixture {
     struct dun_flash memory[2]; /* of the durable log and of the spare */
     struct dun_flash flaky;     /* in front of the durable one */
     bool broken;
-    uint8_t bytes[2][BLOCK * BLOCKS];
+    uint8_t bytes[2][BLOCK * BLOCKS + 16];
     uint8_t unit[2][16];
     struct fake_uplink broker;
     dun_ms now;
