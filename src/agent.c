@@ -227,6 +227,14 @@ static void update_about(struct dun_agent *agent)
     dun_sender_refresh(&agent->sender);
 }
 
+/* An orderly end makes the acks durable, so that the next start repeats nothing. */
+static void stop_sending(struct dun_agent *agent, dun_ms now)
+{
+    agent->store.acks_due_ms = dun_ms_earlier(agent->store.acks_due_ms, now);
+    tick_store(agent, &agent->store, now);
+    dun_sender_stop(&agent->sender, now);
+}
+
 static void step_end(struct dun_agent *agent, dun_ms now)
 {
     struct dun_sender *sender = &agent->sender;
@@ -234,12 +242,12 @@ static void step_end(struct dun_agent *agent, dun_ms now)
     bool pointless = sender->state == DUN_SENDER_DOWN &&
                      (dun_store_backlog(&agent->spare) == 0 || now >= agent->end_ms);
     if (pointless || now >= agent->stop_ms) {
-        dun_sender_stop(sender, now);
+        stop_sending(agent, now);
         return;
     }
     if (agent->stop_ms != DUN_MS_NEVER) {
         if (sender->due == 0 && sender->unacked == 0)
-            dun_sender_stop(sender, now);
+            stop_sending(agent, now);
         return;
     }
     if (now >= agent->end_ms || dun_sender_drained(sender)) {

@@ -92,6 +92,15 @@ class AgentEnds(unittest.TestCase):
             self.assertEqual(stub.payloads("status")[-1], b"offline")
             self.assertGreater(len(stub.payloads()), 60)
 
+    def test_an_orderly_end_repeats_nothing(self):
+        with Broker() as broker, Receiver(broker.start().port) as receiver, \
+                Agent(broker.port) as agent:
+            agent.start()
+            receiver.wait_count(30)
+            finish(self, agent, receiver.records)
+            receiver.records.check(self)
+            self.assertEqual(receiver.records.duplicates(), 0)
+
     def test_ends_in_time_without_a_broker(self):
         with Agent(1, settings={"agent": {"drain": "1s"}}) as agent:
             agent.start()

@@ -28,8 +28,7 @@ class BrokerAway(unittest.TestCase):
                 agent.start()
                 last_for(OUTAGE_S, agent.alive)
                 proxy.listen()
-                # Sixteen sensors ten times a second, four points a record.
-                receiver.wait_count(int(OUTAGE_S * 20))
+                receiver.wait_count(int(OUTAGE_S * 30))
                 finish(self, agent, receiver.records)
                 receiver.records.check(self)
                 print(receiver.records.summary())

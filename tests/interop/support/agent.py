@@ -35,7 +35,7 @@ class Agent:
             "broker": {"host": "127.0.0.1", "port": port, "reconnect_min": "5ms",
                        "reconnect_max": "40ms"},
             "log": {},
-            "batch": {"points": 4, "age": "100ms"},
+            "batch": {"points": 2, "age": "100ms"},
             "sensors": {"interval": "100ms", **{name: "off" for name in BUILT_IN}},
         }
         for section, keys in (settings or {}).items():
@@ -55,8 +55,9 @@ class Agent:
         path = self.sensor_path(index)
         with open(path, "w", encoding="ascii") as stream:
             stream.write(f"{1000 + index}\n")
+        # Different intervals: sensors that are due together would share one record.
         self.settings[f"file s{index}"] = {"path": path, "name": f"test.sensor.{index}",
-                                           "unit": "1"}
+                                           "unit": "1", "interval": f"{100 + 7 * index}ms"}
 
     def sensor_path(self, index):
         return os.path.join(self.folder, f"sensor-{index}")
