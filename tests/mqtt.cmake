@@ -13,16 +13,18 @@ foreach(transcript ${transcripts})
     set_tests_properties(transcript.${name} PROPERTIES TIMEOUT 60)
 endforeach()
 
-# Fuzzers need clang's libFuzzer, whatever compiler builds the rest. In the test run each takes a few
-# seconds; by hand: build/linux/fuzz_mqtt_session -max_total_time=3600 CORPUS tests/fuzz/seeds/mqtt_session
+# Fuzzers need clang's libFuzzer, whatever compiler builds the rest. In the test run each takes a
+# few seconds; by hand: build/linux/fuzz_mqtt_session -max_total_time=3600 CORPUS SEEDS
 find_program(DUN_CLANG NAMES clang clang-14)
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/fuzz_probe.c
     "int LLVMFuzzerTestOneInput(const char *d, unsigned long s) { return d == (char *)s; }\n")
-set(fuzz_flags -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all)
+set(fuzz_flags -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined
+    -fno-sanitize-recover=all)
 set(fuzz_result 1)
 if(DUN_CLANG)
     execute_process(COMMAND ${DUN_CLANG} ${fuzz_flags} ${CMAKE_CURRENT_BINARY_DIR}/fuzz_probe.c
-        -o ${CMAKE_CURRENT_BINARY_DIR}/fuzz_probe RESULT_VARIABLE fuzz_result OUTPUT_QUIET ERROR_QUIET)
+        -o ${CMAKE_CURRENT_BINARY_DIR}/fuzz_probe
+        RESULT_VARIABLE fuzz_result OUTPUT_QUIET ERROR_QUIET)
 endif()
 
 # dun_fuzz_test(NAME SOURCES...): fuzz/fuzz_NAME.c with these sources and the seeds of its name.

@@ -444,6 +444,7 @@ static void publishing_does_not_starve_reading(void **state)
     struct fixture f;
     struct dun_message message = {.topic = "t", .payload = {NULL, 0, NULL}, .qos = 0};
     up(&f);
+    assert_int_equal(f.uplink.publish(f.uplink.context, &message, f.now), DUN_OK);
     receive(&f, "\x30\x03\x00\x01m", 5);
     for (unsigned i = 0; poll_once(&f) != DUN_UPLINK_MESSAGE; i++) {
         assert_true(i < 100);

@@ -67,13 +67,16 @@ bool dun_mqtt_topic_ok(struct dun_span topic)
     if (topic.size == 0 || topic.size > STRING_MAX) {
         return false;
     }
-    size_t at = 0;
-    while (at < topic.size) {
+    for (size_t at = 0; at < topic.size;) {
         uint8_t c = topic.data[at];
         if (c == '+' || c == '#') { /* 3.3.2-2 */
             return false;
         }
-        size_t size = c - 1u < 0x7Fu ? 1 : utf8_character_size(topic.data + at, topic.size - at);
+        if (c - 1u < 0x7Fu) {
+            at++; /* nearly all there ever is */
+            continue;
+        }
+        size_t size = utf8_character_size(topic.data + at, topic.size - at);
         if (size == 0) {
             return false;
         }
