@@ -86,19 +86,6 @@ int dun_system_secret(const char *path, uint8_t *out, size_t size, bool *exposed
     return too_large ? DUN_E_TOO_LARGE : (int)used;
 }
 
-int dun_system_make_folder(const char *path)
-{
-    struct stat status;
-    if (mkdir(path, 0700) == 0) {
-        return DUN_OK;
-    }
-    if (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        return DUN_OK;
-    }
-    errno = errno == EEXIST ? ENOTDIR : errno;
-    return DUN_E_IO;
-}
-
 /// Service manager ///
 
 static int connect_to(const char *path)

@@ -26,9 +26,6 @@ uint32_t dun_system_boot(const char *proc);
  */
 DUN_MUST_USE int dun_system_secret(const char *path, uint8_t *out, size_t size, bool *exposed);
 
-/* Makes folder `path` (mode 0700) if it is not there. 0 or DUN_E_IO with errno set. */
-DUN_MUST_USE int dun_system_make_folder(const char *path);
-
 /// The service manager, told by datagrams to $NOTIFY_SOCKET (sd_notify(3)) ///
 
 struct dun_notify {
