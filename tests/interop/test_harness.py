@@ -146,6 +146,19 @@ class TheProxy(unittest.TestCase):
             self.receiver.wait_count(before + passed)
         self.assertEqual(self.receiver.records.count(), 5)
 
+    def test_cuts_within_the_first_batch(self):
+        size = len(wire.packet(3, 2, wire.text(TOPIC) + b"\0\1" + record(1)))
+        for offset in (0, 1, size - 1, size):
+            self.proxy.fault = Fault(cut_batch=offset)
+            with Publisher(self.proxy.port) as publisher:
+                publisher.client.publish("dunlin/test/bird-1/status", f"{offset}", qos=1)
+                publisher.publish(record(1))
+                publisher.publish(record(2))
+                wait_for(lambda p=publisher: p.down, "the connection to be cut")
+            self.receiver.wait_last("status", str(offset).encode())
+            self.assertEqual(self.receiver.records.count(), 0 if offset < size else 1)
+        self.assertEqual(self.proxy.published.sequences(7), [1])
+
     def test_cuts_within_the_acknowledgement(self):
         for offset in range(4):
             self.proxy.fault = Fault(cut_puback=(0, offset), reset=True)

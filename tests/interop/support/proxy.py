@@ -25,6 +25,7 @@ class Fault:
     cut_down_after: int = -1     # end after so many bytes towards the device
     cut_publish: tuple = None    # (n, offset): within the n-th PUBLISH, from 0
     cut_puback: tuple = None     # (n, offset): within the n-th PUBACK, from 0
+    cut_batch: int = -1          # so many bytes into the first PUBLISH of a batch
     reset: bool = False          # the cut is a RST, not a FIN
     hold_up_after: int = -1      # half-open: swallow what follows, keep the connection
     hold_down_after: int = -1
@@ -71,8 +72,27 @@ class _Direction:
             pass
         self.connection.end()
 
+    def _pass_until_batch(self, data):
+        """Passes whole packets; of the first that carries a batch only its first bytes."""
+        self.pending += data
+        while True:
+            size = wire.header_size(self.pending)
+            if size is None or len(self.pending) < sum(size):
+                return
+            packet, self.pending = self.pending[:sum(size)], self.pending[sum(size):]
+            at = size[0] + 2 + int.from_bytes(packet[size[0]:size[0] + 2], "big")
+            cut = packet[0] >> 4 == wire.PUBLISH and packet[:at].endswith(b"/batch")
+            piece = packet[:self.connection.fault.cut_batch] if cut else packet
+            self.target.sendall(piece)
+            self._book(piece)
+            if cut:
+                raise _Cut
+
     def _pass(self, data):
         fault = self.connection.fault
+        if self.up and fault.cut_batch >= 0:
+            self._pass_until_batch(data)
+            return
         limit, cut = self._limit(data)
         for piece in self._slices(data[:limit], fault.slice_bytes):
             if fault.rate:
