@@ -122,7 +122,7 @@ class Decoder:
     # Dictionaries
 
     def metric(self, device, stream, hash_, id_):
-        """Metric `id_` of that dictionary, or None. A link adds ids to the dictionary it extends."""
+        """Metric `id_` of that dictionary, or None. A link adds to the dictionary it extends."""
         first_above = None
         while hash_:
             link = self.links.get((device, stream, hash_))
@@ -175,7 +175,8 @@ class Decoder:
         for anchor in record.anchors:
             need(anchor.HasField("boot") and anchor.HasField("uptime_ms")
                  and anchor.HasField("unix_ms"), "an anchor needs boot, uptime_ms and unix_ms")
-            need(anchor.uptime_ms <= MS_MAX and abs(anchor.unix_ms) <= MS_MAX, "anchor out of range")
+            need(anchor.uptime_ms <= MS_MAX and abs(anchor.unix_ms) <= MS_MAX,
+                 "anchor out of range")
         for loss in record.losses:
             if loss.HasField("first") or loss.HasField("last"):
                 need(1 <= loss.first <= loss.last, "a loss range is not a range")

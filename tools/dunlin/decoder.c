@@ -12,7 +12,7 @@
 int dun_decoder_init(struct dun_decoder *decoder, struct dun_renderer *renderer)
 {
     memset(decoder, 0, sizeof *decoder);
-    dun_record_init(&decoder->record);
+    dun_parsed_init(&decoder->record);
     dun_knowledge_init(&decoder->knowledge);
     decoder->renderer = renderer;
     decoder->values = malloc(DUN_RECORD_ITEMS_MAX * sizeof *decoder->values);
@@ -21,7 +21,7 @@ int dun_decoder_init(struct dun_decoder *decoder, struct dun_renderer *renderer)
 
 void dun_decoder_free(struct dun_decoder *decoder)
 {
-    dun_record_free(&decoder->record);
+    dun_parsed_free(&decoder->record);
     dun_knowledge_free(&decoder->knowledge);
     free(decoder->values);
     decoder->values = NULL;
@@ -85,7 +85,7 @@ static void set_metric(struct dun_series *series, const struct dun_metric_text *
 static void batch_points(struct dun_decoder *decoder, struct dun_span device,
                          struct dun_series *series)
 {
-    const struct dun_record *record = &decoder->record;
+    const struct dun_parsed *record = &decoder->record;
     const struct dun_column *columns = record->columns.items;
     const struct dun_axis *axes = record->axes.items;
     for (size_t i = 0; i < record->columns.count; i++) {
@@ -102,7 +102,7 @@ static void batch_points(struct dun_decoder *decoder, struct dun_span device,
         }
         one.count = axis->count;
         one.uptimes = (const int64_t *)record->times.items + axis->first;
-        dun_record_expand(&columns[i], axis->count, decoder->values);
+        dun_parsed_expand(&columns[i], axis->count, decoder->values);
         decoder->points += one.count;
         decoder->points_unnamed += one.named ? 0 : one.count;
         decoder->points_undated += one.has_time ? 0 : one.count;
@@ -190,22 +190,22 @@ static void render_samples(struct dun_decoder *decoder, struct dun_span device)
 int dun_decoder_parse(struct dun_decoder *decoder, enum dun_channel channel,
                       struct dun_span payload, struct dun_complaint *complaint)
 {
-    struct dun_record *record = &decoder->record;
+    struct dun_parsed *record = &decoder->record;
     if (payload.data == NULL) {
         payload = dun_span_of("");
     }
     complaint->offset = 0;
     switch (channel) {
     case DUN_CHANNEL_BATCH:
-        return dun_record_parse_batch(record, payload, complaint);
+        return dun_parse_batch(record, payload, complaint);
     case DUN_CHANNEL_SAMPLES:
-        return dun_record_parse_samples(record, payload, complaint);
+        return dun_parse_samples(record, payload, complaint);
     case DUN_CHANNEL_ABOUT:
-        return dun_record_parse_about(record, payload, complaint);
+        return dun_parse_about(record, payload, complaint);
     case DUN_CHANNEL_CATALOG:
-        return dun_record_parse_catalog(record, payload, complaint);
+        return dun_parse_catalog(record, payload, complaint);
     case DUN_CHANNEL_STORED:
-        return dun_record_parse_stored(record, payload, complaint);
+        return dun_parse_stored(record, payload, complaint);
     case DUN_CHANNEL_STATUS:
         if (payload.size <= 64 && dun_text_is_utf8(payload)) {
             return 0;
@@ -221,7 +221,7 @@ int dun_decoder_parse(struct dun_decoder *decoder, enum dun_channel channel,
 /* Anchors and dictionaries first: they may date and name what stands beside them. */
 static void learn(struct dun_decoder *decoder, struct dun_span device)
 {
-    const struct dun_record *record = &decoder->record;
+    const struct dun_parsed *record = &decoder->record;
     const dunlin_v1_Anchor *anchors = record->anchors.items;
     dun_knowledge_add_metrics(&decoder->knowledge, device, record->batch.stream,
                               record->batch.catalog_base, record->batch.catalog, &record->metrics);

@@ -2,7 +2,7 @@
  * decoder.h: payload in, points and notes out: parses a message, remembers its dictionaries and
  * anchors, and hands what it holds to a renderer. `decode` and `watch` are two ways to feed it.
  *
- * A record is rendered whole or not at all. Memory is bounded by the limits of record.h and
+ * A record is rendered whole or not at all. Memory is bounded by the limits of parse.h and
  * knowledge.h, time by the size of the payload and DUN_RECORD_ITEMS_MAX.
  */
 #ifndef DUN_DECODER_H
@@ -22,7 +22,7 @@ enum dun_channel {
 };
 
 struct dun_decoder {
-    struct dun_record record; /* the last one fed, valid until the next */
+    struct dun_parsed record; /* the last one fed, valid until the next */
     struct dun_knowledge knowledge;
     int64_t *values;               /* DUN_RECORD_ITEMS_MAX of them */
     struct dun_renderer *renderer; /* borrowed; NULL: only learn */

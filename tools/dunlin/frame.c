@@ -67,8 +67,10 @@ static int take(struct dun_frames *frames, size_t size, size_t limit)
             frames->ended = true;
             return DUN_E_IO;
         }
-        memcpy((uint8_t *)record->items + record->count, frames->input + frames->used, kept);
-        record->count += kept;
+        if (kept > 0) {
+            memcpy((uint8_t *)record->items + record->count, frames->input + frames->used, kept);
+            record->count += kept;
+        }
     }
     frames->used += part;
     frames->offset += part;

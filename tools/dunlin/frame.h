@@ -8,7 +8,7 @@
 #ifndef DUN_FRAME_H
 #define DUN_FRAME_H
 
-#include "record.h"
+#include "parse.h"
 
 enum dun_framing {
     DUN_FRAMING_BARE,

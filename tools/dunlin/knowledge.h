@@ -8,7 +8,7 @@
 #ifndef DUN_KNOWLEDGE_H
 #define DUN_KNOWLEDGE_H
 
-#include "record.h"
+#include "parse.h"
 
 #define DUN_KNOWLEDGE_ENTRIES_MAX ((size_t)1 << 17)
 #define DUN_KNOWLEDGE_BYTES_MAX   ((size_t)256 << 20)

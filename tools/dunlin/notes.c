@@ -129,7 +129,7 @@ void dun_notes_ledger(struct dun_decoder *decoder, struct dun_span device)
 
 void dun_notes_about(struct dun_decoder *decoder, struct dun_span device)
 {
-    const struct dun_record *record = &decoder->record;
+    const struct dun_parsed *record = &decoder->record;
     const dunlin_v1_About *about = &record->about;
     struct dun_note note = {.type = "about"};
     add_text(&note, "device", record->device.size > 0 ? record->device : device);

@@ -7,7 +7,7 @@
 #define DUN_RENDER_H
 
 #include "out.h"
-#include "record.h"
+#include "parse.h"
 
 /* Points of one metric from one record. */
 struct dun_series {

@@ -102,7 +102,7 @@ static struct dun_coverage *find_stream(struct watch *watch, struct dun_span dev
 /* Enters the record in its stream's books. False: it is a duplicate. */
 static bool is_new(struct watch *watch, struct dun_span device, struct dun_span payload)
 {
-    const struct dun_record *record = &watch->decoder.record;
+    const struct dun_parsed *record = &watch->decoder.record;
     if (!record->batch.has_stream || !record->batch.has_sequence) {
         return true; /* plain samples of a device without a log */
     }
@@ -283,8 +283,7 @@ static int set_tls(struct watch *watch)
     }
     if (options->cafile == NULL && options->capath == NULL) {
         result = mosquitto_int_option(watch->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-    }
-    if (result == MOSQ_ERR_SUCCESS) {
+    } else {
         result = mosquitto_tls_set(watch->client, options->cafile, options->capath, options->cert,
                                    options->key, NULL);
     }

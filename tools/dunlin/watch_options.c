@@ -419,6 +419,9 @@ static int finish(struct dun_watch_options *options)
     if ((options->cert == NULL) != (options->key == NULL)) {
         return dun_usage_error(command, "--cert and --key belong together");
     }
+    if (options->cert != NULL && options->cafile == NULL && options->capath == NULL) {
+        return dun_usage_error(command, "--cert needs --cafile or --capath");
+    }
     if ((options->psk_identity == NULL) != (options->psk_file == NULL)) {
         return dun_usage_error(command, "--psk-identity and --psk-file belong together");
     }

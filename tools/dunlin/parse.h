@@ -1,5 +1,5 @@
 /*
- * record.h: one decoded message: a Batch, Samples, Catalog, About or Stored, checked against
+ * parse.h: one decoded message: a Batch, Samples, Catalog, About or Stored, checked against
  * SPEC.md. Strings and deltas are not copied: they point into the payload, which must outlive the
  * record's use. The lists are kept from one record to the next, so that a stream of records
  * allocates only while it grows.
@@ -7,8 +7,8 @@
  * Hostile payloads are bounded: no list is longer than DUN_RECORD_ITEMS_MAX and none grows by what
  * a message claims, only by what it holds; rows are counted before they are expanded.
  */
-#ifndef DUN_RECORD_H
-#define DUN_RECORD_H
+#ifndef DUN_PARSE_H
+#define DUN_PARSE_H
 
 #include "telemetry.pb.h"
 #include "tool.h"
@@ -29,7 +29,7 @@ struct dun_pair {
 
 struct dun_axis {
     uint32_t count; /* rows */
-    size_t first;   /* index of row 0 in struct dun_record.times */
+    size_t first;   /* index of row 0 in struct dun_parsed.times */
     uint32_t first_ms;
     uint32_t interval_ms;
     struct dun_span jitter; /* varints, `jitter_count` of them */
@@ -66,7 +66,7 @@ struct dun_sample {
     const struct dun_pair *pairs;
 };
 
-struct dun_record {
+struct dun_parsed {
     dunlin_v1_Batch batch; /* header; of Samples and Catalog the fields that they share */
     dunlin_v1_About about;
     struct dun_span device, fleet, board, firmware, encoding; /* of About */
@@ -81,26 +81,26 @@ struct dun_record {
     struct dun_list chunks; /* uint8_t, packed fields that came in more than one piece */
 };
 
-void dun_record_init(struct dun_record *record);
-void dun_record_free(struct dun_record *record);
+void dun_parsed_init(struct dun_parsed *record);
+void dun_parsed_free(struct dun_parsed *record);
 
 /*
  * Parses and checks one message; every point of a batch that passed can be expanded. Returns 0, or
  * DUN_E_CORRUPT with `complaint` filled: nothing of the record may be used then.
  */
-DUN_MUST_USE int dun_record_parse_batch(struct dun_record *record, struct dun_span payload,
-                                        struct dun_complaint *complaint);
-DUN_MUST_USE int dun_record_parse_samples(struct dun_record *record, struct dun_span payload,
-                                          struct dun_complaint *complaint);
-DUN_MUST_USE int dun_record_parse_catalog(struct dun_record *record, struct dun_span payload,
-                                          struct dun_complaint *complaint);
-DUN_MUST_USE int dun_record_parse_about(struct dun_record *record, struct dun_span payload,
-                                        struct dun_complaint *complaint);
-DUN_MUST_USE int dun_record_parse_stored(struct dun_record *record, struct dun_span payload,
-                                         struct dun_complaint *complaint);
+DUN_MUST_USE int dun_parse_batch(struct dun_parsed *record, struct dun_span payload,
+                                 struct dun_complaint *complaint);
+DUN_MUST_USE int dun_parse_samples(struct dun_parsed *record, struct dun_span payload,
+                                   struct dun_complaint *complaint);
+DUN_MUST_USE int dun_parse_catalog(struct dun_parsed *record, struct dun_span payload,
+                                   struct dun_complaint *complaint);
+DUN_MUST_USE int dun_parse_about(struct dun_parsed *record, struct dun_span payload,
+                                 struct dun_complaint *complaint);
+DUN_MUST_USE int dun_parse_stored(struct dun_parsed *record, struct dun_span payload,
+                                  struct dun_complaint *complaint);
 
 /* Writes the values of `column` (its axis' count of them). Cost: one varint a point. */
-void dun_record_expand(const struct dun_column *column, uint32_t count, int64_t *values);
+void dun_parsed_expand(const struct dun_column *column, uint32_t count, int64_t *values);
 
 /* A new zeroed item at the end of the list; NULL when the list is at its limit or memory is out. */
 void *dun_list_add(struct dun_list *list, size_t item_size);

@@ -1,23 +1,23 @@
 /*
- * record.c: from payload bytes to a struct dun_record, by nanopb's callbacks. It checks what the
- * wire format says; what SPEC.md says beyond it is checked in record_check.c.
+ * parse.c: from payload bytes to a struct dun_parsed, by nanopb's callbacks. It checks what the
+ * wire format says; what SPEC.md says beyond it is checked in check.c.
  *
  * The stream that nanopb reads from is ours: its state is one cursor into the payload, shared by
  * all substreams. So a callback knows where in the payload it stands, strings and packed fields
  * need no copy, and a complaint can name the byte.
  */
-#include "record.h"
+#include "parse.h"
 
 #include <pb_decode.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "out.h"
-#include "record_check.h"
 
 struct parse {
-    struct dun_record *record;
+    struct dun_parsed *record;
     struct dun_span payload;
     size_t at;         /* next byte of the payload */
     const char *error; /* the innermost one: nanopb itself keeps only the outermost */
@@ -61,12 +61,12 @@ void *dun_list_add(struct dun_list *list, size_t item_size)
     return item;
 }
 
-void dun_record_init(struct dun_record *record)
+void dun_parsed_init(struct dun_parsed *record)
 {
     memset(record, 0, sizeof *record);
 }
 
-void dun_record_free(struct dun_record *record)
+void dun_parsed_free(struct dun_parsed *record)
 {
     free(record->axes.items);
     free(record->columns.items);
@@ -77,10 +77,10 @@ void dun_record_free(struct dun_record *record)
     free(record->pairs.items);
     free(record->times.items);
     free(record->chunks.items);
-    dun_record_init(record);
+    dun_parsed_init(record);
 }
 
-static void forget_last(struct dun_record *record)
+static void forget_last(struct dun_parsed *record)
 {
     memset(&record->batch, 0, sizeof record->batch);
     memset(&record->about, 0, sizeof record->about);
@@ -448,7 +448,7 @@ static bool take_knob(pb_istream_t *stream, const pb_field_t *field, void **arg)
 
 /// Whole messages ///
 
-static struct parse begin_parse(struct dun_record *record, struct dun_span payload)
+static struct parse begin_parse(struct dun_parsed *record, struct dun_span payload)
 {
     forget_last(record);
     return (struct parse){.record = record, .payload = payload};
@@ -474,7 +474,7 @@ static int run_parse(struct parse *parse, const pb_msgdesc_t *fields, void *mess
 }
 
 /* The pairs list has stopped moving: points each owner at its share. */
-static void link_pairs(struct dun_record *record)
+static void link_pairs(struct dun_parsed *record)
 {
     const struct dun_pair *pairs = record->pairs.items;
     struct dun_metric_text *metrics = record->metrics.items;
@@ -487,8 +487,8 @@ static void link_pairs(struct dun_record *record)
     }
 }
 
-int dun_record_parse_batch(struct dun_record *record, struct dun_span payload,
-                           struct dun_complaint *complaint)
+int dun_parse_batch(struct dun_parsed *record, struct dun_span payload,
+                    struct dun_complaint *complaint)
 {
     struct parse parse = begin_parse(record, payload);
     record->batch.axes = on_part(take_axis, &parse);
@@ -501,11 +501,11 @@ int dun_record_parse_batch(struct dun_record *record, struct dun_span payload,
         return result;
     }
     link_pairs(record);
-    return dun_record_check_batch(record, complaint);
+    return dun_check_batch(record, complaint);
 }
 
-int dun_record_parse_samples(struct dun_record *record, struct dun_span payload,
-                             struct dun_complaint *complaint)
+int dun_parse_samples(struct dun_parsed *record, struct dun_span payload,
+                      struct dun_complaint *complaint)
 {
     struct parse parse = begin_parse(record, payload);
     dunlin_v1_Samples message = dunlin_v1_Samples_init_zero;
@@ -521,11 +521,11 @@ int dun_record_parse_samples(struct dun_record *record, struct dun_span payload,
     record->batch.has_sequence = message.has_sequence;
     record->batch.sequence = message.sequence;
     link_pairs(record);
-    return dun_record_check_samples(record, complaint);
+    return dun_check_samples(record, complaint);
 }
 
-int dun_record_parse_catalog(struct dun_record *record, struct dun_span payload,
-                             struct dun_complaint *complaint)
+int dun_parse_catalog(struct dun_parsed *record, struct dun_span payload,
+                      struct dun_complaint *complaint)
 {
     struct parse parse = begin_parse(record, payload);
     dunlin_v1_Catalog message = dunlin_v1_Catalog_init_zero;
@@ -539,11 +539,11 @@ int dun_record_parse_catalog(struct dun_record *record, struct dun_span payload,
     record->batch.has_catalog = message.has_hash;
     record->batch.catalog = message.hash;
     link_pairs(record);
-    return dun_record_check_catalog(record, complaint);
+    return dun_check_catalog(record, complaint);
 }
 
-int dun_record_parse_about(struct dun_record *record, struct dun_span payload,
-                           struct dun_complaint *complaint)
+int dun_parse_about(struct dun_parsed *record, struct dun_span payload,
+                    struct dun_complaint *complaint)
 {
     struct parse parse = begin_parse(record, payload);
     struct text_target device = {&parse, &record->device};
@@ -560,8 +560,8 @@ int dun_record_parse_about(struct dun_record *record, struct dun_span payload,
     return run_parse(&parse, dunlin_v1_About_fields, &record->about, complaint);
 }
 
-int dun_record_parse_stored(struct dun_record *record, struct dun_span payload,
-                            struct dun_complaint *complaint)
+int dun_parse_stored(struct dun_parsed *record, struct dun_span payload,
+                     struct dun_complaint *complaint)
 {
     struct parse parse = begin_parse(record, payload);
     dunlin_v1_Stored message = dunlin_v1_Stored_init_zero;
@@ -573,5 +573,5 @@ int dun_record_parse_stored(struct dun_record *record, struct dun_span payload,
     record->batch.stream = message.stream;
     record->batch.has_sequence = message.has_sequence;
     record->batch.sequence = message.sequence;
-    return dun_record_check_stored(record, complaint);
+    return dun_check_stored(record, complaint);
 }

@@ -1,9 +1,9 @@
 /*
- * record_check.c: the rules that SPEC.md marks with "must", and the expansion of deltas. Nothing
+ * check.c: the rules that SPEC.md marks with "must", and the expansion of deltas. Nothing
  * is expanded before its length was checked against DUN_RECORD_ITEMS_MAX, so a record that claims
  * four billion rows costs no more than its own bytes.
  */
-#include "record_check.h"
+#include "check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static inline uint64_t next_varint(const uint8_t **at)
     return (**at & 0x80) == 0 ? *(*at)++ : long_varint(at);
 }
 
-void dun_record_expand(const struct dun_column *column, uint32_t count, int64_t *values)
+void dun_parsed_expand(const struct dun_column *column, uint32_t count, int64_t *values)
 {
     const uint8_t *at = column->deltas.data;
     uint64_t value = (uint64_t)column->first;
@@ -108,7 +108,7 @@ static int check_header(const dunlin_v1_Batch *batch, size_t columns,
 }
 
 /* Rows of all axes, each checked alone; negative if one is wrong. */
-static int count_rows(struct dun_record *record, struct dun_complaint *complaint)
+static int count_rows(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     struct dun_axis *axes = record->axes.items;
     size_t rows = 0;
@@ -129,7 +129,7 @@ static int count_rows(struct dun_record *record, struct dun_complaint *complaint
     return (int)rows;
 }
 
-static int expand_axes(struct dun_record *record, struct dun_complaint *complaint)
+static int expand_axes(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     int rows = count_rows(record, complaint);
     if (rows < 0) {
@@ -151,7 +151,7 @@ static int expand_axes(struct dun_record *record, struct dun_complaint *complain
     return 0;
 }
 
-static int check_columns(const struct dun_record *record, struct dun_complaint *complaint)
+static int check_columns(const struct dun_parsed *record, struct dun_complaint *complaint)
 {
     const struct dun_column *columns = record->columns.items;
     const struct dun_axis *axes = record->axes.items;
@@ -174,7 +174,7 @@ static int check_columns(const struct dun_record *record, struct dun_complaint *
     return 0;
 }
 
-static int check_losses(const struct dun_record *record, struct dun_complaint *complaint)
+static int check_losses(const struct dun_parsed *record, struct dun_complaint *complaint)
 {
     const dunlin_v1_Loss *losses = record->losses.items;
     for (size_t i = 0; i < record->losses.count; i++) {
@@ -190,7 +190,7 @@ static int check_losses(const struct dun_record *record, struct dun_complaint *c
     return 0;
 }
 
-static int check_anchors(const struct dun_record *record, struct dun_complaint *complaint)
+static int check_anchors(const struct dun_parsed *record, struct dun_complaint *complaint)
 {
     const dunlin_v1_Anchor *anchors = record->anchors.items;
     for (size_t i = 0; i < record->anchors.count; i++) {
@@ -205,7 +205,7 @@ static int check_anchors(const struct dun_record *record, struct dun_complaint *
     return 0;
 }
 
-static int check_metrics(const struct dun_record *record, uint32_t base,
+static int check_metrics(const struct dun_parsed *record, uint32_t base,
                          struct dun_complaint *complaint)
 {
     const struct dun_metric_text *metrics = record->metrics.items;
@@ -228,7 +228,7 @@ static int check_metrics(const struct dun_record *record, uint32_t base,
     return 0;
 }
 
-int dun_record_check_batch(struct dun_record *record, struct dun_complaint *complaint)
+int dun_check_batch(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     const dunlin_v1_Batch *batch = &record->batch;
     int result = check_header(batch, record->columns.count, complaint);
@@ -250,7 +250,7 @@ int dun_record_check_batch(struct dun_record *record, struct dun_complaint *comp
 
 /// The other messages ///
 
-int dun_record_check_samples(struct dun_record *record, struct dun_complaint *complaint)
+int dun_check_samples(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     const struct dun_sample *samples = record->samples.items;
     for (size_t i = 0; i < record->samples.count; i++) {
@@ -262,7 +262,7 @@ int dun_record_check_samples(struct dun_record *record, struct dun_complaint *co
     return result == 0 ? check_anchors(record, complaint) : result;
 }
 
-int dun_record_check_catalog(struct dun_record *record, struct dun_complaint *complaint)
+int dun_check_catalog(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     if (!record->batch.has_stream || !record->batch.has_catalog) {
         return refuse(complaint, "a catalog needs stream and hash");
@@ -270,7 +270,7 @@ int dun_record_check_catalog(struct dun_record *record, struct dun_complaint *co
     return check_metrics(record, 0, complaint);
 }
 
-int dun_record_check_stored(struct dun_record *record, struct dun_complaint *complaint)
+int dun_check_stored(struct dun_parsed *record, struct dun_complaint *complaint)
 {
     if (!record->batch.has_stream || !record->batch.has_sequence) {
         return refuse(complaint, "stored needs stream and sequence");
