@@ -14,12 +14,15 @@ import time
 
 from support.agent import Agent, program
 from support.broker import Broker
+from support.children import spawn
 from support.receiver import Receiver
 from support.waiting import wait_for
 
-SHOWN = ("system.memory.usage", "system.cpu.load_average.1m", "system.cpu.utilization",
-         "system.network.io", "system.uptime")
-ROWS_A_BATCH = 3
+# (metric, attribute values, how to say it)
+SHOWN = (("system.memory.usage", ("used",), lambda v: f"memory {v / 2**20:,.0f} MiB"),
+         ("system.cpu.utilization", ("user",), lambda v: f"CPU {v:.1%}"),
+         ("system.cpu.load_average.1m", (), lambda v: f"load {v:.2f}"),
+         ("system.network.io", ("lo", "receive"), lambda v: f"lo {v / 2**20:,.2f} MiB"))
 SENSORS = ("memory", "load", "cpu", "filesystem", "disk", "network", "uptime", "temperature",
            "process", "self")
 
@@ -37,36 +40,42 @@ def stop(*_):
 
 
 class Watch:
-    """`dunlin watch`, and a thread that shows some of its rows."""
+    """`dunlin watch` with a session that the broker keeps, and a thread that shows its rows."""
 
     def __init__(self, port):
-        self.batch, self.rows = None, 0
-        self.process = subprocess.Popen(
-            [program("dunlin"), "watch", "-L", f"mqtt://127.0.0.1:{port}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        threading.Thread(target=self._show, daemon=True).start()
+        self.batch, self.points, self.newest = None, 0, {}
+        self.process = spawn(
+            [program("dunlin"), "watch", "-L", f"mqtt://127.0.0.1:{port}", "-i", "demo-watch", "-c",
+             "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.thread = threading.Thread(target=self._show)
+        self.thread.start()
 
     def _show(self):
         for line in self.process.stdout:
             row = json.loads(line)
             if row.get("type") == "point":
-                self._show_point(row)
+                if row["seq"] != self.batch:
+                    self._end_batch()
+                    self.batch = row["seq"]
+                self.points += 1
+                labels = tuple(row.get("attributes", {}).values())
+                self.newest[row["metric"], labels] = row
+        self._end_batch()
 
-    def _show_point(self, row):
-        if row["seq"] != self.batch:
-            if self.batch is not None:
-                print(f"   batch {self.batch}: {self.rows} points", flush=True)
-            self.batch, self.rows = row["seq"], 0
-        self.rows += 1
-        if self.rows <= ROWS_A_BATCH * 40 and row["metric"] in SHOWN and self.rows % 7 == 1:
-            labels = ",".join(str(value) for value in row.get("attributes", {}).values())
-            when = time.strftime("%H:%M:%S", time.localtime((row["time"] or 0) / 1000))
-            print(f"   {when}  {row['device']}  {row['metric']}{{{labels}}}"
-                  f"  {row['value']} {row['unit']}", flush=True)
+    def _end_batch(self):
+        """One line a batch: how many points, and the newest of a few that everybody knows."""
+        if self.points:
+            found = [(words, self.newest.get((metric, labels))) for metric, labels, words in SHOWN]
+            times = [row["time"] for row in self.newest.values() if row["time"] is not None]
+            when = time.strftime("%H:%M:%S", time.localtime(max(times, default=0) / 1000))
+            shown = ", ".join(words(row["value"]) for words, row in found if row)
+            print(f"   {when}  batch {self.batch}, {self.points} points: {shown}", flush=True)
+        self.points, self.newest = 0, {}
 
     def close(self):
         self.process.terminate()
         self.process.wait()
+        self.thread.join()
 
 
 def run(seconds, broker, agent):
@@ -86,18 +95,19 @@ def run(seconds, broker, agent):
 def verdict(records, agent):
     """Prints it; true if nothing is missing."""
     streams = records.streams()
-    missing = sum(len(records.missing(stream)) for stream in streams)
-    recorded = sum(max(records.sequences(stream), default=0) for stream in streams)
-    told = agent.last_number("records")
-    recorded = recorded if told is None else told
-    missing = max(missing, recorded - records.count())
+    newest = sum(max(records.sequences(stream), default=0) for stream in streams)
+    recorded = agent.last_number("records") or newest
+    points = agent.last_number("points")
+    missing = max(sum(len(records.missing(stream)) for stream in streams),
+                  recorded - records.count())
     say("verdict")
-    print(f"   recorded:   {recorded} batches\n"
+    print(f"   recorded:   {recorded} batches, {points} points\n"
           f"   delivered:  {records.count()} batches, {records.point_count()} points\n"
           f"   missing:    {missing}\n"
-          f"   duplicated: {records.duplicates()} (known by their sequence, same bytes)\n",
+          f"   duplicated: {records.duplicates()}"
+          f"{' (the same bytes under the same sequence)' if records.duplicates() else ''}\n",
           flush=True)
-    return missing == 0 and not records.conflicts and records.count() > 0
+    return missing == 0 and not records.conflicts and records.point_count() == points
 
 
 def main():

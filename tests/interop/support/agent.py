@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 
+from .children import spawn
 from .waiting import DEADLINE_S, wait_for
 
 BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(
@@ -77,8 +78,8 @@ class Agent:
         self.write_config()
         self.starts += 1
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen([program("dunlind"), "-c", self.config], stdout=log,
-                                            stderr=log, stdin=subprocess.DEVNULL, env=self.env)
+            self.process = spawn([program("dunlind"), "-c", self.config], stdout=log, stderr=log,
+                                 stdin=subprocess.DEVNULL, env=self.env)
         return self
 
     def log(self):

@@ -7,9 +7,9 @@ the two apart.
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 
+from .children import spawn
 from .waiting import can_connect, free_port, wait_for
 
 
@@ -49,8 +49,8 @@ class Broker:
         assert self.process is None
         for _ in range(20):
             with open(os.path.join(self.folder, "log"), "ab") as log:
-                self.process = subprocess.Popen([mosquitto_path(), "-c", self._write_config()],
-                                                stdout=log, stderr=log)
+                self.process = spawn([mosquitto_path(), "-c", self._write_config()], stdout=log,
+                                     stderr=log)
             wait_for(lambda: can_connect(self.port) or self.process.poll() is not None,
                      "mosquitto does not listen")
             if self.process.poll() is None:

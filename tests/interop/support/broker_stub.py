@@ -11,13 +11,13 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
 from support import wire
+from support.children import spawn
 from support.waiting import can_connect, free_port, wait_for
 
 
@@ -50,7 +50,7 @@ class Stub:
         self.kill()
 
     def start(self, *options):
-        self.process = subprocess.Popen(
+        self.process = spawn(
             ["/usr/bin/python3", os.path.realpath(__file__), "--port", str(self.port),
              "--store", self.store, *self.options, *options])
         wait_for(lambda: can_connect(self.port), "the stub does not listen")
