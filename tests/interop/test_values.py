@@ -122,8 +122,9 @@ class Values(unittest.TestCase):
 
     def decoded_by_the_tool(self, payloads):
         lines = "".join(payload.hex() + "\n" for payload in payloads)
-        run = subprocess.run([program("dunlin"), "decode", "--framing", "hex", "--format", "json", "-"],
-                             input=lines, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            [program("dunlin"), "decode", "--framing", "hex", "--format", "json", "-"],
+            input=lines, capture_output=True, text=True, check=False)
         self.assertEqual(run.returncode, 0, run.stderr)
         rows = [json.loads(line, parse_float=decimal.Decimal) for line in run.stdout.splitlines()]
         return [(row["seq"], row["metric"], row["unit"], row["uptime_ms"],
