@@ -22,8 +22,9 @@
 
 enum { METRICS = 128, POINTS = 2048, INSTANCES = 8, CPUS = 4, TEMPERATURES = 3, MOUNTS = 4 };
 
+static char root[64];
+
 static struct {
-    char root[64];
     struct dun_config config;
     struct dun_sensors sensors;
     struct dun_sensors_memory memory;
@@ -63,7 +64,7 @@ static void make_folders(char *path)
 static void put_file(const char *name, const char *text)
 {
     char path[256];
-    snprintf(path, sizeof path, "%s/%s", f.root, name);
+    snprintf(path, sizeof path, "%s/%s", root, name);
     make_folders(path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -74,7 +75,7 @@ static void put_file(const char *name, const char *text)
 static void remove_file(const char *name)
 {
     char path[256];
-    snprintf(path, sizeof path, "%s/%s", f.root, name);
+    snprintf(path, sizeof path, "%s/%s", root, name);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -115,14 +116,14 @@ static int setup(void **state)
 {
     (void)state;
     memset(&f, 0, sizeof f);
-    strcpy(f.root, "/tmp/dunlin-sensors-XXXXXX");
-    if (mkdtemp(f.root) == NULL) {
+    strcpy(root, "/tmp/dunlin-sensors-XXXXXX");
+    if (mkdtemp(root) == NULL) {
         return -1;
     }
     dun_config_init(&f.config, "test", stderr);
     strcpy(f.config.device, "d");
-    snprintf(f.config.proc, sizeof f.config.proc, "%s/proc", f.root);
-    snprintf(f.config.sys, sizeof f.config.sys, "%s/sys", f.root);
+    snprintf(f.config.proc, sizeof f.config.proc, "%s/proc", root);
+    snprintf(f.config.sys, sizeof f.config.sys, "%s/sys", root);
     f.memory = (struct dun_sensors_memory){
         .arena = {f.arena, sizeof f.arena},
         .scratch = {f.scratch, sizeof f.scratch},
@@ -144,7 +145,7 @@ static int teardown(void **state)
     char command[128];
     (void)state;
     dun_sensors_stop(&f.sensors);
-    snprintf(command, sizeof command, "rm -rf '%s'", f.root);
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
     return system(command);
 }
 
@@ -443,7 +444,7 @@ static void test_names_of_any_bytes(void **state)
 
 static void test_mounts(void **state)
 {
-    struct statvfs root;
+    struct statvfs mount;
     char used[] = "system.filesystem.usage{/,used}";
     int64_t value;
     (void)state;
@@ -459,8 +460,8 @@ static void test_mounts(void **state)
              "garbage\n");
     start_sensors();
     assert_int_equal(read_sensor("filesystem"), DUN_OK);
-    assert_int_equal(statvfs("/", &root), 0);
-    assert_value("system.filesystem.limit{/}", (int64_t)(root.f_blocks * root.f_frsize));
+    assert_int_equal(statvfs("/", &mount), 0);
+    assert_value("system.filesystem.limit{/}", (int64_t)(mount.f_blocks * mount.f_frsize));
     assert_true(has_value(used, &value));
     assert_true(value > 0);
     assert_int_equal(f.catalog.count, 4); /* no bind mount, none hidden, none behind a share */
@@ -571,7 +572,7 @@ static void add_file(const char *name, int8_t scale, uint8_t decimals)
                                      .label = "f",
                                      .attributes = {{"k", "v"}},
                                      .attribute_count = 1};
-    snprintf(file->path, sizeof file->path, "%.60s/%.60s", f.root, name);
+    snprintf(file->path, sizeof file->path, "%.60s/%.60s", root, name);
 }
 
 static void test_file_sensor(void **state)
@@ -609,7 +610,7 @@ static void test_file_sensor_without_a_number(void **state)
     assert_int_equal(f.catalog.count, 0);
     remove_file("value");
     char path[128];
-    snprintf(path, sizeof path, "%s/value", f.root);
+    snprintf(path, sizeof path, "%s/value", root);
     assert_int_equal(mkfifo(path, 0600), 0); /* with no writer: must not wait for one */
     assert_int_equal(read_sensor("f"), DUN_E_NOT_FOUND);
 }
