@@ -16,6 +16,7 @@ function(dun_tool_test name program)
 endfunction()
 dun_tool_test(golden.files golden/test_golden.py)
 dun_tool_test(tools.decode interop/test_decode.py)
+dun_tool_test(tools.watch interop/test_watch.py)
 
 # What the core encodes, decoded: both in one program.
 add_executable(test_encoder golden/test_encoder.c)

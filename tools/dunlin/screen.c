@@ -1,6 +1,7 @@
 /*
  * screen.c: the live table of `dunlin watch` on a terminal: one row a device and metric with its
- * last value, redrawn in place on the alternate screen. It is a render format, so that points reach
+ * last value, redrawn in place on the alternate screen, without cursor
+ * and without line wrap. It is a render format, so that points reach
  * it the same way as any other output. What does not fit the window is counted, not scrolled.
  */
 #include <stdio.h>
@@ -126,33 +127,64 @@ static int compare_rows(const void *a, const void *b)
 
 /// Drawing ///
 
-/* One line, cut at the width of the window: the end of a line is erased, not overwritten. */
-static void draw_line(struct dun_screen *screen, const char *text, unsigned width)
+/* How wide the columns are. Only the metric's follows the window. */
+enum { DEVICE_WIDTH = 16, VALUE_WIDTH = 20, UNIT_WIDTH = 10, TIME_WIDTH = 11, NAME_WIDTH_MIN = 16 };
+
+/* `text` in `width` characters (not bytes): cut or padded, on the right or on the left. */
+static void draw_cell(struct dun_out *out, const char *text, unsigned width, bool to_the_right)
 {
     size_t bytes = 0;
     unsigned columns = 0;
-    while (text[bytes] != '\0') {
+    for (; text[bytes] != '\0'; bytes++) {
         bool begins = ((uint8_t)text[bytes] & 0xC0) != 0x80;
         if (begins && columns == width) {
             break;
         }
         columns += begins ? 1 : 0;
-        bytes++;
     }
-    dun_out_bytes(screen->out, text, bytes);
-    dun_out_text(screen->out, "\033[K\r\n");
+    unsigned blanks = width - columns;
+    for (unsigned i = 0; to_the_right && i < blanks; i++) {
+        dun_out_text(out, " ");
+    }
+    dun_out_bytes(out, text, bytes);
+    for (unsigned i = 0; !to_the_right && i < blanks; i++) {
+        dun_out_text(out, " ");
+    }
 }
 
-static void draw_row(struct dun_screen *screen, const struct row *row, unsigned width)
+/* What was there is erased to the end of the line, so that nothing flickers. */
+static void end_line(struct dun_out *out)
+{
+    dun_out_text(out, "\033[K\r\n");
+}
+
+static void draw_columns(struct dun_out *out, const struct row *row, const char *time,
+                         unsigned width)
+{
+    const unsigned fixed = DEVICE_WIDTH + VALUE_WIDTH + UNIT_WIDTH + TIME_WIDTH + 4;
+    unsigned name_width = width > fixed + NAME_WIDTH_MIN ? width - fixed : NAME_WIDTH_MIN;
+    draw_cell(out, row->device, DEVICE_WIDTH, false);
+    dun_out_text(out, " ");
+    draw_cell(out, row->name, name_width, false);
+    dun_out_text(out, " ");
+    draw_cell(out, row->value, VALUE_WIDTH, true);
+    dun_out_text(out, " ");
+    draw_cell(out, row->unit, UNIT_WIDTH, false);
+    dun_out_text(out, " ");
+    dun_out_text(out, time);
+    end_line(out);
+}
+
+static void draw_row(struct dun_out *out, const struct row *row, unsigned width)
 {
     char date[DUN_OUT_NUMBER] = "no date yet";
-    char line[512];
     if (row->dated) {
         *dun_text_date(date, row->time) = '\0';
+        char *time = strchr(date, 'T') + 1;
+        time[strcspn(time, ".")] = '\0';
+        memmove(date, time, strlen(time) + 1);
     }
-    (void)snprintf(line, sizeof line, "%-16s %-44s %20s %-10s %s", row->device, row->name,
-                   row->value, row->unit, row->dated ? date + 11 : date);
-    draw_line(screen, line, width);
+    draw_columns(out, row, date, width);
 }
 
 static void window_size(unsigned *width, unsigned *height)
@@ -172,23 +204,23 @@ void dun_screen_redraw(struct dun_screen *screen, const char *footer)
         qsort(screen->rows, screen->count, sizeof screen->rows[0], compare_rows);
         screen->sorted = true;
     }
-    char line[256];
+    static const struct row title = {
+        .device = "DEVICE", .name = "METRIC", .value = "VALUE", .unit = "UNIT"};
     dun_out_text(screen->out, screen->color ? "\033[H\033[1m" : "\033[H");
-    (void)snprintf(line, sizeof line, "%-16s %-44s %20s %-10s %s", "DEVICE", "METRIC", "VALUE",
-                   "UNIT", "TIME (UTC)");
-    draw_line(screen, line, width);
+    draw_columns(screen->out, &title, "TIME (UTC)", width);
     dun_out_text(screen->out, screen->color ? "\033[0m" : "");
     size_t room = height - 3;
     size_t shown = screen->count <= room ? screen->count : room;
     for (size_t i = 0; i < shown; i++) {
-        draw_row(screen, &screen->rows[i], width);
+        draw_row(screen->out, &screen->rows[i], width);
     }
-    (void)snprintf(line, sizeof line, "%zu rows, %zu below%s", screen->count, screen->count - shown,
-                   screen->untold > 0 ? ", and more than fit memory" : "");
-    draw_line(screen, line, width);
+    dun_out_u64(screen->out, screen->count);
+    dun_out_text(screen->out, " rows, ");
+    dun_out_u64(screen->out, screen->count - shown);
+    dun_out_text(screen->out, screen->untold > 0 ? " below, and more than fit memory" : " below");
+    end_line(screen->out);
     dun_out_text(screen->out, "\033[J");
-    dun_out_plain(screen->out, dun_span_of(footer));
-    dun_out_text(screen->out, "\033[K");
+    draw_cell(screen->out, footer, width, false);
     (void)dun_out_flush(screen->out);
 }
 
@@ -203,14 +235,14 @@ struct dun_screen *dun_screen_open(struct dun_out *out)
     screen->color = no_color == NULL || no_color[0] == '\0';
     dun_out_init(&screen->scratch, -1);
     the_screen = screen;
-    dun_out_text(out, "\033[?1049h\033[?25l");
+    dun_out_text(out, "\033[?1049h\033[?25l\033[?7l");
     return screen;
 }
 
 void dun_screen_close(struct dun_screen *screen)
 {
     if (screen != NULL) {
-        dun_out_text(screen->out, "\033[?25h\033[?1049l");
+        dun_out_text(screen->out, "\033[?7h\033[?25h\033[?1049l");
         (void)dun_out_flush(screen->out);
         the_screen = NULL;
         free(screen);
