@@ -24,7 +24,9 @@ enum dun_uplink_event_kind {
 struct dun_uplink_event {
     enum dun_uplink_event_kind kind;
     bool session_present;
-    uint8_t reason; /* MQTT 5 reason code, or the 3.1.1 CONNACK return code on DOWN */
+    uint8_t reason; /* MQTT 5 reason code, or the 3.1.1 CONNACK return code on DOWN, which has
+                     * DUN_E_REFUSED (CONNACK), DUN_E_CLOSED (DISCONNECT) or DUN_E_UNSUPPORTED (the
+                     * broker is older: open again) beside it */
     uint16_t token;
     int error;             /* enum dun_error, with DOWN */
     struct dun_span topic; /* valid until the next call on this uplink */
@@ -59,6 +61,7 @@ struct dun_uplink_config {
     uint16_t keepalive_s;
     dun_ms connect_timeout_ms; /* from open to UP */
     bool clean_start;
+    uint8_t mqtt_version; /* 4: 3.1.1, 5: version 5; 0: the uplink's default, 3.1.1 */
 };
 
 struct dun_uplink {

@@ -51,5 +51,6 @@ function(dun_fuzz_test name)
         -artifact_prefix=${corpus}/ ${corpus} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/${name})
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
 endfunction()
-dun_fuzz_test(mqtt_packet transport/mqtt/packet.c)
-dun_fuzz_test(mqtt_session transport/mqtt/packet.c transport/mqtt/session.c)
+dun_fuzz_test(mqtt_packet transport/mqtt/packet.c transport/mqtt/properties.c)
+dun_fuzz_test(mqtt_session transport/mqtt/packet.c transport/mqtt/properties.c
+    transport/mqtt/session.c)

@@ -88,7 +88,8 @@ static void check_byte(struct life *life, uint8_t byte)
     } else {
         uint32_t value = life->session.first_byte; /* any value: decode_length sets it */
         DUN_ASSERT(life->length_count == 1);
-        DUN_ASSERT(dun_mqtt_decode_length(byte, 0, &value) == 1); /* all are short here */
+        DUN_ASSERT(dun_mqtt_decode_length(DUN_MQTT_5, byte, 0, &value) ==
+                   1); /* all are short here */
         life->packet_left = value;
         life->length_count = 0;
     }
@@ -145,6 +146,7 @@ static size_t feed(struct life *life, struct dun_span input)
 static void connect(struct life *life, uint8_t flags, dun_ms now)
 {
     struct dun_mqtt_connect connect = {.clean_start = (flags & 1) != 0,
+                                       .version = (flags & 2) != 0 ? DUN_MQTT_5 : DUN_MQTT_3_1_1,
                                        .keepalive_s = flags >> 4,
                                        .client_id = {(const uint8_t *)"d", 1}};
     struct dun_mqtt_times times = {.connack_deadline = now + 1000};

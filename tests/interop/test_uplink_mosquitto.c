@@ -293,6 +293,17 @@ static void broker_death_is_survived(struct client *client, const char *path)
     CHECK(client->ups == ups + 1);
 }
 
+/* From here on version 5. Its first connection of a boot is a new session. */
+static void version_5_speaks_too(struct client *client)
+{
+    client->uplink.close(client->uplink.context, now_ms());
+    client->up = false;
+    client->config.mqtt_version = 5;
+    client->wanted += 1000;
+    STEP_UNTIL(client, client->acked == client->wanted);
+    CHECK(client->mqtt.session.version == DUN_MQTT_5);
+}
+
 int main(int argc, char **argv)
 {
     static struct client client;
@@ -310,6 +321,7 @@ int main(int argc, char **argv)
     STEP_UNTIL(&client, client.up);
     window_is_acknowledged(&client, count);
     if (argc < 2) {
+        version_5_speaks_too(&client);
         broker_death_is_survived(&client, path);
         subscription_delivers(&client);
     }

@@ -294,11 +294,12 @@ static void do_connect(struct play *play)
 /* A connection that the broker accepts, where the way there is not the matter. */
 static void do_up(struct play *play, bool present)
 {
-    const uint8_t connack[] = {0x20, 0x02, present, 0x00};
+    bool v5 = play->connect.version == DUN_MQTT_5;
+    const uint8_t connack[] = {0x20, v5 ? 3 : 2, present, 0x00, 0x00};
     do_connect(play);
     take_output(play);
     play->out_size = 0;
-    feed_piece(play, (struct dun_span){connack, sizeof connack});
+    feed_piece(play, (struct dun_span){connack, v5 ? 5 : 4});
     play->event_count = play->event_next = 0;
     if (play->session.state != DUN_MQTT_UP) {
         fail(play, "not up");
@@ -398,6 +399,10 @@ static bool setting(struct play *play, const char *word, char *rest)
         play->connect.keepalive_s = (uint16_t)next_number(&rest);
     } else if (strcmp(word, "connect_timeout") == 0) {
         play->times.connack_deadline = next_number(&rest);
+    } else if (strcmp(word, "version") == 0) {
+        play->connect.version = next_number(&rest) == 5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1;
+    } else if (strcmp(word, "expiry") == 0) {
+        play->connect.session_expiry_s = (uint32_t)next_number(&rest);
     } else if (strcmp(word, "clean") == 0) {
         play->connect.clean_start = next_number(&rest) != 0;
     } else if (strcmp(word, "id") == 0) {

@@ -16,6 +16,12 @@
 #define ACK_TIMEOUT_MS      60000
 #define PING_TIMEOUT_MS_MIN 5000
 
+static struct dun_buffer tx_room(const struct dun_mqtt_session *session)
+{
+    return (struct dun_buffer){session->memory.tx.data + session->tx_end,
+                               session->memory.tx.size - session->tx_end};
+}
+
 /// Life of a connection ///
 
 int dun_mqtt_init(struct dun_mqtt_session *session, const struct dun_mqtt_memory *memory)
@@ -33,6 +39,15 @@ static dun_ms or_default(dun_ms value, dun_ms fallback)
     return value != 0 ? value : fallback;
 }
 
+static void set_keepalive(struct dun_mqtt_session *session, uint16_t keepalive_s)
+{
+    session->keepalive_ms = keepalive_s * (dun_ms)1000;
+    session->ping_timeout_ms = session->keepalive_ms / 2;
+    if (session->ping_timeout_ms < PING_TIMEOUT_MS_MIN) {
+        session->ping_timeout_ms = PING_TIMEOUT_MS_MIN;
+    }
+}
+
 int dun_mqtt_connect(struct dun_mqtt_session *session, const struct dun_mqtt_connect *connect,
                      const struct dun_mqtt_times *times, dun_ms now)
 {
@@ -41,16 +56,12 @@ int dun_mqtt_connect(struct dun_mqtt_session *session, const struct dun_mqtt_con
     if (size < 0) {
         return size;
     }
-    session->version = DUN_MQTT_3_1_1;
+    session->version = connect->version == DUN_MQTT_5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1;
     session->state = DUN_MQTT_CONNECTING;
     session->tx_end = (uint32_t)size;
     session->clean = connect->clean_start;
-    session->keepalive_ms = connect->keepalive_s * (dun_ms)1000;
-    dun_ms ping_timeout_ms = session->keepalive_ms / 2;
-    if (ping_timeout_ms < PING_TIMEOUT_MS_MIN) {
-        ping_timeout_ms = PING_TIMEOUT_MS_MIN;
-    }
-    session->ping_timeout_ms = or_default(times->ping_timeout_ms, ping_timeout_ms);
+    set_keepalive(session, connect->keepalive_s);
+    session->ping_timeout_ms = or_default(times->ping_timeout_ms, session->ping_timeout_ms);
     session->ack_timeout_ms = or_default(times->ack_timeout_ms, ACK_TIMEOUT_MS);
     session->connack_deadline = or_default(times->connack_deadline, DUN_MS_NEVER);
     session->last_sent = now;
@@ -73,16 +84,49 @@ void dun_mqtt_lost(struct dun_mqtt_session *session)
     session->ping_due = false;
     session->leave_due = false;
     session->close_told = false;
+    session->farewell = false;
 }
 
-/* The connection cannot go on. In 3.1.1 there is nothing to tell the broker. */
+/* What a v5 broker is told about an error; 0: nothing. */
+static uint8_t farewell_reason(int error)
+{
+    switch (error) {
+    case DUN_E_CORRUPT:
+        return DUN_MQTT_MALFORMED;
+    case DUN_E_PROTOCOL:
+        return DUN_MQTT_PROTOCOL_ERROR;
+    case DUN_E_TOO_LARGE:
+        return DUN_MQTT_TOO_LARGE;
+    case DUN_E_UNSUPPORTED:
+        return DUN_MQTT_QOS_NOT_SUPPORTED;
+    default:
+        return 0;
+    }
+}
+
+/* Queues a DISCONNECT that says why, unless we are in the middle of a packet (v5 4.13.1). */
+static void say_farewell(struct dun_mqtt_session *session, int error)
+{
+    uint8_t reason = farewell_reason(error);
+    if (session->version != DUN_MQTT_5 || session->payload_left > 0 || reason == 0) {
+        return;
+    }
+    int size = dun_mqtt_encode_disconnect(tx_room(session), reason);
+    if (size > 0) {
+        session->tx_end += (uint32_t)size;
+        session->farewell = true;
+    }
+}
+
+/* The connection cannot go on. */
 static void fail(struct dun_mqtt_session *session, int error, uint8_t reason)
 {
     if (session->state == DUN_MQTT_CLOSED || session->state == DUN_MQTT_IDLE) {
         return;
     }
+    say_farewell(session, error);
     session->state = DUN_MQTT_CLOSED;
-    session->close_error = error;
+    session->close_error = error == DUN_E_CORRUPT ? DUN_E_PROTOCOL : error;
     session->close_reason = reason;
     session->close_told = false;
 }
@@ -179,12 +223,6 @@ static uint16_t id_take(struct dun_mqtt_session *session)
 
 /// Sending ///
 
-static struct dun_buffer tx_room(const struct dun_mqtt_session *session)
-{
-    return (struct dun_buffer){session->memory.tx.data + session->tx_end,
-                               session->memory.tx.size - session->tx_end};
-}
-
 /* 0 if a packet may be queued now. */
 static int may_send(const struct dun_mqtt_session *session)
 {
@@ -200,11 +238,23 @@ static int too_large_now(const struct dun_mqtt_session *session, int error)
     return error == DUN_E_TOO_LARGE && session->tx_end > 0 ? DUN_E_AGAIN : error;
 }
 
+/* Encodes a head into tx, where it counts once tx_end is moved. */
+static int encode_head(const struct dun_mqtt_session *session,
+                       const struct dun_mqtt_publish *publish)
+{
+    int size = dun_mqtt_encode_publish(session->version, tx_room(session), publish);
+    if (size < 0) {
+        return too_large_now(session, size);
+    }
+    bool fits = (uint32_t)size + publish->payload_size <= session->packet_max; /* v5 3.2.2-15 */
+    return fits ? size : DUN_E_TOO_LARGE;
+}
+
 /* Survivors do not block: the agent has dropped what it does not publish again, so the oldest of
  * them gives way when its slot is needed. */
 static bool window_open(const struct dun_mqtt_session *session)
 {
-    return session->ring_count - session->survivors < session->memory.slot_count;
+    return session->ring_count - session->survivors < session->window;
 }
 
 bool dun_mqtt_is_idle(const struct dun_mqtt_session *session)
@@ -219,7 +269,7 @@ static int send_head(struct dun_mqtt_session *session, struct dun_mqtt_publish *
     unsigned survivor = survivor_find(session, token);
     publish->dup = survivor < session->survivors;
     publish->packet_id = publish->dup ? slot_at(session, survivor)->packet_id : id_take(session);
-    int size = dun_mqtt_encode_publish(tx_room(session), publish);
+    int size = encode_head(session, publish);
     if (size < 0) {
         return size;
     }
@@ -243,10 +293,11 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
     }
     struct dun_mqtt_publish packet = *publish;
     packet.packet_id = 0;
-    int size = publish->qos > 0 ? send_head(session, &packet, token, now)
-                                : dun_mqtt_encode_publish(tx_room(session), &packet);
+    packet.retain = publish->retain && session->retain_available; /* v5 3.2.2-14 */
+    int size =
+        publish->qos > 0 ? send_head(session, &packet, token, now) : encode_head(session, &packet);
     if (size < 0) {
-        return too_large_now(session, size);
+        return size;
     }
     session->tx_end += (uint32_t)size;
     session->payload_size = publish->payload_size;
@@ -265,7 +316,7 @@ int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span fi
         return DUN_E_AGAIN;
     }
     uint16_t id = id_take(session);
-    int size = dun_mqtt_encode_subscribe(tx_room(session), id, filter, 1);
+    int size = dun_mqtt_encode_subscribe(session->version, tx_room(session), id, filter, 1);
     if (size < 0) {
         return too_large_now(session, size);
     }
@@ -283,16 +334,6 @@ void dun_mqtt_send_disconnect(struct dun_mqtt_session *session)
     }
 }
 
-/* Queues a packet of two bytes. */
-static void queue_empty(struct dun_mqtt_session *session, enum dun_mqtt_type type, bool *due)
-{
-    int size = dun_mqtt_encode_empty(tx_room(session), type);
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
-        *due = false;
-    }
-}
-
 /* Queues what waited for the gap between two publishes. What finds no room stays due. */
 static void queue_control(struct dun_mqtt_session *session)
 {
@@ -306,11 +347,15 @@ static void queue_control(struct dun_mqtt_session *session)
         memmove(session->owed_acks, session->owed_acks + 1,
                 session->owed_count * sizeof session->owed_acks[0]);
     }
-    if (session->ping_due) {
-        queue_empty(session, DUN_MQTT_PINGREQ, &session->ping_due);
+    int size = session->ping_due ? dun_mqtt_encode_pingreq(tx_room(session)) : 0;
+    if (size > 0) {
+        session->tx_end += (uint32_t)size;
+        session->ping_due = false;
     }
-    if (session->leave_due) {
-        queue_empty(session, DUN_MQTT_DISCONNECT, &session->leave_due);
+    size = session->leave_due ? dun_mqtt_encode_disconnect(tx_room(session), 0) : 0;
+    if (size > 0) {
+        session->tx_end += (uint32_t)size;
+        session->leave_due = false;
     }
 }
 
@@ -321,10 +366,11 @@ static bool control_due(const struct dun_mqtt_session *session)
 
 bool dun_mqtt_output(struct dun_mqtt_session *session, struct dun_mqtt_piece *piece)
 {
-    if (session->state == DUN_MQTT_IDLE || session->state == DUN_MQTT_CLOSED) {
+    bool closed = session->state == DUN_MQTT_CLOSED;
+    if (session->state == DUN_MQTT_IDLE || (closed && !session->farewell)) {
         return false;
     }
-    if (session->payload_left == 0 && control_due(session)) {
+    if (session->payload_left == 0 && !closed && control_due(session)) {
         queue_control(session);
     }
     if (session->tx_start < session->tx_end) {
@@ -366,26 +412,51 @@ void dun_mqtt_taken(struct dun_mqtt_session *session, size_t size, dun_ms now)
 
 /// Receiving ///
 
+/* What the broker allows from now on. */
+static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_connack *connack)
+{
+    session->window = session->memory.slot_count;
+    if (session->window > connack->receive_maximum) {
+        session->window = connack->receive_maximum;
+    }
+    session->packet_max = connack->maximum_packet_size;
+    session->retain_available = connack->retain_available;
+    if (connack->keepalive_given) {
+        set_keepalive(session, connack->server_keepalive_s); /* v5 3.1.2-21 */
+    }
+}
+
+/* 0, or why this CONNACK ends the connection. */
+static int connack_error(const struct dun_mqtt_session *session,
+                         const struct dun_mqtt_connack *connack)
+{
+    bool v5 = session->version == DUN_MQTT_5;
+    if (connack->reason != 0) {
+        return DUN_E_REFUSED;
+    }
+    if (connack->session_present && (session->clean || (v5 && !session->has_session))) {
+        return DUN_E_PROTOCOL; /* 3.2.2-1, v5 3.2.2-2 and 3.2.2-4 */
+    }
+    return connack->maximum_qos == 0 ? DUN_E_UNSUPPORTED : DUN_OK;
+}
+
 static void handle_connack(struct dun_mqtt_session *session, struct dun_span body)
 {
-    struct dun_mqtt_connack connack;
-    int error = dun_mqtt_decode_connack(body, &connack);
+    struct dun_mqtt_connack connack = {.reason = 0};
+    int error = dun_mqtt_decode_connack(session->version, body, &connack);
+    if (error == DUN_OK) {
+        error = connack_error(session, &connack);
+    }
     if (error != DUN_OK) {
-        fail(session, error, 0);
-        return;
-    }
-    if (connack.reason != 0) {
-        fail(session, DUN_E_REFUSED, connack.reason);
-        return;
-    }
-    if (connack.session_present && session->clean) { /* 3.2.2-1 */
-        fail(session, DUN_E_PROTOCOL, 0);
+        fail(session, error, error == DUN_E_REFUSED ? connack.reason : 0);
         return;
     }
     if (!connack.session_present) {
         session->ring_count = 0;
     }
+    take_limits(session, &connack);
     session->survivors = session->ring_count;
+    session->has_session = true;
     session->state = DUN_MQTT_UP;
     session->event_ready = true;
     session->event = (struct dun_mqtt_event){.kind = DUN_MQTT_EVENT_CONNECTED,
@@ -395,7 +466,8 @@ static void handle_connack(struct dun_mqtt_session *session, struct dun_span bod
 static void handle_puback(struct dun_mqtt_session *session, struct dun_span body, dun_ms now)
 {
     uint16_t id;
-    int error = dun_mqtt_decode_puback(body, &id);
+    uint8_t reason;
+    int error = dun_mqtt_decode_puback(session->version, body, &id, &reason);
     if (error != DUN_OK) {
         fail(session, error, 0);
         return;
@@ -410,7 +482,7 @@ static void handle_puback(struct dun_mqtt_session *session, struct dun_span body
             session->event_ready = true;
             session->event.kind = DUN_MQTT_EVENT_ACKED;
             session->event.token = slot.token;
-            session->event.reason = 0;
+            session->event.reason = reason;
             return;
         }
     }
@@ -421,7 +493,7 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 {
     uint16_t id;
     uint8_t reason;
-    int error = dun_mqtt_decode_suback(body, &id, &reason);
+    int error = dun_mqtt_decode_suback(session->version, body, &id, &reason);
     if (error != DUN_OK) {
         fail(session, error, 0);
     } else if (id != session->subscribe_id) {
@@ -438,7 +510,7 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 static void handle_publish(struct dun_mqtt_session *session, struct dun_span body)
 {
     struct dun_mqtt_publish publish;
-    int error = dun_mqtt_decode_publish(session->first_byte, body, &publish);
+    int error = dun_mqtt_decode_publish(session->version, session->first_byte, body, &publish);
     if (error != DUN_OK) {
         fail(session, error, 0);
         return;
@@ -460,6 +532,13 @@ static void handle_pingresp(struct dun_mqtt_session *session, struct dun_span bo
     session->pong_deadline = DUN_MS_NEVER;
 }
 
+static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span body)
+{
+    uint8_t reason;
+    int error = dun_mqtt_decode_disconnect(body, &reason);
+    fail(session, error != DUN_OK ? error : DUN_E_CLOSED, error != DUN_OK ? 0 : reason);
+}
+
 static void handle_packet(struct dun_mqtt_session *session, struct dun_span body, dun_ms now)
 {
     session->phase = DUN_MQTT_FIRST_BYTE;
@@ -476,6 +555,9 @@ static void handle_packet(struct dun_mqtt_session *session, struct dun_span body
     case DUN_MQTT_PINGRESP:
         handle_pingresp(session, body);
         break;
+    case DUN_MQTT_DISCONNECT:
+        handle_disconnect(session, body);
+        break;
     default:
         handle_connack(session, body);
         break;
@@ -485,8 +567,12 @@ static void handle_packet(struct dun_mqtt_session *session, struct dun_span body
 /* The first packet must be a CONNACK, and no other may be one (3.2.0-1, 3.2.0-2). */
 static size_t feed_first(struct dun_mqtt_session *session, uint8_t first)
 {
-    int type = dun_mqtt_decode_first(first);
-    if (type < 0 || (type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
+    int type = dun_mqtt_decode_first(session->version, first);
+    if (type < 0) {
+        fail(session, type, 0);
+        return 1;
+    }
+    if ((type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
         fail(session, DUN_E_PROTOCOL, 0);
         return 1;
     }
@@ -520,7 +606,8 @@ static void begin_body(struct dun_mqtt_session *session)
 
 static size_t feed_length(struct dun_mqtt_session *session, uint8_t byte, dun_ms now)
 {
-    int done = dun_mqtt_decode_length(byte, session->length_count++, &session->body_size);
+    int done = dun_mqtt_decode_length(session->version, byte, session->length_count++,
+                                      &session->body_size);
     if (done < 0) {
         fail(session, done, 0);
     } else if (done > 0) {

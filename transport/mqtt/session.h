@@ -21,7 +21,8 @@ enum dun_mqtt_event_kind {
     DUN_MQTT_EVENT_ACKED,      /* `token`, `reason`: at or above 0x80 it was refused */
     DUN_MQTT_EVENT_MESSAGE,    /* `topic`, `payload`, `retain` */
     DUN_MQTT_EVENT_SUBSCRIBED, /* `reason`: QoS granted, or 0x80 and above: refused */
-    DUN_MQTT_EVENT_CLOSED,     /* `error`, and `reason` with DUN_E_REFUSED: close the link */
+    DUN_MQTT_EVENT_CLOSED,     /* `error`; `reason` of a CONNACK (DUN_E_REFUSED) or of a v5
+                                * DISCONNECT (DUN_E_CLOSED). Let output go, then close the link */
 };
 
 struct dun_mqtt_event {
@@ -104,6 +105,7 @@ struct dun_mqtt_session {
     uint32_t payload_size; /* of the publish being written */
     uint32_t payload_left; /* not 0: nothing else may be queued */
     uint32_t tx_start, tx_end;
+    uint32_t packet_max; /* the largest packet the broker takes */
 
     /* Slots are a ring in the order of publishing. Its oldest `survivors` belong to an earlier
      * connection and wait to be published again; the rest is in flight. */
@@ -111,6 +113,7 @@ struct dun_mqtt_session {
     uint16_t next_id;
     uint16_t ids_clear; /* so many ids from next_id on are not in use */
     uint16_t subscribe_id;
+    uint16_t window; /* publishes in flight that slots and broker allow */
     uint16_t payload_token;
     uint16_t owed_acks[DUN_MQTT_OWED_ACKS_MAX];
     uint16_t message_id; /* of the message in `event`, owed a PUBACK once it is taken */
@@ -124,6 +127,9 @@ struct dun_mqtt_session {
     uint8_t first_byte;
     uint8_t length_count;
     bool clean;
+    bool has_session; /* a broker accepted us since init */
+    bool retain_available;
+    bool farewell;    /* a DISCONNECT with our reason is in tx */
     bool event_ready; /* `event` waits to be taken */
     bool ping_due;
     bool leave_due;
@@ -137,7 +143,8 @@ DUN_MUST_USE int dun_mqtt_init(struct dun_mqtt_session *session,
 /*
  * Begins a connection over a fresh link: queues CONNECT. Publishes unacknowledged so far are kept
  * unless `clean_start`; the CONNACK decides if they live on. DUN_E_INVALID, DUN_E_TOO_LARGE when
- * CONNECT does not fit tx, DUN_E_UNSUPPORTED for a version this build does not speak.
+ * CONNECT does not fit tx, DUN_E_UNSUPPORTED for a version that there is not. In v5 a session of
+ * which we have nothing may not be resumed (3.2.2-4): start the first connection of a boot clean.
  */
 DUN_MUST_USE int dun_mqtt_connect(struct dun_mqtt_session *session,
                                   const struct dun_mqtt_connect *connect,
@@ -147,7 +154,8 @@ DUN_MUST_USE int dun_mqtt_connect(struct dun_mqtt_session *session,
  * Queues a PUBLISH; its payload follows through dun_mqtt_output. With QoS 1 the token of a message
  * of an earlier connection of this session gets its old packet id and DUP (4.4). `packet_id`, `dup`
  * and `payload` of the argument are ignored. DUN_E_AGAIN: window full or another publish is being
- * written; DUN_E_CLOSED: not up; DUN_E_INVALID: the topic; DUN_E_TOO_LARGE: head or packet.
+ * written; DUN_E_CLOSED: not up; DUN_E_INVALID: the topic; DUN_E_TOO_LARGE: the head for
+ * tx, or the packet for this broker. Retain is left out where the broker has none.
  */
 DUN_MUST_USE int dun_mqtt_send_publish(struct dun_mqtt_session *session,
                                        const struct dun_mqtt_publish *publish, uint16_t token,

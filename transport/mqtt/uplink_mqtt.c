@@ -11,9 +11,10 @@
 
 #include <string.h>
 
-#define READ_SIZE_MIN  4
-#define WRITE_SIZE_MIN 16
-#define UNREAD_MAX     32 /* messages taken in a row before the link is read again */
+#define READ_SIZE_MIN    4
+#define WRITE_SIZE_MIN   16
+#define SESSION_EXPIRY_S 3600 /* how long a v5 broker keeps our session after we are gone */
+#define UNREAD_MAX       32   /* messages taken in a row before the link is read again */
 
 static struct dun_span text_span(const char *text)
 {
@@ -128,8 +129,22 @@ static bool tell_down(struct dun_uplink_mqtt *uplink, struct dun_uplink_event *e
     return true;
 }
 
+/* The session gave up, or the broker did. What is left to say goes out if it can. */
+static bool tell_closed(struct dun_uplink_mqtt *uplink, int error, uint8_t reason, dun_ms now,
+                        struct dun_uplink_event *event)
+{
+    bool old_broker = reason == DUN_MQTT_OLD_VERSION || reason == DUN_MQTT_VERSION_REFUSED;
+    if (error == DUN_E_REFUSED && uplink->session.version == DUN_MQTT_5 && old_broker) {
+        uplink->only_3_1_1 = true; /* the next open speaks what it knows */
+        error = DUN_E_UNSUPPORTED;
+    }
+    drain(uplink, now);
+    fail(uplink, error, reason);
+    return tell_down(uplink, event);
+}
+
 /* Translates an event of the session. */
-static bool tell(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *from,
+static bool tell(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *from, dun_ms now,
                  struct dun_uplink_event *event)
 {
     static const uint8_t kinds[] = {
@@ -138,8 +153,7 @@ static bool tell(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *fr
         [DUN_MQTT_EVENT_MESSAGE] = DUN_UPLINK_MESSAGE,
     };
     if (from->kind == DUN_MQTT_EVENT_CLOSED) {
-        fail(uplink, from->error, from->reason);
-        return tell_down(uplink, event);
+        return tell_closed(uplink, from->error, from->reason, now, event);
     }
     event->kind = kinds[from->kind];
     event->session_present = from->session_present;
@@ -157,7 +171,7 @@ static bool feed(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_e
     do {
         const struct dun_mqtt_event *from = dun_mqtt_next_event(&uplink->session);
         if (from != NULL && from->kind != DUN_MQTT_EVENT_SUBSCRIBED) {
-            return tell(uplink, from, event);
+            return tell(uplink, from, now, event);
         }
         uplink->writable_wanted |= from != NULL; /* the next subscribe may come */
         struct dun_span input = {uplink->read.data + uplink->read_start,
@@ -191,14 +205,27 @@ static bool refill(struct dun_uplink_mqtt *uplink)
 
 /// The table ///
 
+/* The largest packet whose body fits rx, v5 3.1.2.11.4. */
+static uint32_t packet_size_max(const struct dun_uplink_mqtt *uplink)
+{
+    size_t body = uplink->session.memory.rx.size;
+    size_t length_size = body < 0x80 ? 1 : body < 0x4000 ? 2 : body < 0x200000 ? 3 : 4;
+    return (uint32_t)(body + 1 + length_size);
+}
+
 static int uplink_open(void *context, const struct dun_uplink_config *config, dun_ms now)
 {
     struct dun_uplink_mqtt *uplink = context;
     if (uplink->state != DUN_UPLINK_MQTT_CLOSED) {
         return DUN_E_BUSY;
     }
+    bool v5 = config->mqtt_version == DUN_MQTT_5 && !uplink->only_3_1_1;
     struct dun_mqtt_connect connect = {
-        .clean_start = config->clean_start,
+        .version = v5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1,
+        /* After a boot we know nothing of the session that the broker may have (v5 3.2.2-4). */
+        .clean_start = config->clean_start || (v5 && !uplink->session.has_session),
+        .session_expiry_s = config->clean_start ? 0 : SESSION_EXPIRY_S,
+        .maximum_packet_size = packet_size_max(uplink),
         .will_retain = true,
         .will_qos = 1,
         .keepalive_s = config->keepalive_s,
@@ -274,7 +301,7 @@ static bool run(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_ev
     dun_mqtt_tick(&uplink->session, now);
     const struct dun_mqtt_event *closed = dun_mqtt_next_event(&uplink->session);
     if (closed != NULL) {
-        return tell(uplink, closed, event);
+        return tell(uplink, closed, now, event);
     }
     drain(uplink, now);
     return tell_writable(uplink, event);

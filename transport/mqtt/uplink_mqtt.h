@@ -34,6 +34,7 @@ struct dun_uplink_mqtt {
     int error; /* for DOWN */
     uint8_t reason;
     uint8_t state;        /* enum dun_uplink_mqtt_state */
+    bool only_3_1_1;      /* the broker refused version 5 */
     bool blocked;         /* the link took less than it was given */
     bool writable_wanted; /* somebody waits for WRITABLE */
     uint8_t unread;       /* WRITABLE was told so often since the last read */
