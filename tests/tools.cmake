@@ -11,8 +11,10 @@ add_custom_target(dun_python_proto ALL DEPENDS ${telemetry_pb2})
 # dun_tool_test(NAME PROGRAM): a Python program that gets the tools by its environment.
 function(dun_tool_test name program)
     add_test(NAME ${name} COMMAND ${PYTHON_OF_SYSTEM} ${CMAKE_CURRENT_SOURCE_DIR}/${program})
+    set(environment "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
+    list(APPEND environment "DUN_PYTHON_PROTO=${PROJECT_BINARY_DIR}/python")
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
-        ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR};DUN_PYTHON_PROTO=${PROJECT_BINARY_DIR}/python")
+        ENVIRONMENT "${environment}")
 endfunction()
 dun_tool_test(golden.files golden/test_golden.py)
 dun_tool_test(tools.decode interop/test_decode.py)
@@ -33,7 +35,8 @@ if(fuzz_result EQUAL 0)
     set(fuzz_decode ${PROJECT_BINARY_DIR}/fuzz_decode)
     file(GLOB tool_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/dunlin/*.[ch])
     set(fuzz_sources ${tool_sources})
-    list(FILTER fuzz_sources EXCLUDE REGEX "/(main|decode|watch|watch_options|screen|verdict)\\.c$|\\.h$")
+    list(FILTER fuzz_sources EXCLUDE REGEX "/(main|decode|watch|watch_options|screen|verdict)[.]c$")
+    list(FILTER fuzz_sources EXCLUDE REGEX "[.]h$")
     set(nanopb_sources ${NANOPB_SOURCE_DIR}/pb_common.c ${NANOPB_SOURCE_DIR}/pb_decode.c)
     add_custom_command(OUTPUT ${fuzz_decode}
         COMMAND ${DUN_CLANG} ${fuzz_flags} -D_POSIX_C_SOURCE=200809L -DPB_VALIDATE_UTF8=1
@@ -47,7 +50,8 @@ if(fuzz_result EQUAL 0)
     add_custom_target(fuzz_decode_program ALL DEPENDS ${fuzz_decode})
     set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus_decode)
     file(MAKE_DIRECTORY ${corpus})
-    add_test(NAME fuzz.decode COMMAND ${fuzz_decode} -max_total_time=5 -rss_limit_mb=1024 -timeout=10
-        -artifact_prefix=${corpus}/ ${corpus} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/decode)
+    add_test(NAME fuzz.decode COMMAND ${fuzz_decode} -max_total_time=5 -rss_limit_mb=1024
+        -timeout=10 -artifact_prefix=${corpus}/ ${corpus}
+        ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/decode)
     set_tests_properties(fuzz.decode PROPERTIES TIMEOUT 60)
 endif()

@@ -17,7 +17,8 @@ import batches  # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
 GOLDEN = os.path.join(ROOT, "proto", "golden")
-DUNLIN = os.path.join(os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux")), "dunlin")
+BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux"))
+DUNLIN = os.path.join(BUILD, "dunlin")
 MESSAGES = {"batch": "Batch", "samples": "Samples", "catalog": "Catalog", "about": "About",
             "stored": "Stored"}
 

@@ -9,9 +9,11 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,7 +25,8 @@ from batches import pb  # noqa: E402
 from support.waiting import main  # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
-DUNLIN = os.path.join(os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux")), "dunlin")
+BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux"))
+DUNLIN = os.path.join(BUILD, "dunlin")
 DEADLINE_S = 60
 
 
@@ -320,6 +323,22 @@ class Formats(unittest.TestCase):
         text, errors = self.decode(record.SerializeToString(), "influx", "--type", "samples")
         self.assertEqual(text, "")
         self.assertIn("3 points left out", errors)
+
+
+class Examples(unittest.TestCase):
+    def test_telegraf_names_what_exists(self):
+        """Telegraf itself is not here; that type and fields exist can be checked."""
+        with open(os.path.join(ROOT, "tools", "examples", "telegraf.conf"), "rb") as file:
+            settings = tomllib.load(file)["inputs"]["mqtt_consumer"][0]
+        self.assertEqual(settings["xpath_protobuf_type"], pb.Samples.DESCRIPTOR.full_name)
+        query = settings["xpath"][0]
+        rows = pb.Samples.DESCRIPTOR.fields_by_name[
+            re.fullmatch(r"//(\w+)\[time\]", query["metric_selection"])[1]]
+        paths = [query["timestamp"], re.fullmatch(r"string\((\w+)\)", query["metric_name"])[1],
+                 re.fullmatch(r"(\w+)/\*", query["tag_selection"])[1],
+                 *query["tags"].values(), *query["fields"].values()]
+        for path in paths:
+            self.assertIn(path, rows.message_type.fields_by_name)
 
 
 class CommandLine(unittest.TestCase):

@@ -31,7 +31,8 @@ from support.broker import Broker, mosquitto_path  # noqa: E402
 from support.waiting import can_connect, free_port, main, wait_for  # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
-DUNLIN = os.path.join(os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux")), "dunlin")
+BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux"))
+DUNLIN = os.path.join(BUILD, "dunlin")
 DEADLINE_S = 60
 HOST, STREAM = "127.0.0.1", batches.STREAM
 
@@ -142,7 +143,8 @@ class OneBroker(unittest.TestCase):
         for channel, message in messages:
             data = message.SerializeToString()
             self.publisher.send(channel, data)
-            expected += [parse(decode.to_json(x)) for x in reference.decode(channel, "golden", data)]
+            expected += [parse(decode.to_json(line))
+                         for line in reference.decode(channel, "golden", data)]
         code, got, errors = watch.end(how=None)
         self.assertEqual(code, 0, errors)
         self.assertEqual(got[:-1], expected)
@@ -279,7 +281,8 @@ class Terminal:
         return self.text
 
     def expect(self, pattern):
-        wait_for(lambda: re.search(pattern, self.read()), lambda: f"{pattern} in {self.text[-3000:]!r}")
+        wait_for(lambda: re.search(pattern, self.read()),
+                 lambda: f"{pattern} in {self.text[-3000:]!r}")
 
     def end(self):
         self.process.send_signal(signal.SIGINT)

@@ -1,8 +1,8 @@
 /*
  * screen.c: the live table of `dunlin watch` on a terminal: one row a device and metric with its
- * last value, redrawn in place on the alternate screen, without cursor
- * and without line wrap. It is a render format, so that points reach
- * it the same way as any other output. What does not fit the window is counted, not scrolled.
+ * last value, redrawn in place on the alternate screen, without cursor and line wrap. It is a
+ * render format, so that points reach it as they reach any other output. What does not fit the
+ * window is counted, not scrolled.
  */
 #include <stdio.h>
 #include <stdlib.h>
