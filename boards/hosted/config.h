@@ -65,6 +65,11 @@ struct dun_file_config {
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
 };
 
+enum dun_order {
+    DUN_ORDER_LANES = 0,
+    DUN_ORDER_STRICT = 1,
+};
+
 struct dun_config {
     char device[DUN_NAME_MAX + 1], fleet[DUN_NAME_MAX + 1], prefix[DUN_NAME_MAX + 1];
     char state[DUN_TEXT_MAX];
@@ -79,6 +84,10 @@ struct dun_config {
 
     int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
     int64_t batch_points, batch_bytes, batch_age_ms; /* points 0: all of the buffer */
+
+    int64_t ack, stored_wait_ms; /* enum dun_ack_mode */
+    int64_t order;               /* enum dun_order */
+    int64_t backfill_percent, backfill_bytes_s;
 
     int64_t interval_ms;
     int64_t sensor_ms[DUN_BUILTIN_COUNT]; /* or DUN_INTERVAL_INHERIT, DUN_INTERVAL_OFF */

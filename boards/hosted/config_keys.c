@@ -27,6 +27,11 @@ static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
 static const struct dun_choice policies[] = {
     {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {NULL, 0}};
 
+static const struct dun_choice orders[] = {
+    {"lanes", DUN_ORDER_LANES}, {"strict", DUN_ORDER_STRICT}, {NULL, 0}};
+static const struct dun_choice acks[] = {
+    {"published", DUN_ACK_PUBLISHED}, {"stored", DUN_ACK_STORED}, {NULL, 0}};
+
 #define SENSOR(word, which, text)                                                                  \
     {                                                                                              \
         "sensors", word, NULL, NULL, 0, DUN_KEY_SENSOR, FIELD(sensor_ms[which]), 100, DAY, NULL,   \
@@ -84,6 +89,19 @@ const struct dun_key dun_keys[] = {
      64, 256 << 10, NULL, "1K", "aim for records of at most this size"},
     {"batch", "age", "DUNLIN_BATCH_AGE", "batch-age", 0, DUN_KEY_DURATION, FIELD(batch_age_ms),
      10, DAY, NULL, "10s", "seal when the oldest point is this old"},
+
+    {"send", "ack", "DUNLIN_ACK", "ack", 0, DUN_KEY_CHOICE, FIELD(ack), 0, 0, acks, "published",
+     "what frees a record: the broker's PUBACK, or the recorder's cursor on .../stored"},
+    {"send", "stored_wait", "DUNLIN_STORED_WAIT", "stored-wait", 0, DUN_KEY_DURATION,
+     FIELD(stored_wait_ms), SECOND, DAY, NULL, "1m",
+     "with ack = stored: publish again what is not stored after"},
+    {"send", "order", "DUNLIN_ORDER", "order", 0, DUN_KEY_CHOICE, FIELD(order), 0, 0, orders,
+     "lanes", "lanes: fresh records do not wait behind a backlog; strict: all in order"},
+    {"send", "backfill_percent", "DUNLIN_BACKFILL_PERCENT", "backfill-percent", 0, DUN_KEY_INTEGER,
+     FIELD(backfill_percent), 1, 100, NULL, "75", "of the window that a backlog may use"},
+    {"send", "backfill_rate", "DUNLIN_BACKFILL_RATE", "backfill-rate", 0, DUN_KEY_SIZE,
+     FIELD(backfill_bytes_s), 0, (int64_t)1 << 30, NULL, "0",
+     "bytes a second that a backlog may use (0: no limit)"},
 
     {"sensors", "interval", "DUNLIN_INTERVAL", "interval", 0, DUN_KEY_DURATION,
      FIELD(interval_ms), 100, DAY, NULL, "5s", "how often each sensor is read"},

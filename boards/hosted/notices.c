@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "ledger.h"
+#include "outbox.h"
 #include "say.h"
 
 static const char *loss_reason(uint8_t reason)
@@ -45,6 +46,8 @@ static struct words words_of(const struct dun_notice *notice)
                                                 : "wall clock known"};
     case DUN_NOTICE_SENSOR_FAILED:
         return (struct words){DUN_SAY_WARNING, "sensor gave no value"};
+    case DUN_NOTICE_STORED_IGNORED:
+        return (struct words){DUN_SAY_WARNING, "a stored cursor is not of this stream, ignored"};
     case DUN_NOTICE_REJECTED:
         return (struct words){DUN_SAY_WARNING, "the broker refused a record for good"};
     default:
@@ -81,6 +84,10 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     case DUN_NOTICE_SENSOR_FAILED:
         dun_say_text(say, "sensor", notice->name);
         dun_say_text(say, "error", dun_say_error(notice->error));
+        break;
+    case DUN_NOTICE_STORED_IGNORED:
+        dun_say_number(say, "sequence", notice->value);
+        dun_say_text(say, "why", notice->reason == DUN_STORED_AHEAD ? "ahead" : "other stream");
         break;
     case DUN_NOTICE_REJECTED:
         dun_say_number(say, "sequence", notice->value);

@@ -33,6 +33,33 @@ class BrokerAway(unittest.TestCase):
                 receiver.records.check(self)
                 print(receiver.records.summary())
 
+    def test_fresh_records_do_not_wait_behind_the_backlog(self):
+        """With lanes (the default) and a slow backfill, a record taken after the outage comes long
+        before the outage's last one; both lanes keep their order, and nothing is missing."""
+        settings = {"send": {"order": "lanes", "backfill_rate": "2K"}}
+        with Broker() as broker:
+            broker.start()
+            with Proxy(broker.port, refusing=True) as proxy, \
+                    Agent(proxy.port, settings=settings) as agent, \
+                    Receiver(broker.port) as receiver:
+                agent.start()
+                last_for(4, agent.alive)
+                proxy.listen()
+                receiver.wait_count(100)
+                stream = receiver.records.streams()[0]
+                come = receiver.records.sequences(stream)
+                fresh = [sequence for sequence in come if sequence > len(come)]
+                old = [sequence for sequence in come if sequence < min(fresh)]
+                self.assertGreater(max(fresh), 100)
+                self.assertGreater(min(fresh) - max(old), 1, "the backlog was not overtaken")
+                self.assertEqual(old, sorted(old))
+                agent.kill()
+                agent.settings["send"]["backfill_rate"] = "0"
+                agent.start()
+                self.wait_more(receiver.records, 20)
+                finish(self, agent, receiver.records)
+                receiver.records.check(self, ordered=False)
+
     def test_killed_repeatedly(self):
         with Broker() as broker:
             broker.start()
@@ -69,7 +96,8 @@ class BrokerAway(unittest.TestCase):
             wait_for(lambda: records.count() > count + 20, "more records")
             finish(self, agent, records)
             records.check(self)
-            self.assertGreaterEqual(records.duplicates(), KILLS)
+            # Where the publish that died with the stub was a retained one, none is repeated.
+            self.assertGreaterEqual(records.duplicates(), KILLS // 2)
             print(records.summary())
 
     def test_acknowledgements_lost_doubled_and_backwards(self):
