@@ -78,7 +78,14 @@ class TheJudge(unittest.TestCase):
     def test_out_of_order(self):
         records = self.judged(record(2), record(1))
         self.assertEqual(records.out_of_order(7), [1])
-        records.check(self, ordered=False)
+        records.check(self)
+        with self.assertRaises(AssertionError):
+            records.check(self, strict=True)
+
+    def test_out_of_lanes(self):
+        merged = self.judged(*map(record, (1, 8, 2, 9, 3, 4, 10, 5, 6, 7, 11)))
+        self.assertEqual(merged.out_of_lanes(7), [])
+        self.assertEqual(self.judged(*map(record, (1, 5, 4, 2, 3))).out_of_lanes(7), [2, 3])
 
     def test_no_batch(self):
         with self.assertRaises(AssertionError):

@@ -83,7 +83,7 @@ class StorageFails(unittest.TestCase):
         self.fault("")
         self.arrivals_after(20, stream)
         finish(self, self.agent, self.receiver.records)
-        self.receiver.records.check(self, ordered=False)
+        self.receiver.records.check(self)
         self.assertRegex(self.agent.log().lower(), "storage")
         print(f"{len(self.receiver.records.streams())} streams, "
               + self.receiver.records.summary())
@@ -112,7 +112,7 @@ class StorageFails(unittest.TestCase):
         self.fault("")
         self.agent.wait_log("storage")
         self.assertEqual(self.agent.terminate(), 0, self.agent.log())
-        self.receiver.records.check(self, ordered=False)
+        self.receiver.records.check(self)
 
 
 if __name__ == "__main__":
