@@ -452,6 +452,134 @@ static void publishing_does_not_starve_reading(void **state)
     }
 }
 
+static int flood_read(void *context, void *data, size_t size)
+{
+    struct fake_link *fake = context;
+    uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = fake->input.data[i % fake->input.size];
+    }
+    fake->reads++;
+    return (int)size;
+}
+
+/* A broker that sends without end what gives no event: poll comes back, and wants to be called
+ * again at once. */
+static void a_silent_flood_does_not_hold_poll(void **state)
+{
+    (void)state;
+    struct fixture f;
+    up(&f);
+    receive(&f, "\xD0\x00", 2);
+    f.link.read = flood_read;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
+        assert_int_equal(f.uplink.deadline(f.uplink.context), 0);
+    }
+    assert_in_range(f.fake.reads, 3, 1000);
+}
+
+/* And one that sends messages without end: they do not starve our ping. */
+static void a_flood_of_messages_does_not_starve_the_ping(void **state)
+{
+    (void)state;
+    struct fixture f;
+    up(&f);
+    f.link.read = flood_read;
+    receive(&f, "\x30\x06\x00\x01mmmm", 8);
+    f.now += 35000;
+    for (unsigned i = 0; f.fake.output_size == 0; i++) {
+        assert_int_equal(poll_once(&f), DUN_UPLINK_MESSAGE);
+        assert_true(i < 100);
+    }
+    assert_memory_equal(f.fake.output, "\xC0\x00", 2);
+}
+
+/// Version 5 ///
+
+static void send_connect(struct fixture *f)
+{
+    f->fake.output_size = 0;
+    assert_int_equal(f->uplink.open(f->uplink.context, &f->config, f->now), DUN_OK);
+    assert_int_equal(poll_once(f), DUN_UPLINK_NONE);
+}
+
+/* CONNECT of version 5: clean flag, session expiry of an hour, packets that fit rx. */
+static void assert_connect_5(const struct fixture *f, bool clean)
+{
+    const uint8_t wanted[] = "\x10\x18\x00\x04MQTT\x05\x00\x00\x28"
+                             "\x0A\x11\x00\x00\x0E\x10\x27\x00\x00\x00\x42\x00\x01";
+    assert_int_equal(f->fake.output_size, 26);
+    assert_memory_equal(f->fake.output, wanted, 9);
+    assert_int_equal(f->fake.output[9], clean ? 2 : 0);
+    assert_memory_equal(f->fake.output + 10, wanted + 10, 15);
+}
+
+/* The first connection of a boot is clean, the later ones resume (v5 3.2.2-4). */
+static void version_5_resumes_only_what_it_knows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    for (int i = 0; i < 2; i++) {
+        send_connect(&f);
+        receive(&f, i == 0 ? "\x20\x03\x00\x00\x00" : "\x20\x03\x01\x00\x00", 5);
+        assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+        assert_int_equal(f.event.session_present, i);
+        assert_connect_5(&f, i == 0);
+        f.uplink.close(f.uplink.context, f.now);
+    }
+}
+
+static void an_old_broker_gets_3_1_1(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f, "\x20\x02\x00\x01", 4);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
+    assert_int_equal(f.event.error, DUN_E_UNSUPPORTED);
+    send_connect(&f);
+    receive(&f, "\x20\x02\x00\x00", 4);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    assert_int_equal(f.fake.output[8], 4);
+}
+
+/* What is wrong is said before the link is closed. */
+static void version_5_says_why_it_leaves(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f, "\x20\x03\x00\x00\x00\xF0\x00", 7);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    f.fake.output_size = 0;
+    assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
+    assert_int_equal(f.event.error, DUN_E_PROTOCOL);
+    assert_int_equal(f.fake.output_size, 3);
+    assert_memory_equal(f.fake.output, "\xE0\x01\x82", 3);
+    assert_false(f.fake.is_open);
+}
+
+static void the_broker_says_why_it_leaves(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f, "\x20\x03\x00\x00\x00\xE0\x01\x8E", 8);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
+    assert_int_equal(f.event.error, DUN_E_CLOSED);
+    assert_int_equal(f.event.reason, 0x8E);
+}
+
 /// The end ///
 
 static void close_says_disconnect(void **state)
@@ -541,6 +669,12 @@ int main(void)
         cmocka_unit_test(many_messages_in_one_read),
         cmocka_unit_test(subscriptions_go_one_by_one),
         cmocka_unit_test(publishing_does_not_starve_reading),
+        cmocka_unit_test(a_silent_flood_does_not_hold_poll),
+        cmocka_unit_test(a_flood_of_messages_does_not_starve_the_ping),
+        cmocka_unit_test(version_5_resumes_only_what_it_knows),
+        cmocka_unit_test(an_old_broker_gets_3_1_1),
+        cmocka_unit_test(version_5_says_why_it_leaves),
+        cmocka_unit_test(the_broker_says_why_it_leaves),
         cmocka_unit_test(close_says_disconnect),
         cmocka_unit_test(close_in_a_packet_sends_nothing_else),
         cmocka_unit_test(close_works_in_every_state),

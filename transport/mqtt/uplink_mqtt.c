@@ -14,7 +14,8 @@
 #define READ_SIZE_MIN    4
 #define WRITE_SIZE_MIN   16
 #define SESSION_EXPIRY_S 3600 /* how long a v5 broker keeps our session after we are gone */
-#define UNREAD_MAX       32   /* messages taken in a row before the link is read again */
+#define TOLD_MAX         32   /* events in a row before the clock is asked and bytes are written */
+#define READS_MAX        64   /* reads in a row that lead to no event */
 
 static struct dun_span text_span(const char *text)
 {
@@ -190,7 +191,6 @@ static bool refill(struct dun_uplink_mqtt *uplink)
     if (uplink->read_start < uplink->read_end) {
         return dun_mqtt_can_feed(&uplink->session);
     }
-    uplink->unread = 0;
     uplink->read_start = 0;
     uplink->read_end = 0;
     int moved = uplink->link->read(uplink->link->context, uplink->read.data, uplink->read.size);
@@ -245,6 +245,7 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     uplink->read_start = uplink->read_end = 0;
     uplink->write_start = uplink->write_end = 0;
     uplink->blocked = false;
+    uplink->more_input = false;
     uplink->writable_wanted = false;
     uplink->state = DUN_UPLINK_MQTT_OPENING;
     error = uplink->link->open(uplink->link->context, config->host, config->port, now);
@@ -280,31 +281,47 @@ static bool tell_writable(struct dun_uplink_mqtt *uplink, struct dun_uplink_even
     return true;
 }
 
-/* Moves bytes both ways until there is an event or nothing moves. Writing comes last, so that many
- * publishes share a write. Input comes before the clock: what arrived while we slept is not late.
- */
-static bool run(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_event *event)
+/* Does what the clock asks for and writes. True if that ends the connection. */
+static bool settle(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_event *event)
 {
-    do {
-        if (feed(uplink, now, event)) {
-            return true;
-        }
-        pump(uplink, now);
-        if (uplink->unread < UNREAD_MAX && tell_writable(uplink, event)) {
-            uplink->unread++;
-            return true;
-        }
-    } while (uplink->state == DUN_UPLINK_MQTT_RUNNING && refill(uplink));
-    if (uplink->state != DUN_UPLINK_MQTT_RUNNING) {
-        return false;
-    }
+    uplink->told = 0;
     dun_mqtt_tick(&uplink->session, now);
     const struct dun_mqtt_event *closed = dun_mqtt_next_event(&uplink->session);
     if (closed != NULL) {
         return tell(uplink, closed, now, event);
     }
     drain(uplink, now);
-    return tell_writable(uplink, event);
+    return false;
+}
+
+/* Moves bytes both ways until there is an event or nothing moves. Writing comes last, so that many
+ * publishes share a write, and so does the clock: what arrived while we slept is not late. But
+ * neither a broker that floods us nor an agent that publishes without end puts them off for ever.
+ */
+static bool run(struct dun_uplink_mqtt *uplink, dun_ms now, struct dun_uplink_event *event)
+{
+    bool read_first = uplink->told >= TOLD_MAX;
+    uplink->more_input = false;
+    if (read_first && settle(uplink, now, event)) {
+        return true;
+    }
+    for (unsigned reads = 0; uplink->state == DUN_UPLINK_MQTT_RUNNING; reads++) {
+        if (feed(uplink, now, event)) {
+            uplink->told++;
+            return true;
+        }
+        pump(uplink, now);
+        if (!read_first && tell_writable(uplink, event)) {
+            uplink->told++;
+            return true;
+        }
+        uplink->more_input = reads == READS_MAX;
+        if (uplink->more_input || uplink->state != DUN_UPLINK_MQTT_RUNNING || !refill(uplink)) {
+            break;
+        }
+    }
+    return uplink->state == DUN_UPLINK_MQTT_RUNNING &&
+           (settle(uplink, now, event) || tell_writable(uplink, event));
 }
 
 static bool uplink_poll(void *context, dun_ms now, struct dun_uplink_event *event)
@@ -373,8 +390,8 @@ static dun_ms uplink_deadline(void *context)
         return dun_ms_earlier(uplink->connect_deadline,
                               uplink->link->deadline(uplink->link->context));
     case DUN_UPLINK_MQTT_RUNNING:
-        if (!uplink->blocked && uplink_wants_write(uplink)) {
-            return 0; /* published after the last poll */
+        if (uplink->more_input || (!uplink->blocked && uplink_wants_write(uplink))) {
+            return 0; /* a flood, or published after the last poll */
         }
         return dun_ms_earlier(dun_mqtt_deadline(&uplink->session),
                               uplink->link->deadline(uplink->link->context));

@@ -37,7 +37,8 @@ struct dun_uplink_mqtt {
     bool only_3_1_1;      /* the broker refused version 5 */
     bool blocked;         /* the link took less than it was given */
     bool writable_wanted; /* somebody waits for WRITABLE */
-    uint8_t unread;       /* WRITABLE was told so often since the last read */
+    bool more_input;      /* poll stopped reading although there may be more */
+    uint8_t told;         /* events since bytes were last written */
 };
 
 /*
