@@ -11,7 +11,7 @@ from support.agent import Agent, finish
 from support.broker import Broker
 from support.broker_stub import Stub
 from support.proxy import Proxy
-from support.receiver import Receiver
+from support.receiver import Receiver, Recorder
 from support.records import Records
 from support.waiting import last_for, main, wait_for
 
@@ -21,44 +21,23 @@ KILLS = 8
 
 class BrokerAway(unittest.TestCase):
     def test_down_from_the_start(self):
+        """Two agents: one with lanes, which is the default, one in strict order."""
+        strict = {"send": {"order": "strict"}}
         with Broker() as broker:
             broker.start()
-            with Proxy(broker.port, refusing=True) as proxy, Agent(proxy.port) as agent, \
-                    Receiver(broker.port) as receiver:
-                agent.start()
-                last_for(OUTAGE_S, agent.alive)
+            with Proxy(broker.port, refusing=True) as proxy, Agent(proxy.port) as one, \
+                    Agent(proxy.port, device="bird-2", settings=strict) as two, \
+                    Receiver(broker.port, "dunlin/test/bird-1/#", "receiver-1") as first, \
+                    Receiver(broker.port, "dunlin/test/bird-2/#", "receiver-2") as second:
+                one.start()
+                two.start()
+                last_for(OUTAGE_S, lambda: one.alive() and two.alive())
                 proxy.listen()
-                receiver.wait_count(int(OUTAGE_S * 30))
-                finish(self, agent, receiver.records)
-                receiver.records.check(self)
-                print(receiver.records.summary())
-
-    def test_fresh_records_do_not_wait_behind_the_backlog(self):
-        """With lanes (the default) and a slow backfill, a record taken after the outage comes long
-        before the outage's last one; both lanes keep their order, and nothing is missing."""
-        settings = {"send": {"order": "lanes", "backfill_rate": "2K"}}
-        with Broker() as broker:
-            broker.start()
-            with Proxy(broker.port, refusing=True) as proxy, \
-                    Agent(proxy.port, settings=settings) as agent, \
-                    Receiver(broker.port) as receiver:
-                agent.start()
-                last_for(4, agent.alive)
-                proxy.listen()
-                receiver.wait_count(100)
-                stream = receiver.records.streams()[0]
-                come = receiver.records.sequences(stream)
-                fresh = [sequence for sequence in come if sequence > len(come)]
-                old = [sequence for sequence in come if sequence < min(fresh)]
-                self.assertGreater(max(fresh), 100)
-                self.assertGreater(min(fresh) - max(old), 1, "the backlog was not overtaken")
-                self.assertEqual(old, sorted(old))
-                agent.kill()
-                agent.settings["send"]["backfill_rate"] = "0"
-                agent.start()
-                self.wait_more(receiver.records, 20)
-                finish(self, agent, receiver.records)
-                receiver.records.check(self, ordered=False)
+                for agent, receiver in ((one, first), (two, second)):
+                    receiver.wait_count(int(OUTAGE_S * 30))
+                    finish(self, agent, receiver.records)
+                    receiver.records.check(self, strict=agent is two)
+                    print(receiver.records.summary())
 
     def test_killed_repeatedly(self):
         with Broker() as broker:
@@ -76,6 +55,22 @@ class BrokerAway(unittest.TestCase):
                 proxy.published.check(self)
                 proxy.acknowledged.check(self)
                 print(proxy.published.summary())
+
+    def test_killed_and_what_it_took_is_stored_elsewhere(self):
+        """ack = stored: the receiver judges, although the broker forgets what it acknowledged."""
+        settings = {"send": {"ack": "stored", "stored_wait": "1s"}}
+        with Broker() as broker:
+            broker.start()
+            with Recorder(broker.port) as recorder, Agent(broker.port, settings=settings) as agent:
+                agent.start()
+                for _ in range(KILLS):
+                    self.wait_more(recorder.records, 20)
+                    broker.kill()
+                    broker.start()
+                self.wait_more(recorder.records, 20)
+                finish(self, agent, recorder.records)
+                recorder.records.check(self, lanes=False)
+                print(recorder.records.summary())
 
     def wait_more(self, records, count):
         before = records.count()

@@ -37,7 +37,6 @@ class Agent:
                        "reconnect_max": "40ms"},
             "log": {},
             "batch": {"points": 2, "age": "100ms"},
-            "send": {"order": "strict"},  # so that a test can hold the order against it
             "sensors": {"interval": "100ms", **{name: "off" for name in BUILT_IN}},
         }
         for section, keys in (settings or {}).items():

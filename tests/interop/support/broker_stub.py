@@ -1,10 +1,10 @@
-"""A tiny MQTT 3.1.1 broker for one device, which stores each record before it acknowledges it.
+"""A tiny MQTT broker (3.1.1 and 5) for one device, which stores each record before it acknowledges it.
 
 It runs as a process of its own, so that it can be killed at any moment; what it stored is a file
 of length-prefixed messages. It can be told to misbehave. It delivers to nobody.
 
     broker_stub.py --port P --store FILE [--ack-delay-ms N] [--lose-acks-every N] [--acks-twice]
-                   [--acks-backwards] [--die-between-store-and-ack N]
+                   [--acks-backwards] [--die-between-store-and-ack N] [--old]
 """
 import argparse
 import os
@@ -71,6 +71,7 @@ class _Server:
     def __init__(self, arguments):
         self.arguments = arguments
         self.count = 0
+        self.level, self.aliases = 4, {}
         self.held = []
 
     def serve(self):
@@ -96,16 +97,24 @@ class _Server:
 
     def _answer(self, client, kind, flags, body):
         if kind == wire.CONNECT:
-            client.sendall(wire.packet(wire.CONNACK, 0, b"\0\0"))
+            self._connect(client, wire.protocol_level(body))
         elif kind == wire.PUBLISH:
             self._publish(client, flags, body)
         elif kind == wire.SUBSCRIBE:
-            client.sendall(wire.packet(wire.SUBACK, 0, body[:2] + b"\1"))
+            properties = b"\0" if self.level == 5 else b""
+            client.sendall(wire.packet(wire.SUBACK, 0, body[:2] + properties + b"\1"))
         elif kind == wire.PINGREQ:
             client.sendall(wire.packet(wire.PINGRESP, 0, b""))
 
+    def _connect(self, client, level):
+        self.level, self.aliases = level, {}
+        if level == 5 and self.arguments.old:
+            client.sendall(wire.packet(wire.CONNACK, 0, b"\0\1"))
+            raise OSError("unacceptable protocol version")
+        client.sendall(wire.packet(wire.CONNACK, 0, b"\0\0\0" if level == 5 else b"\0\0"))
+
     def _publish(self, client, flags, body):
-        topic, packet_id, payload = wire.publish_parts(flags, body)
+        topic, packet_id, payload = wire.publish_parts(flags, body, self.level, self.aliases)
         name = topic.encode()
         with open(self.arguments.store, "ab", buffering=0) as store:
             store.write(struct.pack("<II", len(name), len(payload)) + name + payload)
@@ -140,6 +149,7 @@ def main():
     parser.add_argument("--ack-delay-ms", type=float, default=0)
     parser.add_argument("--lose-acks-every", type=int, default=0)
     parser.add_argument("--die-between-store-and-ack", type=int, default=0)
+    parser.add_argument("--old", action="store_true", help="refuse version 5, as an old broker")
     parser.add_argument("--acks-twice", action="store_true")
     parser.add_argument("--acks-backwards", action="store_true")
     _Server(parser.parse_args()).serve()

@@ -80,13 +80,20 @@ class _Direction:
             if size is None or len(self.pending) < sum(size):
                 return
             packet, self.pending = self.pending[:sum(size)], self.pending[sum(size):]
-            at = size[0] + 2 + int.from_bytes(packet[size[0]:size[0] + 2], "big")
-            cut = packet[0] >> 4 == wire.PUBLISH and packet[:at].endswith(b"/batch")
+            cut = self._is_batch(packet, size[0])
             piece = packet[:self.connection.fault.cut_batch] if cut else packet
             self.target.sendall(piece)
             self._book(piece)
             if cut:
                 raise _Cut
+
+    def _is_batch(self, packet, head):
+        if packet[0] >> 4 != wire.PUBLISH:
+            return False
+        connection = self.connection
+        topic, _, _ = wire.publish_parts(packet[0] & 15, packet[head:], connection.level,
+                                         connection.aliases)
+        return topic.endswith("/batch")
 
     def _pass(self, data):
         fault = self.connection.fault
@@ -141,9 +148,11 @@ class _Direction:
 
     def _book(self, data):
         for kind, flags, body in self.packets.feed(data):
-            if self.up and kind == wire.PUBLISH:
+            if self.up and kind == wire.CONNECT:
+                self.connection.level = wire.protocol_level(body)
+            elif self.up and kind == wire.PUBLISH:
                 self.connection.published(flags, body)
-            elif not self.up and kind == wire.PUBACK:
+            elif not self.up and kind == wire.PUBACK and (len(body) == 2 or body[2] < 0x80):
                 self.connection.acknowledged(int.from_bytes(body[:2], "big"))
 
 
@@ -153,12 +162,13 @@ class _Connection:
         self.sockets = (client, server)
         self.ended = threading.Event()
         self.in_flight = {}
+        self.level, self.aliases = 4, {}
         self.topics = []  # of each PUBLISH that went up whole
         _Direction(self, client, server, True).start()
         _Direction(self, server, client, False).start()
 
     def published(self, flags, body):
-        topic, packet_id, payload = wire.publish_parts(flags, body)
+        topic, packet_id, payload = wire.publish_parts(flags, body, self.level, self.aliases)
         self.topics.append(topic)
         if topic.endswith("/batch"):
             self.in_flight[packet_id] = payload

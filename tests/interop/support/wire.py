@@ -35,6 +35,7 @@ Batch = _MESSAGES["Batch"]
 Samples = _MESSAGES["Samples"]
 Catalog = _MESSAGES["Catalog"]
 About = _MESSAGES["About"]
+Stored = _MESSAGES["Stored"]
 
 
 def _signed(value):
@@ -94,13 +95,44 @@ def header_size(data):
     return None
 
 
-def publish_parts(flags, body):
-    """(topic, packet id or None, payload) of a PUBLISH of MQTT 3.1.1."""
+def protocol_level(connect_body):
+    """4 for MQTT 3.1.1, 5 for version 5, from the body of a CONNECT."""
+    return connect_body[2 + int.from_bytes(connect_body[:2], "big")]
+
+
+def _properties(data):
+    """(topic alias or None, what follows the properties) of a version 5 PUBLISH."""
+    size, used = 0, 0
+    while True:
+        digit = data[used]
+        size |= (digit & 0x7F) << (7 * used)
+        used += 1
+        if digit < 0x80:
+            break
+    properties, rest = data[used:used + size], data[used + size:]
+    sizes = {0x01: 2, 0x02: 5, 0x23: 3}  # payload format, message expiry, topic alias
+    while properties:
+        if properties[0] == 0x23:
+            return int.from_bytes(properties[1:3], "big"), rest
+        known = sizes.get(properties[0]) or 3 + int.from_bytes(properties[1:3], "big")
+        properties = properties[known:]
+    return None, rest
+
+
+def publish_parts(flags, body, level=4, aliases=None):
+    """(topic, packet id or None, payload) of a PUBLISH. `aliases` remembers topics by alias."""
     size = int.from_bytes(body[:2], "big")
     topic, rest = body[2:2 + size].decode(), body[2 + size:]
+    packet_id = None
     if flags >> 1 & 3:
-        return topic, int.from_bytes(rest[:2], "big"), rest[2:]
-    return topic, None, rest
+        packet_id, rest = int.from_bytes(rest[:2], "big"), rest[2:]
+    if level == 5:
+        alias, rest = _properties(rest)
+        if alias is not None and topic:
+            aliases[alias] = topic
+        elif alias is not None:
+            topic = aliases[alias]
+    return topic, packet_id, rest
 
 
 def packet(kind, flags, body):
