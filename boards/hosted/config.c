@@ -188,11 +188,11 @@ static void print_option(const struct dun_key *key, FILE *out)
     if (key->letter != 0) {
         snprintf(letter, sizeof letter, "-%c, ", key->letter);
     }
-    fprintf(out, "  %s--%-18s %s", letter, key->option, key->help);
+    fprintf(out, "  %s--%-20s %s", letter, key->option, key->help);
     if (*key->fallback != '\0' && strcmp(key->fallback, "0") != 0) {
         fprintf(out, " [%s]", key->fallback);
     }
-    fprintf(out, "\n      %-20s [%s] %s = ", key->environment, key->section, key->key);
+    fprintf(out, "\n      %-22s [%s] %s = ", key->environment, key->section, key->key);
     dun_key_print_allowed(key, out);
     fputc('\n', out);
 }
@@ -202,9 +202,9 @@ void dun_config_help(const char *program, FILE *out)
     fprintf(out,
             "Usage: %s [-c FILE] [OPTION VALUE]...\n"
             "Samples this machine, keeps the samples in a log and publishes them over MQTT.\n\n"
-            "  -c, --config FILE        read this INI file\n"
-            "      --check-config       check the configuration and exit\n"
-            "      --print-config       print the configuration in force and exit\n"
+            "  -c, --config FILE          read this INI file\n"
+            "      --check-config         check the configuration and exit\n"
+            "      --print-config         print the configuration in force and exit\n"
             "      --help, --version\n\n"
             "The file is overridden by the environment, and that by the command line. Below each\n"
             "option stand its variable, its section and key in the file, and what it takes.\n\n",

@@ -203,7 +203,7 @@ void dun_key_print_allowed(const struct dun_key *key, FILE *out)
         fprintf(out, "a whole number from %lld to %lld", (long long)key->min, (long long)key->max);
         break;
     case DUN_KEY_DURATION:
-        fprintf(out, "a duration from %s to %s, such as 500ms, 5s, 1m or 1h", low, high);
+        fprintf(out, "a duration from %s to %s", low, high);
         break;
     case DUN_KEY_SENSOR:
         fprintf(out, "off, or a duration from %s to %s", low, high);
@@ -211,7 +211,7 @@ void dun_key_print_allowed(const struct dun_key *key, FILE *out)
     case DUN_KEY_SIZE:
         dun_value_print_size(key->min, low, sizeof low);
         dun_value_print_size(key->max, high, sizeof high);
-        fprintf(out, "a size from %s to %s, such as 64K or 8M", low, high);
+        fprintf(out, "a size from %s to %s", low, high);
         break;
     case DUN_KEY_CHOICE:
         print_choices(key->choices, out);
@@ -222,6 +222,20 @@ void dun_key_print_allowed(const struct dun_key *key, FILE *out)
     default:
         fprintf(out, "1 to %d bytes of text", key->size - 1);
         break;
+    }
+}
+
+/* What an error adds, for the one who does not know the notation. */
+static const char *example_of(const struct dun_key *key)
+{
+    switch (key->type) {
+    case DUN_KEY_DURATION:
+    case DUN_KEY_SENSOR:
+        return ", such as 500ms, 5s, 1m or 1h";
+    case DUN_KEY_SIZE:
+        return ", such as 64K or 8M";
+    default:
+        return "";
     }
 }
 
@@ -437,6 +451,7 @@ void dun_key_set(struct dun_config *config, const struct dun_key *key, const cha
         print_assignment(config, key, value, place);
         fputs(": must be ", config->errors);
         dun_key_print_allowed(key, config->errors);
+        fputs(example_of(key), config->errors);
         fputc('\n', config->errors);
         return;
     }

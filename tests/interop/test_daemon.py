@@ -13,6 +13,9 @@ from support.receiver import Receiver
 from support.waiting import main, wait_for
 
 
+LINE = r'^ts=\S+Z level=(info|warning|error) msg="[^"]+"( \S+=.+)?$'
+
+
 def run(*words, env=None):
     return subprocess.run([program("dunlind"), *words], text=True, capture_output=True, timeout=60,
                           env=dict(os.environ, **(env or {})), check=False)
@@ -90,7 +93,7 @@ class LogLines(unittest.TestCase):
             agent.terminate()
             self.assertEqual(agent.log().count("no connection"), 3)
             for line in agent.log().splitlines():
-                self.assertRegex(line, r'^ts=\S+Z level=(info|warning|error) msg="[^"]+"( \S+=.+)*$')
+                self.assertRegex(line, LINE)
 
     def test_a_sensor_that_fails_is_named(self):
         with Agent(1, sensors=1) as agent:
