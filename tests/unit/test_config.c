@@ -150,7 +150,7 @@ static void test_every_spelling_of_an_option(void **state)
 static void test_sensors_and_comments(void **state)
 {
     const char *file = "\xef\xbb\xbf; a comment\n\n[sensors]\n  interval = 1s ; inline\n"
-                       "cpu = 250ms\ndisk = off\n# another\n";
+                       "cpu = 250ms\n\tdisk = off\n# another\n";
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
     assert_int_equal(dun_config_interval(&fixture.config, DUN_BUILTIN_MEMORY), 1000);

@@ -308,9 +308,9 @@ static void test_cpu(void **state)
 static void test_a_cpu_goes_offline_and_comes_back(void **state)
 {
     (void)state;
-    put_file("proc/stat", "cpu  10 0 0 90\ncpu0 5 0 0 45\ncpu1 5 0 0 45\n");
+    put_file("proc/stat", "cpu  10 0 0 90\ncpu0 5 0 0 45\ncpu1 5 0 0 45\ncpu2 0 0 0 1\n");
     start_sensors();
-    put_file("proc/stat", "cpu  20 0 0 180\ncpu0 10 0 0 90\nintr 0\n");
+    put_file("proc/stat", "cpu  20 0 0 180\ncpu0 10 0 0 90\ncpu2 0 0 0 2\nintr 0\n");
     read_sensor("cpu");
     assert_value("system.cpu.utilization{0,idle}", 9000);
     assert_absent("system.cpu.utilization{1,idle}");
@@ -357,8 +357,10 @@ static void test_cpu_lines_that_are_none(void **state)
     put_file("proc/stat",
              "cpu  1 1 1 1\ncpu2 1 1 1 1\ncpu1 9 9 9 9\ncpu700 1 1 1 1\ncpu2 5 5 5 5\n");
     start_sensors();
+    put_file("proc/stat", "cpu  2 2 2 2\ncpu2 6 6 6 6\ncpu1 9 9 9 9\ncpu2 7 7 7 7\n");
     assert_int_equal(read_sensor("cpu"), DUN_OK); /* order, repetition and size are not trusted */
     assert_int_equal(f.sensors.full, DUN_FULL_INSTANCES);
+    assert_int_equal(f.batch.count, 2 * 4);
 }
 
 /// Disks and interfaces ///
@@ -367,6 +369,7 @@ static void test_disks(void **state)
 {
     (void)state;
     put_file("sys/block/vda/stat", "");
+    put_file("sys/block/loop0/stat", "");
     put_file("sys/block/cciss!c0d0/stat", "");
     put_file("proc/diskstats",
              "   7       0 loop0 9 0 9 0 0 0 0 0 0 0 0\n"
@@ -435,6 +438,7 @@ static void test_names_of_any_bytes(void **state)
                              "gr\xc3\xbcn:1 1 1 1 1 1 1 1 1 1 1 1 1\n: 1 1 1 1 1 1 1 1 1 1 1 1\n");
     start_sensors();
     assert_int_equal(read_sensor("network"), DUN_OK);
+    assert_int_equal(read_sensor("network"), DUN_OK);
     assert_value("system.network.io{a??,receive}", 1);
     assert_value("system.network.io{gr\xc3\xbcn,receive}", 1);
     assert_int_equal(f.catalog.count, 12);
@@ -454,8 +458,8 @@ static void test_mounts(void **state)
              "28 27 254:0 /var /tmp rw - ext4 /dev/vda rw\n"
              "29 27 8:1 / /dev rw - ext4 /dev/sda1 rw\n"
              "30 29 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
-             "31 27 0:50 / /sys ro - nfs4 server:/export rw\n"
-             "32 31 8:17 / /sys/kernel rw - xfs /dev/sdb1 rw\n"
+             "31 27 0:50 / /usr ro - nfs4 server:/export rw\n"
+             "32 31 8:17 / /usr/share rw - xfs /dev/sdb1 rw\n"
              "33 27 0:51 / /nowhere rw - fuse.sshfs me@host: rw\n"
              "garbage\n");
     start_sensors();
