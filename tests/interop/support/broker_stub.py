@@ -1,4 +1,4 @@
-"""A tiny MQTT broker (3.1.1 and 5) for one device, which stores each record before it acknowledges it.
+"""A tiny MQTT broker (3.1.1 and 5) for one device, which stores each record before it answers.
 
 It runs as a process of its own, so that it can be killed at any moment; what it stored is a file
 of length-prefixed messages. It can be told to misbehave. It delivers to nobody.
