@@ -237,8 +237,7 @@ static void test_all_errors_are_told_with_their_lines(void **state)
         ":13: [agent] state = relative: must be an absolute path of at most 255 bytes\n",
         ":15: [sensors] cpu = 1ms: must be off, or a duration from 100ms to 24h, such as",
         ":16: [sensors] cpu: given before, on line 15\n",
-        ":17: [colours]: no such section; there are [agent] [broker] [log] [batch] [send] "
-        "[sensors] and",
+        ":17: [colours]: no such section; there are [agent] [broker] [log] [batch]",
         ":19: this line is neither [section] nor key = value\n",
         ":20: a section must end with ]\n",
         ":22: [log] size = 1K: must be a size from 16K to 64G",

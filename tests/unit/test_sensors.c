@@ -597,8 +597,7 @@ static void test_file_sensor_without_a_number(void **state)
 {
     static const char *const bad[] = {
         "23 C", "nan", "0x10",
-        "0000000000000000000000000000000000000000000000000000000000000"
-        "0000000000000001"};
+        "000000000000000000000000000000000000000000000000000000000000000001"};
     (void)state;
     add_file("value", 0, 0);
     start_sensors();
