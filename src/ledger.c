@@ -31,10 +31,20 @@ static void remove_at(struct dun_ledger *ledger, uint16_t index)
     memmove(entry, entry + 1, (size_t)(ledger->count - index) * sizeof *entry);
 }
 
+/* True if one range would cover sequences that neither of the two does. */
+static bool apart(const struct dun_loss *a, const struct dun_loss *b)
+{
+    if (a->first == 0)
+        return false;
+    if (a->first > b->first)
+        return a->first - b->last > 1;
+    return b->first > a->last && b->first - a->last > 1;
+}
+
 /* `into` comes to stand for `other` too. Told only if one record carries both. */
 static void absorb(struct dun_loss *into, const struct dun_loss *other)
 {
-    if (into->reason != other->reason)
+    if (into->reason != other->reason || apart(into, other))
         into->reason = DUN_LOSS_MERGED;
     if (into->told_in != other->told_in)
         into->told_in = 0;

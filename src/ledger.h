@@ -2,9 +2,9 @@
  * ledger.h: the loss ledger: which sequences of a stream will never arrive, why, and when we knew.
  *
  * Entries are ranges, kept sorted by `first` and merged when they touch and their reasons agree.
- * When the table is full the two nearest ranges of lost sequences become one, and its reason
- * becomes MERGED if they differed: a merged range may cover sequences that were delivered, which
- * SPEC.md tells receivers, but never the other way round: no loss goes untold.
+ * When the table is full the two nearest ranges of lost sequences become one, with the reason
+ * MERGED: such a range may cover sequences that were delivered, which SPEC.md tells receivers, but
+ * never the other way round: no loss goes untold. All other entries are exact.
  *
  * An entry lives until a record that carries it was acknowledged. If that record is itself lost,
  * the entry is told again. It never does I/O: the log stores it (see log.h).

@@ -212,15 +212,24 @@ static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahea
                        found->size);
 }
 
-/* Where the next record may start if what lies at `offset` is none: behind padding, or a byte on.
+/*
+ * Where the next record may start if what lies at `offset` is none: behind padding, or a byte on.
+ * A run of blank units is passed at once, but for the last byte of it: a length may begin with
+ * 0xFF.
  */
 static uint32_t step_over(struct dun_log_walk *walk, uint32_t offset)
 {
     uint32_t unit = walk->flash->geometry.prog_size;
     uint32_t boundary = offset / unit * unit + unit;
     uint32_t size = boundary - offset;
+    uint32_t run = boundary;
 
-    return all_blank(dun_log_walk_peek(walk, offset, size), size) ? boundary : offset + 1;
+    if (!all_blank(dun_log_walk_peek(walk, offset, size), size))
+        return offset + 1;
+    while (run < walk->window_from + walk->window_size &&
+           walk->window[run - walk->window_from] == 0xFF)
+        run++;
+    return run == boundary ? boundary : (run - 1) / unit * unit;
 }
 
 bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found)

@@ -149,6 +149,7 @@ static void find_state(struct dun_log *log, struct scan *scan, struct survey *su
     log->cursor = 1;
     if (restore_state(log, scan))
         return;
+    log->acks_changed = true; /* wherever it is found, it is to be written again */
     while (block != log->tail) {
         block = (block + count - 1) % count;
         if (dun_log_get_opening(log->flash, block, &opening, &survey->bytes_read) !=
@@ -223,11 +224,9 @@ static void look_beyond(struct dun_log *log, struct scan *scan, struct survey *s
     log->next = end;
 }
 
-/* What the state says must not contradict what is there. */
-static void reconcile(struct dun_log *log, uint64_t first)
+/* What was acknowledged had a sequence, even if a cut has taken the records themselves. */
+static void heed_acks(struct dun_log *log)
 {
-    uint32_t gone = dun_log_distance(log, log->base, log->tail) - 1;
-
     if (log->done_used > 0) {
         uint8_t last = (uint8_t)(log->done_used - 1);
         uint64_t end = log->done_first[last] + log->done_count[last];
@@ -237,6 +236,13 @@ static void reconcile(struct dun_log *log, uint64_t first)
     }
     if (log->cursor > log->next)
         log->next = log->cursor;
+}
+
+/* What the state says must not contradict what is there. */
+static void reconcile(struct dun_log *log, uint64_t first)
+{
+    uint32_t gone = dun_log_distance(log, log->base, log->tail) - 1;
+
     if (log->cursor < first) {
         uint32_t lost = (uint32_t)dun_log_lose(log, log->cursor, first,
                                                gone == 1 ? DUN_LOSS_OVERFLOW : DUN_LOSS_DAMAGED);
@@ -251,15 +257,74 @@ static void reconcile(struct dun_log *log, uint64_t first)
     dun_ledger_untell(log->ledger, log->next);
 }
 
-/* Goes on behind the last byte in use, unless sequences would not follow one another there. */
-static void resume(struct dun_log *log, const struct dun_log_walk *walk, uint64_t end)
+/* The first unit behind all that was ever programmed in the block that `walk` has passed. */
+static uint32_t blank_from(const struct dun_log_walk *walk)
 {
-    const struct dun_flash_geometry *geometry = &log->flash->geometry;
+    uint32_t unit = walk->flash->geometry.prog_size;
     uint32_t used = walk->used > walk->offset ? walk->used : walk->offset;
 
+    return (used + unit - 1) / unit * unit;
+}
+
+/*
+ * How many records seem to lie between the last good one and the blank rest. They were torn by a
+ * power cut, or damaged later, after they had been sent: in case of the latter their sequences must
+ * not be given again. What cannot be told from a record counts as one.
+ */
+static uint32_t spoilt_records(struct dun_log_walk *walk)
+{
+    uint32_t end = blank_from(walk);
+    uint32_t offset = walk->offset;
+    uint32_t count = 0;
+
+    while (offset < end && *dun_log_walk_peek(walk, offset, 1) == 0xFF)
+        offset++;
+    while (offset + DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE <= end) {
+        const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
+        uint16_t length = dun_get16(header);
+        bool ordered = dun_get16(header + 2) == (uint16_t)(walk->sequence + count);
+
+        count += !ordered || (length & DUN_LOG_META) == 0;
+        if (!ordered || length == DUN_LOG_BLANK)
+            break;
+        offset += DUN_LOG_HEADER_SIZE + (length & (DUN_LOG_META - 1)) + DUN_LOG_CRC_SIZE;
+    }
+    end = (end - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
+    return count < end ? count : end;
+}
+
+/* Goes on behind the last byte in use, if a reader can follow the sequences there. */
+static void resume(struct dun_log *log, const struct dun_log_walk *walk)
+{
+    uint64_t ahead = log->next - walk->sequence;
+
     log->head = log->base;
-    log->offset = (used + geometry->prog_size - 1) / geometry->prog_size * geometry->prog_size;
-    log->head_open = end == log->next && log->offset < geometry->block_size;
+    log->offset = blank_from(walk);
+    log->head_open =
+        log->offset < log->flash->geometry.block_size && ahead <= DUN_LOG_AHEAD_MAX &&
+        ahead <= (log->offset - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
+}
+
+/*
+ * In a ring of two, a newest block without a state record must not stay in charge: the next opening
+ * would erase the only state there is. Its opening was torn, so nothing in it was durable; should
+ * damage have done it, the sequences in it are skipped and end up in the ledger.
+ */
+static bool must_step_back(const struct dun_log *log, const struct scan *scan)
+{
+    return log->flash->geometry.block_count == 2 && log->tail != log->base && scan->state.size == 0;
+}
+
+static int step_back(struct dun_log *log, struct scan *scan, struct survey *survey)
+{
+    log->base = log->tail;
+    log->base_serial = log->tail_serial;
+    if (dun_log_get_opening(log->flash, log->base, &survey->newest, &survey->bytes_read) !=
+        DUN_LOG_BLOCK_OURS)
+        return DUN_E_IO; /* it was readable a moment ago */
+    scan_block(log, log->base, &survey->newest, scan);
+    survey->bytes_read += scan->walk.bytes_read;
+    return DUN_OK;
 }
 
 static int adopt(struct dun_log *log, struct survey *survey)
@@ -267,22 +332,27 @@ static int adopt(struct dun_log *log, struct survey *survey)
     struct scan scan;
     struct dun_log_walk newest;
     uint64_t first;
+    uint64_t end;
 
     log->stream = survey->newest.stream;
     log->base = log->tail = survey->block;
     log->base_serial = log->tail_serial = log->serial = survey->newest.serial;
-    log->seed = dun_log_seed(log->stream, log->serial);
     first = find_tail(log, survey);
     scan_block(log, log->base, &survey->newest, &scan);
     survey->bytes_read += scan.walk.bytes_read;
-    newest = scan.walk;
-    log->next = newest.sequence;
     survey->missing = scan.missing;
+    end = scan.walk.sequence + spoilt_records(&scan.walk);
+    if (must_step_back(log, &scan) && step_back(log, &scan, survey) < 0)
+        return DUN_E_IO;
+    newest = scan.walk;
+    log->seed = newest.seed;
+    log->next = end > newest.sequence ? end : newest.sequence;
     find_state(log, &scan, survey);
+    heed_acks(log);
     look_beyond(log, &scan, survey);
     log->ledger_saved = log->ledger->changes;
     reconcile(log, first);
-    resume(log, &newest, newest.sequence);
+    resume(log, &newest);
     return log->flash->sync(log->flash->context);
 }
 
