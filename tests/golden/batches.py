@@ -237,7 +237,7 @@ class RandomStream:
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.stream = self.rng.getrandbits(64)
-        self.boot = self.rng.getrandbits(32)
+        self.boot = self.first_boot = self.rng.getrandbits(32)
         self.sequence, self.catalog, self.count = 0, 0, 0
 
     def announce(self, batch):
@@ -255,7 +255,8 @@ class RandomStream:
             loss = batch.losses.add(first=first, last=first + rng.randint(0, 50),
                                     reason=rng.randint(0, 7))
             if rng.random() < 0.5:
-                loss.boot, loss.uptime_ms = self.boot, rng.randint(0, 1 << 40)
+                loss.boot = rng.choice([self.boot, self.boot, self.first_boot, 1])
+                loss.uptime_ms = rng.randint(0, 1 << 40)
         if rng.random() < 0.1:
             batch.losses.add(points=rng.randint(0, 99), reason=rng.randint(0, 7))
         if rng.random() < 0.2:
@@ -316,6 +317,14 @@ def bad_metric(**changes):
     return batch
 
 
+def bad_text():
+    """A name that is not UTF-8, under a hash that is right."""
+    one = bytes([0x08, 0, 0x12, 3, 0x61, 0xFF, 0x62])
+    batch = header()
+    batch.catalog = crc32c(0, one)
+    return batch.SerializeToString() + bytes([0x62, len(one)]) + one
+
+
 def note(field, **fields):
     batch = header()
     getattr(batch, field).add(**fields)
@@ -365,7 +374,7 @@ HOSTILE = {
     "metric without name": bad_metric(name="").SerializeToString(),
     "exponent": bad_metric(exponent=19).SerializeToString(),
     "huge metric": bad_metric(name="x" * 2000).SerializeToString(),
-    "invalid UTF-8": header().SerializeToString() + bytes([0x62, 5, 0x08, 0, 0x12, 1, 0xFF]),
+    "invalid UTF-8": bad_text(),
     "column longer than the record": header().SerializeToString() + bytes([0x42, 0x7F, 0x08]),
     "length of 4 GiB": header().SerializeToString() + bytes([0x42, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
     "endless varint": header().SerializeToString() + bytes([0x10] + [0x80] * 30),

@@ -131,6 +131,15 @@ class Agreement(unittest.TestCase):
                 self.assertEqual([x["value"] for x in got], [10, 11, 13, 16, 15] * 3)
                 self.assertEqual(got, reference([record])[0])
 
+    def test_a_known_field_with_a_wrong_wire_type_is_refused(self):
+        """Protobuf would take it for an unknown field; four bytes are no four deltas."""
+        header = batches.header().SerializeToString() + bytes([0x3A, 2, 0x08, 5])
+        for piece in ([0x25, 2, 4, 6, 1], [0x25, 0x82, 0x84, 0x86, 1], [0x18, 1, 0x0D, 0, 0, 0, 0]):
+            column = bytes([0x08, 0, 0x18, 20] + piece)
+            code, got, errors = run(header + bytes([0x42, len(column)]) + column, framing="bare")
+            self.assertEqual((code, got), (6, []))
+            self.assertIn("wrong wire type", errors)
+
     def test_fields_of_a_later_release_are_ignored(self):
         later = batches.host_batch().SerializeToString() + bytes([0xF8, 0x3F, 7, 0xFA, 0x3F, 1, 0])
         code, got, _ = run(later, framing="bare")
@@ -224,7 +233,8 @@ class Framing(unittest.TestCase):
                          {"point", "loss", "anchor", "metric", "about", "stored"})
 
     def test_topics_that_are_not_ours(self):
-        for topic in ("a/b/c", "a/b/c/d/batch", "a/b/c/batches", "a//c/batch", "/"):
+        for topic in ("a/b/c", "a/b/c/d/batch", "a/b/c/batch/x", "a/b/c/batches", "a//c/batch",
+                      "/"):
             code, got, errors = run(f"{topic} 00".encode(), framing="hex")
             self.assertEqual((code, got), (6, []))
             self.assertIn("its topic is not PREFIX/FLEET/DEVICE/CHANNEL", errors)

@@ -313,6 +313,7 @@ class OnATerminal(unittest.TestCase):
         terminal.expect(r"golden +hw.temperature +21.5 Cel +00:00:20\b")
         self.publisher.send("batch", batches.anchored_batch())  # older values: not shown
         terminal.expect("records 2  points 23")
+        self.assertNotIn("00:00:00", terminal.text)
         terminal.text = ""
         terminal.resize(5, 40)
         terminal.expect(r"5 rows, 3 below")
