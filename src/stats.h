@@ -13,7 +13,7 @@ struct dun_stats {
     uint64_t records_acked;
     uint64_t records_rejected; /* refused by the broker for good */
     uint64_t records_dropped;  /* taken by overflow or damage */
-    uint64_t stored_ignored;    /* cursors on .../stored for another stream, or ahead of us */
+    uint64_t stored_ignored;   /* cursors on .../stored for another stream, or ahead of us */
     uint64_t connects;         /* times UP */
     uint64_t disconnects;      /* times DOWN after UP */
     uint64_t connect_failures; /* times DOWN without UP */

@@ -66,9 +66,6 @@ static void check_limits(struct dun_config *config, const struct dun_config_limi
     if (config->batch_bytes > limits->record_max) {
         blame_value(config, bytes, "at most", limits->record_max);
     }
-    if (config->batch_bytes < limits->record_min) {
-        blame_value(config, bytes, "at least", limits->record_min);
-    }
 }
 
 static void check_reconnect(struct dun_config *config)

@@ -4,7 +4,7 @@
  * One table (config_keys.c) describes every key; it drives parsing, --help, --print-config and the
  * errors. A bad value never stops the reading: each one becomes a line that names where it stands,
  * the key, the value and what is allowed, and the caller exits with 2 at the end. Passwords are
- * no values here: they come from a file, see password.h, and none is ever printed.
+ * no values here: they come from a file (dun_system_secret), and none is ever printed.
  */
 #ifndef DUN_HOSTED_CONFIG_H
 #define DUN_HOSTED_CONFIG_H
@@ -113,7 +113,7 @@ struct dun_config {
 /* What the board's profile allows; checked after everything was read. */
 struct dun_config_limits {
     int64_t points_max;
-    int64_t record_min, record_max; /* bytes */
+    int64_t record_max; /* bytes */
     int64_t log_size_min;
     int64_t log_size_default;
 };

@@ -9,6 +9,8 @@ add_library(dunlin_hosted STATIC
     ${hosted}/config_files.c
     ${hosted}/config_keys.c
     ${hosted}/config_options.c
+    ${hosted}/daemon.c
+    ${hosted}/flash_file.c
     ${hosted}/lines.c
     ${hosted}/notices.c
     ${hosted}/say.c
@@ -25,9 +27,6 @@ add_library(dunlin_hosted STATIC
     ${hosted}/sensors.c
     ${hosted}/system.c
     ${hosted}/value.c)
-if(EXISTS ${hosted}/flash_file.c)
-    target_sources(dunlin_hosted PRIVATE ${hosted}/flash_file.c ${hosted}/daemon.c)
-endif()
 target_include_directories(dunlin_hosted PUBLIC ${hosted})
 target_include_directories(dunlin_hosted SYSTEM PRIVATE ${INIH_INCLUDE_DIR})
 target_link_libraries(dunlin_hosted PUBLIC dunlin_core ${INIH_LIBRARY} PRIVATE dun_warnings)

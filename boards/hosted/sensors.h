@@ -100,7 +100,6 @@ struct dun_sensors {
     int meminfo_fd, loadavg_fd, stat_fd, mountinfo_fd, diskstats_fd, netdev_fd, uptime_fd, statm_fd;
     int32_t memory_ids[6], load_ids[3], uptime_id, process_ids[3];
     int32_t self_ids[DUN_SELF_METRICS];
-    bool no_sys_block; /* partitions cannot be told from disks */
 
     struct dun_file_sensor files[DUN_FILES_MAX];
     struct dun_sensor table[DUN_SENSORS_MAX]; /* for dun_agent_parts.sensors */
