@@ -100,8 +100,11 @@ int dun_catalog_add(struct dun_catalog *catalog, const struct dun_metric *metric
         return DUN_E_INVALID;
     if (catalog->count == catalog->capacity)
         return DUN_E_FULL;
-    uint16_t id = catalog->count++;
+    uint16_t id = catalog->count;
     catalog->metrics[id] = *metric;
+    if (dun_wire_size(write_entry, &(struct entry){catalog, id}) > DUN_METRIC_SIZE_MAX)
+        return DUN_E_INVALID;
+    catalog->count++;
     catalog->hash = extend_hash(catalog->hash, catalog, id);
     return id;
 }

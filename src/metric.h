@@ -18,6 +18,8 @@ struct dun_attribute {
     const char *value;
 };
 
+#define DUN_METRIC_SIZE_MAX 896 /* a metric encodes to no more, so that a reader can bound it */
+
 /* All pointers must outlive the catalog that holds this. */
 struct dun_metric {
     const char *name; /* OpenTelemetry style: system.memory.usage */

@@ -97,7 +97,8 @@ static struct dun_record empty_record(struct dun_recorder *recorder)
     };
 }
 
-/* Stores catalog entries that this stream does not have yet, as many a record as fit. */
+/* Stores catalog entries that this stream does not have yet, as many a record as fit; a record
+ * longer than others should be holds a single one. */
 static int announce(struct dun_recorder *recorder, struct dun_store *store)
 {
     uint16_t end = recorder->catalog->count;
@@ -107,6 +108,7 @@ static int announce(struct dun_recorder *recorder, struct dun_store *store)
         struct dun_record record = empty_record(recorder);
         record.metric_first = store->announced;
         record.metric_end = end;
+        record.size_max = end - store->announced > 1 ? recorder->limits.bytes_max : 0;
         int result = append(recorder, store, &record);
         if (result == DUN_E_TOO_LARGE && end - store->announced > 1) {
             end = (uint16_t)(store->announced + (end - store->announced) / 2);
@@ -242,6 +244,8 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->seal_due = false;
+    if (recorder->active && !something_waits(recorder, recorder->active))
+        return DUN_OK;
     int result = seal_where_possible(recorder, now);
     if (result < 0) {
         recorder->blocked_until_ms = now + recorder->limits.retry_ms;

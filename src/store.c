@@ -85,9 +85,12 @@ static int begin_record(struct dun_store *store, const struct dun_encoder *encod
                         const struct dun_record *record, uint32_t *size)
 {
     uint32_t settled = encoded_size(encoder, record);
+    uint32_t size_max = dun_log_record_max(&store->log);
+    if (record->size_max != 0 && record->size_max < size_max)
+        size_max = record->size_max;
     do {
         *size = settled;
-        if (*size > dun_log_record_max(&store->log))
+        if (*size > size_max)
             return DUN_E_TOO_LARGE;
         int result = dun_log_begin(&store->log, *size);
         if (result < 0)

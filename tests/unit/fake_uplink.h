@@ -7,7 +7,7 @@
 
 #include "uplink.h"
 
-enum { FAKE_MESSAGES = 4096, FAKE_TOPIC = 128, FAKE_PAYLOAD = 512 };
+enum { FAKE_MESSAGES = 4096, FAKE_TOPIC = 128, FAKE_PAYLOAD = 2048 };
 
 struct fake_message {
     char topic[FAKE_TOPIC];

@@ -461,6 +461,31 @@ static void the_dictionary_travels_in_the_stream(void **state)
     assert_int_equal(fake_uplink_count(&f->broker, "catalog"), 2);
 }
 
+static void a_large_dictionary_is_announced_in_several_records(void **state)
+{
+    struct fixture *f = *state;
+    static char names[METRICS][200];
+    f->config.batch_bytes_max = 512;
+    start(f);
+    for (int i = 0; i < METRICS; i++) {
+        memset(names[i], 'a' + i, sizeof names[i] - 1);
+        assert_int_equal(declare(f, names[i]), i);
+    }
+    record(f, 4);
+    step_for(f, 300);
+    assert_complete(f);
+    for (unsigned i = 0; i < fake_uplink_count(&f->broker, "batch"); i++)
+        assert_in_range(fake_uplink_message(&f->broker, "batch", i)->size, 0, 512);
+    assert_true(f->agent.stats.records_stored > METRICS / 2);
+}
+
+static void nothing_to_say_is_not_stored(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(dun_agent_seal(&f->agent, f->now), DUN_OK);
+    assert_int_equal(dun_log_next_sequence(&f->agent.store.log), 1);
+}
+
 static void a_full_log_drops_the_oldest_and_tells(void **state)
 {
     struct fixture *f = *state;
@@ -678,6 +703,8 @@ int main(void)
         cmocka_unit_test_setup(the_window_bounds_what_is_in_flight, set_up),
         cmocka_unit_test_setup(acks_survive_a_restart, set_up),
         cmocka_unit_test_setup(the_dictionary_travels_in_the_stream, set_up),
+        cmocka_unit_test_setup(a_large_dictionary_is_announced_in_several_records, set_up),
+        cmocka_unit_test_setup(nothing_to_say_is_not_stored, set_up),
         cmocka_unit_test_setup(a_full_log_drops_the_oldest_and_tells, set_up),
         cmocka_unit_test_setup(failing_storage_moves_to_ram_and_back, set_up),
         cmocka_unit_test_setup(without_any_storage_ram_holds_what_it_can, set_up),

@@ -54,12 +54,15 @@ static void wrong_metrics_are_refused(void **state)
     struct dun_metric metrics[1];
     struct dun_catalog catalog;
     dun_catalog_init(&catalog, metrics, 1);
-    struct dun_metric bad[] = {load, load, load, load, load};
+    static char long_name[1000];
+    memset(long_name, 'x', sizeof long_name - 1);
+    struct dun_metric bad[] = {load, load, load, load, load, load};
     bad[0].name = "";
     bad[1].unit = NULL;
     bad[2].kind = 0;
     bad[3].exponent = 19;
     bad[4].attribute_count = 1;
+    bad[5].name = long_name;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(dun_catalog_add(&catalog, &bad[i]), DUN_E_INVALID);
     assert_int_equal(catalog.count, 0);
