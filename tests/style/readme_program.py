@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Cuts the program out of README.md: the ```c block that follows `<!-- program -->`.
 
-Usage: readme_program.py README.md OUT.c. It refuses a program of more than 40 lines.
+Usage: readme_program.py README.md OUT.c. It refuses a program of 40 lines or more.
 """
 import re
 import sys
 
-LINES_MAX = 40
+LINES_MAX = 39
 
 
 def main(readme, out):
