@@ -21,7 +21,7 @@ from support.waiting import wait_for
 
 SETTINGS = (("default: every 5 s, batches of 10 s", "5s", "10s", "1K"),
             ("every 1 s, batches of 10 s", "1s", "10s", "4K"),
-            ("every 1 s, batches of 60 s", "1s", "60s", "16K"))
+            ("every 1 s, batches of 60 s", "1s", "60s", "4K"))
 
 
 def sparkplug_shape():

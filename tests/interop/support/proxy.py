@@ -82,8 +82,7 @@ class _Direction:
             packet, self.pending = self.pending[:sum(size)], self.pending[sum(size):]
             cut = self._is_batch(packet, size[0])
             piece = packet[:self.connection.fault.cut_batch] if cut else packet
-            self.target.sendall(piece)
-            self._book(piece)
+            self._send(piece)
             if cut:
                 raise _Cut
 
@@ -106,11 +105,19 @@ class _Direction:
                 time.sleep(len(piece) / fault.rate)
             hold = fault.hold_up_after if self.up else fault.hold_down_after
             if hold < 0 or self.passed < hold:
-                self.target.sendall(piece)
-                self._book(piece)
+                self._send(piece)
             self.passed += len(piece)
         if cut:
             raise _Cut
+
+    def _send(self, piece):
+        """A publish is booked before it goes up, since its answer may overtake the books; an
+        answer is booked when it went down."""
+        if self.up:
+            self._book(piece)
+        self.target.sendall(piece)
+        if not self.up:
+            self._book(piece)
 
     @staticmethod
     def _slices(data, size):
