@@ -300,7 +300,7 @@ class Decoder:
             if time is None:
                 time = self.date(device, stream, boot, uptime)
             value = Decimal(repr(sample.value)) if math.isfinite(sample.value) else None
-            lines.append({"type": "point", "device": sample.device or device,
+            lines.append({"type": "point", "device": device or sample.device,
                           "metric": sample.metric, "unit": sample.unit, "value": value,
                           "time": time, "boot": hexadecimal(boot, 8), "uptime_ms": uptime,
                           "stream": hexadecimal(stream, 16), "seq": number_of(record, "sequence"),
@@ -309,7 +309,7 @@ class Decoder:
 
     def about(self, device, data):
         about = parse(pb.About, data)
-        return [{"type": "about", "device": about.device or device, "fleet": about.fleet,
+        return [{"type": "about", "device": device or about.device, "fleet": about.fleet,
                  "board": about.board, "firmware": about.firmware,
                  "stream": hexadecimal(number_of(about, "stream"), 16),
                  "boot": hexadecimal(number_of(about, "boot"), 8),

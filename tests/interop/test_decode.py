@@ -231,6 +231,8 @@ class Framing(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertEqual({x["type"] for x in got},
                          {"point", "loss", "anchor", "metric", "about", "stored"})
+        # The golden messages say that they are of the device `golden`: the topic knows better.
+        self.assertEqual({x["device"] for x in got}, {"d1"})
 
     def test_topics_that_are_not_ours(self):
         for topic in ("a/b/c", "a/b/c/d/batch", "a/b/c/batch/x", "a/b/c/batches", "a//c/batch",

@@ -150,11 +150,12 @@ static void date_sample(const struct dun_decoder *decoder, struct dun_span devic
     }
 }
 
+/* A topic names its device; what a payload says of itself anybody may have written. */
 static void render_sample(struct dun_decoder *decoder, struct dun_span device,
                           const struct dun_sample *sample)
 {
     int64_t uptime = (int64_t)sample->message.uptime_ms;
-    struct dun_series series = {.device = sample->device.size > 0 ? sample->device : device,
+    struct dun_series series = {.device = device.size > 0 ? device : sample->device,
                                 .metric = sample->metric,
                                 .unit = sample->unit,
                                 .named = true,

@@ -132,7 +132,7 @@ void dun_notes_about(struct dun_decoder *decoder, struct dun_span device)
     const struct dun_parsed *record = &decoder->record;
     const dunlin_v1_About *about = &record->about;
     struct dun_note note = {.type = "about"};
-    add_text(&note, "device", record->device.size > 0 ? record->device : device);
+    add_text(&note, "device", device.size > 0 ? device : record->device);
     add_text(&note, "fleet", record->fleet);
     add_text(&note, "board", record->board);
     add_text(&note, "firmware", record->firmware);
