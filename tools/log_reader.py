@@ -96,11 +96,17 @@ class Records:
             if low != (self.next + self.spoilt) & 0xFFFF:
                 self.spoilt += 1
                 break
-            self.spoilt += not length & 0x8000
+            self.spoilt += not self._looks_like_state(block, offset, length)
             if length == 0xFFFF:
                 break
             offset += 8 + (length & 0x7FFF)
         self.spoilt = min(self.spoilt, (end - good) // 8)
+
+    @staticmethod
+    def _looks_like_state(block, offset, length):
+        if not length & 0x8000 or offset + 14 > len(block):
+            return False
+        return length & 0x7FFF == 10 + 8 * block[offset + 12] + 37 * block[offset + 13]
 
     def _at(self, block, offset, hole, seed):
         length, low = struct.unpack_from("<HH", block, offset)
