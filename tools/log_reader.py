@@ -3,9 +3,10 @@
 
     tools/log_reader.py IMAGE --block-size N --prog-size N
 
-One object a line: {"log": ...} first, then {"loss": ...} for each ledger entry, then {"record": ...}
-for each open record, oldest first. It shares no code with the C log, so that the two can be held
-against each other; it never writes. Exit code 0, or 1 for an image that holds no log or a newer one.
+One object a line: {"log": ...} first, then {"loss": ...} for each ledger entry, then
+{"record": ...} for each open record, oldest first. It shares no code with the C log, so that the
+two can be held against each other; it never writes. Exit code 0, or 1 for an image that holds no
+log or a newer one.
 """
 import argparse
 import json
