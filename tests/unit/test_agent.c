@@ -39,7 +39,8 @@ struct fixture {
     struct dun_loss losses[2][LOSSES];
     struct dun_flash memory[2]; /* of the durable log and of the spare */
     struct dun_flash flaky;     /* in front of the durable one */
-    bool broken;
+    bool broken;                /* it takes nothing */
+    bool absent;                /* it cannot even be read */
     uint8_t bytes[2][BLOCK * BLOCKS + 16];
     uint8_t unit[2][16];
     struct fake_uplink broker;
@@ -53,7 +54,8 @@ static struct fixture fixture;
 static int flaky_read(void *context, uint32_t block, uint32_t offset, void *data, uint32_t size)
 {
     struct fixture *f = context;
-    return f->memory[0].read(f->memory[0].context, block, offset, data, size);
+    return f->absent ? DUN_E_IO
+                     : f->memory[0].read(f->memory[0].context, block, offset, data, size);
 }
 
 static int flaky_prog(void *context, uint32_t block, uint32_t offset, const void *data,
@@ -532,6 +534,23 @@ static void failing_storage_moves_to_ram_and_back(void **state)
     assert_true(failed && back);
 }
 
+static void storage_that_fails_at_the_start_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+    struct dun_notice notice;
+    unsigned told = 0;
+    f->absent = true;
+    start(f);
+    while (dun_agent_notice(&f->agent, &notice)) {
+        if (notice.kind == DUN_NOTICE_STORAGE_FAILED) {
+            assert_int_equal(notice.error, DUN_E_IO);
+            told++;
+        }
+    }
+    assert_int_equal(told, 1);
+    assert_int_equal(f->agent.stats.storage_errors, 1);
+}
+
 /* Without a spare the points wait in the batch, and what RAM cannot hold is counted. */
 static void without_any_storage_ram_holds_what_it_can(void **state)
 {
@@ -707,6 +726,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_to_say_is_not_stored, set_up),
         cmocka_unit_test_setup(a_full_log_drops_the_oldest_and_tells, set_up),
         cmocka_unit_test_setup(failing_storage_moves_to_ram_and_back, set_up),
+        cmocka_unit_test_setup(storage_that_fails_at_the_start_is_told_once, set_up),
         cmocka_unit_test_setup(without_any_storage_ram_holds_what_it_can, set_up),
         cmocka_unit_test_setup(drop_newest_keeps_the_old, set_up),
         cmocka_unit_test_setup(a_refused_record_is_told_and_does_not_block, set_up),
