@@ -693,8 +693,8 @@ static void wrong_names_are_refused(void **state)
                                       "#",
                                       "a b",
                                       "\xc3\xa4",
-                                      "0123456789012345678901234567890123456789"
-                                      "0123456789012345678901234"};
+                                      ("0123456789012345678901234567890123456789"
+                                       "0123456789012345678901234")};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct dun_agent_config config = f->config;
         const char *what = NULL;
