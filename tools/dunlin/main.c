@@ -15,6 +15,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"decode", dun_decode_main, "read recorded batches and print their points"},
+    {"log", dun_log_main, "look into the log of a device"},
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -44,7 +45,7 @@ static int help(void)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return dun_usage_error("dunlin", "a command is needed: decode or watch");
+        return dun_usage_error("dunlin", "a command is needed: decode, log or watch");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
@@ -59,5 +60,5 @@ int main(int argc, char **argv)
             return subcommands[i].run(argc - 1, argv + 1);
         }
     }
-    return dun_usage_error("dunlin", "unknown command '%.100s': decode or watch", argv[1]);
+    return dun_usage_error("dunlin", "unknown command '%.100s': decode, log or watch", argv[1]);
 }
