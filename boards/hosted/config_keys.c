@@ -27,6 +27,10 @@ static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
 static const struct dun_choice policies[] = {
     {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {NULL, 0}};
 
+/* 4 and 5 are the protocol levels of the standards. Behind these two stand Mosquitto's words. */
+static const struct dun_choice versions[] = {{"3.1.1", 4},    {"5", 5},      {"311", 4},
+                                             {"mqttv311", 4}, {"mqttv5", 5}, {NULL, 0}};
+
 static const struct dun_choice orders[] = {
     {"lanes", DUN_ORDER_LANES}, {"strict", DUN_ORDER_STRICT}, {NULL, 0}};
 static const struct dun_choice acks[] = {
@@ -68,6 +72,9 @@ const struct dun_key dun_keys[] = {
      "file that holds the password ($CREDENTIALS_DIRECTORY/mqtt-password if it exists)"},
     {"broker", "client_id", "DUNLIN_CLIENT_ID", "id", 'i', DUN_KEY_TEXT, STRING(client_id), 0, 0,
      NULL, "", "MQTT client id (default: the device id)"},
+    {"broker", "version", "DUNLIN_MQTT_VERSION", "mqtt-version", 'V', DUN_KEY_CHOICE,
+     FIELD(mqtt_version), 0, 0, versions, "3.1.1",
+     "version of MQTT; a broker that refuses 5 gets 3.1.1"},
     {"broker", "keepalive", "DUNLIN_KEEPALIVE", "keepalive", 'k', DUN_KEY_INTEGER,
      FIELD(keepalive_s), 5, 65535, NULL, "60", "MQTT keep-alive in seconds"},
     {"broker", "connect_timeout", "DUNLIN_CONNECT_TIMEOUT", "connect-timeout", 0,
@@ -460,6 +467,15 @@ void dun_key_set(struct dun_config *config, const struct dun_key *key, const cha
 
 /// Printing ///
 
+/* Of several words for one value the first is the usual one. */
+static void print_choice(const struct dun_choice *choice, int64_t value, FILE *out)
+{
+    while (choice->word != NULL && choice->value != value) {
+        choice++;
+    }
+    fputs(choice->word != NULL ? choice->word : "", out);
+}
+
 void dun_key_print_value(const struct dun_config *config, const struct dun_key *key, FILE *out)
 {
     const char *field = (const char *)config + key->offset;
@@ -471,9 +487,7 @@ void dun_key_print_value(const struct dun_config *config, const struct dun_key *
     char text[24];
     switch (key->type) {
     case DUN_KEY_CHOICE:
-        for (const struct dun_choice *choice = key->choices; choice->word != NULL; choice++) {
-            fputs(choice->value == value ? choice->word : "", out);
-        }
+        print_choice(key->choices, value, out);
         return;
     case DUN_KEY_SENSOR:
         dun_value_print_duration(value, text, sizeof text);

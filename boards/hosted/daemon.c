@@ -217,6 +217,7 @@ static struct dun_uplink_config uplink_config(const struct daemon *daemon)
         .password = daemon->password_span,
         .keepalive_s = (uint16_t)config->keepalive_s,
         .connect_timeout_ms = config->connect_timeout_ms,
+        .mqtt_version = (uint8_t)config->mqtt_version,
     };
 }
 

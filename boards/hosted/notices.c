@@ -27,7 +27,10 @@ static struct words words_of(const struct dun_notice *notice)
     case DUN_NOTICE_UP:
         return (struct words){DUN_SAY_INFO, "connected to the broker"};
     case DUN_NOTICE_DOWN:
-        return (struct words){DUN_SAY_WARNING, "no connection to the broker"};
+        return (struct words){DUN_SAY_WARNING,
+                              notice->error == DUN_E_UNSUPPORTED
+                                  ? "the broker refuses MQTT 5, going on with 3.1.1"
+                                  : "no connection to the broker"};
     case DUN_NOTICE_MOUNTED:
         return (struct words){DUN_SAY_INFO, "log opened"};
     case DUN_NOTICE_FORMATTED:

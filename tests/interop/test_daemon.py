@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import unittest
 
-from support.agent import Agent, program
+from support.agent import Agent, finish, program
 from support.broker import Broker
+from support.broker_stub import Stub
 from support.children import spawn
 from support.receiver import Receiver
 from support.waiting import main, wait_for
@@ -105,6 +106,44 @@ class State(unittest.TestCase):
                     process.communicate(timeout=60)
                     self.assertEqual(process.returncode, code)
                 self.assertFalse(os.path.exists(state))
+
+
+class Versions(unittest.TestCase):
+    def connects(self, words, protocol):
+        """The protocol level that Mosquitto itself notes for the client."""
+        with Broker("log_type notice\n") as broker, \
+                Receiver(broker.start().port, "dunlin/#") as receiver, \
+                Agent(broker.port, settings={"broker": words}) as agent:
+            agent.start()
+            wait_for(lambda: f" as bird-1 (p{protocol}, " in broker.log(),
+                     lambda: agent.log() + broker.log())
+            receiver.wait_count(20)
+            finish(self, agent, receiver.records)
+            receiver.records.check(self)
+            receiver.wait_last("status", b"offline")
+            self.assertNotIn("level=warning", agent.log())
+
+    def test_3_1_1_unless_told_otherwise(self):
+        self.connects({}, 2)
+
+    def test_3_1_1(self):
+        self.connects({"version": "3.1.1"}, 2)
+
+    def test_5(self):
+        self.connects({"version": "5"}, 5)
+
+    def test_an_old_broker_gets_3_1_1_and_that_is_said_once(self):
+        with tempfile.TemporaryDirectory() as folder, Stub(folder, "--old") as stub, \
+                Agent(stub.port, settings={"broker": {"version": "mqttv5"}}) as agent:
+            stub.start()
+            agent.start()
+            wait_for(lambda: len(stub.payloads()) > 20, agent.log)
+            stub.kill()
+            agent.wait_log("no connection to the broker")
+            count = len(stub.start().payloads())
+            wait_for(lambda: len(stub.payloads()) > count + 20, agent.log)
+            self.assertEqual(agent.terminate(), 0)
+            self.assertEqual(agent.log().count("the broker refuses MQTT 5"), 1, agent.log())
 
 
 class LogLines(unittest.TestCase):

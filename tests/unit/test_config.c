@@ -114,6 +114,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->prefix, "dunlin");
     assert_string_equal(config->host, "localhost");
     assert_int_equal(config->port, 1883);
+    assert_int_equal(config->mqtt_version, 4);
     assert_int_equal(config->log_size, 1 << 20);
     assert_int_equal(config->batch_points, 1000);
     assert_int_equal(dun_config_interval(config, DUN_BUILTIN_CPU), 5000);
@@ -422,6 +423,27 @@ static size_t print_config(char *out, size_t size)
     return (size_t)used;
 }
 
+static void test_versions_of_mqtt(void **state)
+{
+    static const struct {
+        const char *word;
+        int64_t version;
+    } words[] = {{"3.1.1", 4}, {"5", 5}, {"mqttv5", 5}, {"mqttv311", 4}, {"311", 4}};
+    char text[8192];
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *const line[] = {"-V", words[i].word, NULL};
+        assert_int_equal(read_all(NULL, NULL, line), DUN_OK);
+        assert_int_equal(fixture.config.mqtt_version, words[i].version);
+        print_config(text, sizeof text);
+        assert_non_null(strstr(text, words[i].version == 5 ? "\nversion = 5 ; command line\n"
+                                                           : "\nversion = 3.1.1 ; command line\n"));
+    }
+    const char *const wrong[] = {"-V", "4", NULL};
+    assert_int_equal(read_all(NULL, NULL, wrong), DUN_E_INVALID);
+    assert_says("-V 4: must be one of 3.1.1 5 ");
+}
+
 static void test_what_is_printed_reads_back(void **state)
 {
     const char *file = "[agent]\ndevice = d-1\nencoding = plain\n[sensors]\ncpu = off\ndisk = 1s\n"
@@ -483,6 +505,7 @@ int main(void)
         TEST(test_decimals_of_file_sensors),
         TEST(test_bad_file_sensors),
         TEST(test_too_many_file_sensors),
+        TEST(test_versions_of_mqtt),
         TEST(test_what_is_printed_reads_back),
         TEST(test_help_names_every_option),
     };
