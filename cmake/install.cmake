@@ -33,8 +33,7 @@ install(FILES ${dun_public} ${PROJECT_SOURCE_DIR}/boards/node.h
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/transport/mqtt DESTINATION ${dun_headers}
     FILES_MATCHING PATTERN *.h)
 # node.c is compiled by each user, with a profile.h of its own.
-install(FILES ${PROJECT_SOURCE_DIR}/boards/node.c ${PROJECT_SOURCE_DIR}/proto/telemetry.proto
-    ${PROJECT_BINARY_DIR}/telemetry.desc DESTINATION ${dun_shared})
+install(FILES ${PROJECT_SOURCE_DIR}/boards/node.c DESTINATION ${dun_shared})
 install(FILES ${PROJECT_SOURCE_DIR}/boards/template/profile.h
     DESTINATION ${dun_shared}/template)
 
@@ -47,6 +46,10 @@ install(FILES ${PROJECT_BINARY_DIR}/dunlinConfig.cmake
     ${PROJECT_BINARY_DIR}/dunlinConfigVersion.cmake DESTINATION ${dun_package})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/dunlin.pc.in ${PROJECT_BINARY_DIR}/dunlin.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/dunlin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The contract, for consumers that load it: tools/examples/ name this folder.
+install(FILES ${PROJECT_SOURCE_DIR}/proto/telemetry.proto ${PROJECT_BINARY_DIR}/telemetry.desc
+    DESTINATION ${dun_shared}/proto)
 
 # The programs.
 if(TARGET dunlin)

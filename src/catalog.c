@@ -19,6 +19,14 @@ static bool write_attribute(pb_ostream_t *out, const void *context)
            dun_wire_string(out, dunlin_v1_Attribute_value_tag, attribute->value);
 }
 
+bool dun_catalog_encode_attributes(pb_ostream_t *out, uint32_t tag, const struct dun_metric *metric)
+{
+    for (uint8_t i = 0; i < metric->attribute_count; i++)
+        if (!dun_wire_message(out, tag, write_attribute, &metric->attributes[i]))
+            return false;
+    return true;
+}
+
 bool dun_catalog_encode_metric(pb_ostream_t *out, const struct dun_catalog *catalog, uint16_t id)
 {
     const struct dun_metric *metric = &catalog->metrics[id];
@@ -29,13 +37,8 @@ bool dun_catalog_encode_metric(pb_ostream_t *out, const struct dun_catalog *cata
     if (metric->exponent != 0 &&
         !dun_wire_sint(out, dunlin_v1_Metric_exponent_tag, metric->exponent))
         return false;
-    if (!dun_wire_uint(out, dunlin_v1_Metric_kind_tag, metric->kind))
-        return false;
-    for (uint8_t i = 0; i < metric->attribute_count; i++)
-        if (!dun_wire_message(out, dunlin_v1_Metric_attributes_tag, write_attribute,
-                              &metric->attributes[i]))
-            return false;
-    return true;
+    return dun_wire_uint(out, dunlin_v1_Metric_kind_tag, metric->kind) &&
+           dun_catalog_encode_attributes(out, dunlin_v1_Metric_attributes_tag, metric);
 }
 
 struct entry {

@@ -40,7 +40,7 @@ struct dun_encoder {
 extern const struct dun_encoder dun_columns; /* columns.c: dunlin.v1.Batch, columnar */
 extern const struct dun_encoder dun_plain;   /* plain.c: dunlin.v1.Samples, a row a point */
 
-/* Encoding of what both forms carry (extras.c). */
+/* Encoding of what both forms carry (encoder.c). */
 bool dun_encode_losses(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
 bool dun_encode_anchors(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
 

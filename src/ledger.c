@@ -21,6 +21,12 @@ void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms
 {
     ledger->boot = boot;
     ledger->uptime_ms = uptime_ms;
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].boot == 0) {
+            ledger->entries[i].boot = boot;
+            ledger->entries[i].uptime_ms = uptime_ms;
+            ledger->changes++;
+        }
 }
 
 static void remove_at(struct dun_ledger *ledger, uint16_t index)

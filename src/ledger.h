@@ -48,7 +48,7 @@ struct dun_ledger {
 
 void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16_t capacity);
 
-/* Sets the (boot, uptime) that entries added from now on carry. */
+/* Sets the (boot, uptime) that entries added from now on carry, and those that have none yet. */
 void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms);
 
 /*

@@ -266,6 +266,21 @@ static uint32_t blank_from(const struct dun_log_walk *walk)
     return (used + unit - 1) / unit * unit;
 }
 
+/* Does a state record, by its looks, begin at `offset`, where there is room for a record? */
+static bool looks_like_state(struct dun_log_walk *walk, uint32_t offset)
+{
+    uint32_t counts_at = offset + DUN_LOG_HEADER_SIZE + DUN_LOG_STATE_SIZE - 2;
+    uint16_t length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
+    const uint8_t *counts;
+
+    if ((length & DUN_LOG_META) == 0 || counts_at + 2 > walk->flash->geometry.block_size)
+        return false;
+    counts = dun_log_walk_peek(walk, counts_at, 2);
+    return (length & (DUN_LOG_META - 1)) == DUN_LOG_STATE_SIZE +
+                                                counts[0] * (uint32_t)DUN_LOG_DONE_SIZE +
+                                                counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
+}
+
 /*
  * How many records seem to lie between the last good one and the blank rest. They were torn by a
  * power cut, or damaged later, after they had been sent: in case of the latter their sequences must
@@ -284,7 +299,7 @@ static uint32_t spoilt_records(struct dun_log_walk *walk)
         uint16_t length = dun_get16(header);
         bool ordered = dun_get16(header + 2) == (uint16_t)(walk->sequence + count);
 
-        count += !ordered || (length & DUN_LOG_META) == 0;
+        count += !ordered || !looks_like_state(walk, offset);
         if (!ordered || length == DUN_LOG_BLANK)
             break;
         offset += DUN_LOG_HEADER_SIZE + (length & DUN_LOG_SIZE_MASK) + DUN_LOG_CRC_SIZE;

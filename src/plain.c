@@ -18,13 +18,6 @@ static double scaled(int64_t value, int exponent)
     return exponent < 0 ? (double)value / power : (double)value * power;
 }
 
-static bool write_attribute(pb_ostream_t *out, const void *context)
-{
-    const struct dun_attribute *attribute = context;
-    return dun_wire_string(out, dunlin_v1_Sample_AttributesEntry_key_tag, attribute->key) &&
-           dun_wire_string(out, dunlin_v1_Sample_AttributesEntry_value_tag, attribute->value);
-}
-
 struct row {
     const struct dun_record *record;
     uint16_t index;
@@ -36,11 +29,7 @@ static bool write_identity(pb_ostream_t *out, const char *device, const struct d
         !dun_wire_string(out, dunlin_v1_Sample_metric_tag, metric->name) ||
         !dun_wire_string(out, dunlin_v1_Sample_unit_tag, metric->unit))
         return false;
-    for (uint8_t i = 0; i < metric->attribute_count; i++)
-        if (!dun_wire_message(out, dunlin_v1_Sample_attributes_tag, write_attribute,
-                              &metric->attributes[i]))
-            return false;
-    return true;
+    return dun_catalog_encode_attributes(out, dunlin_v1_Sample_attributes_tag, metric);
 }
 
 static bool write_row(pb_ostream_t *out, const void *context)

@@ -11,16 +11,18 @@ static struct dun_notice notice(enum dun_notice_kind kind, int error)
 
 /// Choosing a store ///
 
-static void try_mount(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
+/* 0, also where there is nothing to try, or the error, which is counted. */
+static int try_mount(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
     if (store->mounted || !store->config.flash || now < store->retry_ms)
-        return;
+        return DUN_OK;
     int result = dun_store_mount(store, recorder->notices);
     store->failing = result < 0;
     if (result < 0) {
         recorder->stats->storage_errors++;
         store->retry_ms = now + recorder->limits.retry_ms;
     }
+    return result;
 }
 
 static bool usable(const struct dun_store *store, dun_ms now)
@@ -35,29 +37,34 @@ static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
     recorder->active = store;
 }
 
-static void note_failure(struct dun_recorder *recorder, struct dun_store *store, int error,
-                         dun_ms now)
+static void tell_failure(struct dun_recorder *recorder, int error)
 {
-    recorder->stats->storage_errors++;
-    store->retry_ms = now + recorder->limits.retry_ms;
     struct dun_notice failed = notice(DUN_NOTICE_STORAGE_FAILED, error);
     failed.delay_ms = recorder->limits.retry_ms;
     dun_notices_add(recorder->notices, failed);
 }
 
+static void note_failure(struct dun_recorder *recorder, struct dun_store *store, int error,
+                         dun_ms now)
+{
+    recorder->stats->storage_errors++;
+    store->retry_ms = now + recorder->limits.retry_ms;
+    tell_failure(recorder, error);
+}
+
 void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->waiting_since_ms = DUN_MS_NEVER;
-    try_mount(recorder, recorder->durable, now);
+    int result = try_mount(recorder, recorder->durable, now);
     if (recorder->thinner)
-        try_mount(recorder, recorder->thinner->archive, now);
+        (void)try_mount(recorder, recorder->thinner->archive, now);
     if (recorder->durable->mounted) {
         recorder->active = recorder->durable;
         return;
     }
-    if (recorder->durable->config.flash)
-        note_failure(recorder, recorder->durable, DUN_E_IO, now);
-    try_mount(recorder, recorder->spare, now);
+    if (result < 0)
+        tell_failure(recorder, result);
+    (void)try_mount(recorder, recorder->spare, now);
     recorder->active = recorder->spare->mounted ? recorder->spare : NULL;
 }
 
@@ -163,7 +170,7 @@ static bool shrink(struct dun_record *record)
 static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_loss_reason reason)
 {
     recorder->stats->points_lost += count;
-    bool first = recorder->lost_points + recorder->refused_points == 0;
+    bool first = recorder->lost_points + recorder->refused_points + recorder->oversized_points == 0;
     struct dun_notice lost = notice(DUN_NOTICE_POINTS_LOST, DUN_OK);
     lost.value = count;
     lost.reason = (uint8_t)reason;
@@ -239,9 +246,9 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
     struct dun_store *stores[] = {recorder->durable, recorder->spare};
     int result = DUN_E_IO;
     if (recorder->thinner)
-        try_mount(recorder, recorder->thinner->archive, now);
+        (void)try_mount(recorder, recorder->thinner->archive, now);
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
-        try_mount(recorder, stores[i], now);
+        (void)try_mount(recorder, stores[i], now);
         if (!usable(stores[i], now))
             continue;
         result = seal_into(recorder, stores[i], now);

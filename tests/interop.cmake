@@ -15,7 +15,7 @@ endif()
 function(dun_interop_test name)
     add_test(NAME interop.${name}
         COMMAND ${PYTHON_OF_SYSTEM} ${CMAKE_CURRENT_SOURCE_DIR}/interop/test_${name}.py)
-    set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+    set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 50
         ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
 endfunction()
 

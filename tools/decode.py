@@ -304,7 +304,7 @@ class Decoder:
                           "metric": sample.metric, "unit": sample.unit, "value": value,
                           "time": time, "boot": hexadecimal(boot, 8), "uptime_ms": uptime,
                           "stream": hexadecimal(stream, 16), "seq": number_of(record, "sequence"),
-                          **attributes_of(dict(sample.attributes))})
+                          **attributes_of({a.key: a.value for a in sample.attributes})})
         return lines
 
     def about(self, device, data):

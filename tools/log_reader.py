@@ -3,9 +3,10 @@
 
     tools/log_reader.py IMAGE --block-size N --prog-size N
 
-One object a line: {"log": ...} first, then {"loss": ...} for each ledger entry, then {"record": ...}
-for each open record, oldest first. It shares no code with the C log, so that the two can be held
-against each other; it never writes. Exit code 0, or 1 for an image that holds no log or a newer one.
+One object a line: {"log": ...} first, then {"loss": ...} for each ledger entry, then
+{"record": ...} for each open record, oldest first. It shares no code with the C log, so that the
+two can be held against each other; it never writes. Exit code 0, or 1 for an image that holds no
+log or a newer one.
 """
 import argparse
 import json
@@ -96,11 +97,17 @@ class Records:
             if low != (self.next + self.spoilt) & 0xFFFF:
                 self.spoilt += 1
                 break
-            self.spoilt += not length & 0x8000
+            self.spoilt += not self._looks_like_state(block, offset, length)
             if length == 0xFFFF:
                 break
             offset += 8 + (length & 0x3FFF)
         self.spoilt = min(self.spoilt, (end - good) // 8)
+
+    @staticmethod
+    def _looks_like_state(block, offset, length):
+        if not length & 0x8000 or offset + 14 > len(block):
+            return False
+        return length & 0x7FFF == 10 + 8 * block[offset + 12] + 37 * block[offset + 13]
 
     def _at(self, block, offset, hole, seed):
         length, low = struct.unpack_from("<HH", block, offset)

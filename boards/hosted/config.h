@@ -62,6 +62,7 @@ struct dun_file_config {
     uint8_t kind;        /* enum dun_metric_kind */
     int8_t scale;        /* power of ten that turns the file's number into `unit` */
     uint8_t decimals;    /* of the result that are kept */
+    uint16_t given;      /* keys that the section has, good or not, a bit each */
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
 };
 

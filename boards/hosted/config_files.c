@@ -1,12 +1,16 @@
 /*
  * config_files.c: the keys of a [file NAME] section, which turns any path that holds a number into
- * a metric. The number times `scale` is the value in `unit`; `decimals` of it are kept.
+ * a metric. The number times `scale` is the value in `unit`; `decimals` of it are kept: by default
+ * 3 of a gauge, none of a counter, and never fewer than `scale` has.
  */
 #include "config_keys.h"
 
 #include <string.h>
 
 #include "value.h"
+
+#define DECIMALS_MAX     9
+#define DECIMALS_DEFAULT UINT8_MAX
 
 static void blame(struct dun_config *config, const struct dun_file_config *file, int line,
                   const char *key, const char *why)
@@ -21,7 +25,11 @@ static void blame(struct dun_config *config, const struct dun_file_config *file,
 struct dun_file_config *dun_file_section(struct dun_config *config, const char *label, int line)
 {
     struct dun_file_config file = {
-        .line = line, .kind = DUN_GAUGE, .interval_ms = DUN_INTERVAL_INHERIT};
+        .line = line,
+        .kind = DUN_GAUGE,
+        .decimals = DECIMALS_DEFAULT,
+        .interval_ms = DUN_INTERVAL_INHERIT,
+    };
     snprintf(file.label, sizeof file.label, "%s", label);
     if (!dun_agent_name_ok(label) || strlen(label) >= sizeof file.label) {
         blame(config, &file, line, "",
@@ -105,7 +113,7 @@ static bool set_scale(struct dun_file_config *file, const char *value)
 static bool set_decimals(struct dun_file_config *file, const char *value)
 {
     int64_t decimals;
-    if (dun_value_integer(value, &decimals) != DUN_OK || decimals < 0 || decimals > 9) {
+    if (dun_value_integer(value, &decimals) != DUN_OK || decimals < 0 || decimals > DECIMALS_MAX) {
         return false;
     }
     file->decimals = (uint8_t)decimals;
@@ -144,13 +152,15 @@ static bool set_unit(struct dun_file_config *file, const char *value)
     return copy_text(file->unit, sizeof file->unit, value);
 }
 
+enum { PATH, NAME };
+
 static const struct {
     const char *key;
     bool (*set)(struct dun_file_config *file, const char *value);
     const char *allowed;
 } keys[] = {
-    {"path", set_path, "must be an absolute path of at most 255 bytes"},
-    {"name", set_name, "must be a metric name of 1 to 127 bytes"},
+    [PATH] = {"path", set_path, "must be an absolute path of at most 255 bytes"},
+    [NAME] = {"name", set_name, "must be a metric name of 1 to 127 bytes"},
     {"unit", set_unit, "must be a UCUM unit of 1 to 31 bytes"},
     {"scale", set_scale, "must be a power of ten from 1e-18 to 1e18, such as 0.001"},
     {"decimals", set_decimals, "must be a whole number from 0 to 9"},
@@ -166,7 +176,12 @@ void dun_file_set(struct dun_config *config, struct dun_file_config *file, const
         if (!dun_key_same(keys[i].key, key)) {
             continue;
         }
-        if (!keys[i].set(file, value)) {
+        bool again = (file->given & 1u << i) != 0;
+        file->given |= (uint16_t)(1u << i);
+        if (again) {
+            dun_config_blame(config, place);
+            fprintf(config->errors, "%s: given before in this section\n", keys[i].key);
+        } else if (!keys[i].set(file, value)) {
             dun_config_blame(config, place);
             fprintf(config->errors, "%s = ", keys[i].key);
             dun_config_print_raw(config->errors, value);
@@ -185,11 +200,15 @@ void dun_file_set(struct dun_config *config, struct dun_file_config *file, const
 
 void dun_file_check(struct dun_config *config, struct dun_file_config *file)
 {
-    if (file->path[0] == '\0') {
-        blame(config, file, file->line, "path", "is missing");
+    for (size_t i = PATH; i <= NAME; i++) {
+        if ((file->given & 1u << i) == 0) {
+            blame(config, file, file->line, keys[i].key, "is missing");
+        }
     }
-    if (file->name[0] == '\0') {
-        blame(config, file, file->line, "name", "is missing");
+    if (file->decimals == DECIMALS_DEFAULT) {
+        int least = file->kind == DUN_COUNTER ? 0 : 3;
+        int wanted = -file->scale > least ? -file->scale : least;
+        file->decimals = (uint8_t)(wanted < DECIMALS_MAX ? wanted : DECIMALS_MAX);
     }
     if (file->unit[0] == '\0') {
         strcpy(file->unit, "1");

@@ -287,23 +287,32 @@ static void on_signal(int signal)
     signals_seen++;
 }
 
-/* The signals stay blocked except while sleeping, so none is missed between a look and a sleep. */
-static void catch_signals(sigset_t *asleep)
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+/* From here on a signal is a wish and kills nothing. It interrupts a read that blocks, so that a
+ * configuration that comes through a pipe cannot hold the end up. */
+static void catch_signals(void)
 {
-    static const int ending[] = {SIGTERM, SIGINT, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal};
-    sigset_t blocked;
-    sigemptyset(&blocked);
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
-        sigaddset(&blocked, ending[i]);
-        sigaction(ending[i], &action, NULL);
-    }
-    sigprocmask(SIG_BLOCK, &blocked, asleep);
-    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
-        sigdelset(asleep, ending[i]);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
+        sigaction(ending_signals[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* The signals stay blocked except while sleeping, so none is missed between a look and a sleep. */
+static void block_signals(sigset_t *asleep)
+{
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
+        sigaddset(&blocked, ending_signals[i]);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, asleep);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
+        sigdelset(asleep, ending_signals[i]);
+    }
 }
 
 static void sleep_until(const struct daemon *daemon, dun_ms deadline, const sigset_t *asleep)
@@ -379,7 +388,7 @@ static int run_daemon(struct daemon *daemon)
     dun_say_setup(STDERR_FILENO, (enum dun_say_level)daemon->config.log_level,
                   dun_say_is_journal(STDERR_FILENO));
     dun_notify_open(&daemon->notify);
-    catch_signals(&asleep);
+    block_signals(&asleep);
     if (load_password(daemon) != DUN_OK || open_storage(daemon) != DUN_OK) {
         return DUN_EXIT_FAILED;
     }
@@ -403,6 +412,7 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
 {
     struct daemon *daemon = &daemon_state;
     char hostname[DUN_TEXT_MAX] = "";
+    catch_signals();
     gethostname(hostname, sizeof hostname - 1);
     daemon->board = board;
     dun_config_init(&daemon->config, board->program, stderr);
@@ -416,6 +426,9 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
         return DUN_EXIT_OK;
     default:
         break;
+    }
+    if (signals_seen > 0 && daemon->config.command == DUN_COMMAND_RUN) {
+        return DUN_EXIT_OK; /* nothing was begun, and an error may be the read that broke off */
     }
     if (error != DUN_OK) {
         return DUN_EXIT_USAGE;

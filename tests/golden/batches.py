@@ -139,7 +139,7 @@ def samples():
     record = pb.Samples(stream=STREAM, sequence=9)
     one = record.samples.add(device="golden", metric="system.memory.usage", unit="By", value=0.0,
                              time=1767225605000, boot=BOOT, uptime_ms=5000)
-    one.attributes["system.memory.state"] = "used"
+    one.attributes.add(key="system.memory.state", value="used")
     record.samples.add(device="golden", metric="hw.temperature", unit="Cel", value=-273.15,
                        boot=BOOT, uptime_ms=7000)
     record.samples.add(device="golden", metric="odd \"name\"\n", unit="1", value=1e300)

@@ -9,6 +9,7 @@ import unittest
 
 from support.agent import Agent, program
 from support.broker import Broker
+from support.children import spawn
 from support.receiver import Receiver
 from support.waiting import main, wait_for
 
@@ -82,6 +83,28 @@ class State(unittest.TestCase):
             self.assertEqual(agent.process.returncode, 1)
             self.assertIn("told to end twice", agent.log())
             os.kill(broker.process.pid, signal.SIGCONT)
+
+
+    def test_a_wish_to_end_before_the_configuration_is_read(self):
+        """The configuration is a pipe: when it is open for writing, the daemon is at reading."""
+        for signal_number, words, code in ((signal.SIGTERM, (), 0), (signal.SIGINT, (), 0),
+                                           (signal.SIGTERM, ("--check-config",), 2)):
+            with self.subTest(words=words), tempfile.TemporaryDirectory() as folder:
+                pipe, state = os.path.join(folder, "pipe"), os.path.join(folder, "state")
+                os.mkfifo(pipe)
+                with spawn([program("dunlind"), "-c", pipe, "--state", state, *words],
+                           stderr=subprocess.PIPE) as process, \
+                        open(pipe, "w", encoding="ascii") as writer:
+                    process.send_signal(signal_number)
+                    # Closed only now; what was written is wrong, and was asked for by a check only.
+                    writer.write("[colour]\n")
+                    try:
+                        writer.close()
+                    except BrokenPipeError:
+                        pass
+                    process.communicate(timeout=60)
+                    self.assertEqual(process.returncode, code)
+                self.assertFalse(os.path.exists(state))
 
 
 class LogLines(unittest.TestCase):

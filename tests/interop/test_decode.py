@@ -347,10 +347,14 @@ class Examples(unittest.TestCase):
         rows = pb.Samples.DESCRIPTOR.fields_by_name[
             re.fullmatch(r"//(\w+)\[time\]", query["metric_selection"])[1]]
         paths = [query["timestamp"], re.fullmatch(r"string\((\w+)\)", query["metric_name"])[1],
-                 re.fullmatch(r"(\w+)/\*", query["tag_selection"])[1],
-                 *query["tags"].values(), *query["fields"].values()]
+                 query["tag_selection"], *query["tags"].values(), *query["fields"].values()]
         for path in paths:
             self.assertIn(path, rows.message_type.fields_by_name)
+        pairs = rows.message_type.fields_by_name[query["tag_selection"]].message_type
+        # Telegraf stops at maps, or goes on, by its version.
+        self.assertFalse(pairs.GetOptions().map_entry)
+        for key in ("tag_name", "tag_value"):
+            self.assertIn(re.fullmatch(r"string\((\w+)\)", query[key])[1], pairs.fields_by_name)
 
 
 class CommandLine(unittest.TestCase):

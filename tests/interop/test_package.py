@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """What is installed works from outside: find_package, pkg-config, and the tree as a folder."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
 import unittest
+
+from google.protobuf import descriptor_pb2
 
 from support.agent import BUILD
 from support.waiting import main
@@ -48,10 +51,22 @@ class Package(unittest.TestCase):
 
     def test_the_programs_and_their_files(self):
         for name in ("bin/dunlind", "lib/systemd/system/dunlind.service",
-                     "etc/dunlin/dunlind.ini", "share/dunlin/telemetry.proto"):
+                     "etc/dunlin/dunlind.ini"):
             self.assertTrue(os.path.exists(self.find(name)), name)
         run(self.find("bin/dunlind"), "-c", self.find("dunlind.ini"), "--check-config",
             "--device", "d")
+
+    def test_the_contract_is_where_the_examples_look_for_it(self):
+        with open(os.path.join(ROOT, "tools", "examples", "telegraf.conf"),
+                  encoding="utf-8") as file:
+            (folder,) = re.findall(r'import_paths = \["/usr/(.*)"\]', file.read())
+        contract = os.path.dirname(self.find(folder + "/telemetry.proto"))
+        run("protoc", "--decode=dunlin.v1.Samples", "telemetry.proto", "-I" + contract,
+            stdin=subprocess.DEVNULL)
+        with open(self.find(folder + "/telemetry.desc"), "rb") as file:
+            kept = descriptor_pb2.FileDescriptorSet.FromString(file.read())
+        (contract,) = kept.file
+        self.assertIn("Samples", [message.name for message in contract.message_type])
 
     def test_an_edited_configuration_is_kept(self):
         path = self.find("dunlind.ini")

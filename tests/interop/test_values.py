@@ -148,7 +148,8 @@ class Values(unittest.TestCase):
         self.agent.terminate()
         rows = [row for topic, payload, _ in self.receiver.messages if topic.endswith("/samples")
                 for row in wire.Samples.FromString(payload).samples]
-        found = {(row.metric, tuple(sorted(row.attributes.values())), row.value) for row in rows}
+        found = {(row.metric, tuple(sorted(one.value for one in row.attributes)), row.value)
+                 for row in rows}
         wanted = {(name, values, float(value)) for name, values, value in EXPECTED}
         self.assertEqual(found ^ wanted, set())
         self.assertTrue(all(row.HasField("value") and row.HasField("time") for row in rows))

@@ -65,7 +65,13 @@ static const struct workload workloads[] = {
     {.name = "offline", .burst = 1, .tell = true},
     {.name = "bursts", .burst = 5, .ack = 40, .ack_count = 6, .reordered = true},
     {.name = "mixed", .burst = 2, .ack = 30, .ack_count = 2, .points = 15, .tell = true},
-    {.name = "failing", .burst = 3, .ack = 40, .ack_count = 5, .points = 5, .sync_fails = 25},
+    {.name = "failing",
+     .burst = 3,
+     .ack = 40,
+     .ack_count = 5,
+     .points = 5,
+     .tell = true,
+     .sync_fails = 25},
     {.name = "refusing", .burst = 2, .ack = 30, .ack_count = 4, .drop_newest = true},
     {.name = "worn", .burst = 1, .ack = 45, .ack_count = 3, .tell = true, .worn = true},
 };
@@ -294,7 +300,7 @@ static void check_image(const struct device *device)
     what = oracle_check(&device->oracle, &log, &ledger);
     if (what != NULL)
         fail(what);
-    if (run.images != NULL && lot(run.operation, run.variant) % IMAGES_EVERY == 0)
+    if (run.images != NULL)
         save_image(device, &log);
 }
 
@@ -308,6 +314,8 @@ static void try_cut(struct device *device, const struct nor_outcome *outcomes)
     uint32_t sparse = run.sparse > device->shape->sparse ? run.sparse : device->shape->sparse;
 
     (*variant)++;
+    if (run.images != NULL && lot(run.operation, run.variant) % IMAGES_EVERY != 0)
+        return;
     if (!run.second && sparse > 1 && lot(run.variant, run.operation) % sparse != 0)
         return;
     if (!run.second && run.replay &&

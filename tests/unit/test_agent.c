@@ -39,7 +39,8 @@ struct fixture {
     struct dun_loss losses[3][LOSSES];
     struct dun_flash memory[3]; /* of the durable log, the spare, the archive */
     struct dun_flash flaky;     /* in front of the durable one */
-    bool broken;
+    bool broken;                /* it takes nothing */
+    bool absent;                /* it cannot even be read */
     bool thin;
     uint8_t bytes[3][BLOCK * BLOCKS + 16];
     uint8_t unit[3][16];
@@ -54,7 +55,8 @@ static struct fixture fixture;
 static int flaky_read(void *context, uint32_t block, uint32_t offset, void *data, uint32_t size)
 {
     struct fixture *f = context;
-    return f->memory[0].read(f->memory[0].context, block, offset, data, size);
+    return f->absent ? DUN_E_IO
+                     : f->memory[0].read(f->memory[0].context, block, offset, data, size);
 }
 
 static int flaky_prog(void *context, uint32_t block, uint32_t offset, const void *data,
@@ -567,6 +569,23 @@ static void failing_storage_moves_to_ram_and_back(void **state)
     assert_true(failed && back);
 }
 
+static void storage_that_fails_at_the_start_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+    struct dun_notice notice;
+    unsigned told = 0;
+    f->absent = true;
+    start(f);
+    while (dun_agent_notice(&f->agent, &notice)) {
+        if (notice.kind == DUN_NOTICE_STORAGE_FAILED) {
+            assert_int_equal(notice.error, DUN_E_IO);
+            told++;
+        }
+    }
+    assert_int_equal(told, 1);
+    assert_int_equal(f->agent.stats.storage_errors, 1);
+}
+
 /* Without a spare the points wait in the batch, and what RAM cannot hold is counted. */
 static void without_any_storage_ram_holds_what_it_can(void **state)
 {
@@ -709,8 +728,8 @@ static void wrong_names_are_refused(void **state)
                                       "#",
                                       "a b",
                                       "\xc3\xa4",
-                                      "0123456789012345678901234567890123456789"
-                                      "0123456789012345678901234"};
+                                      ("0123456789012345678901234567890123456789"
+                                       "0123456789012345678901234")};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct dun_agent_config config = f->config;
         const char *what = NULL;
@@ -743,6 +762,7 @@ int main(void)
         cmocka_unit_test_setup(a_full_log_drops_the_oldest_and_tells, set_up),
         cmocka_unit_test_setup(a_thinned_log_keeps_some_of_everything, set_up),
         cmocka_unit_test_setup(failing_storage_moves_to_ram_and_back, set_up),
+        cmocka_unit_test_setup(storage_that_fails_at_the_start_is_told_once, set_up),
         cmocka_unit_test_setup(without_any_storage_ram_holds_what_it_can, set_up),
         cmocka_unit_test_setup(drop_newest_keeps_the_old, set_up),
         cmocka_unit_test_setup(a_refused_record_is_told_and_does_not_block, set_up),

@@ -357,11 +357,26 @@ static void test_file_sensors(void **state)
     assert_int_equal(fixture.config.files[1].interval_ms, DUN_INTERVAL_INHERIT);
 }
 
+static void test_decimals_of_file_sensors(void **state)
+{
+    const char *file = "[file gauge]\npath = /x\nname = n\n"
+                       "[file fine]\npath = /x\nname = n\nscale = 1e-4\n"
+                       "[file finer]\npath = /x\nname = n\nscale = 1e-12\n"
+                       "[file whole]\npath = /x\nname = n\ndecimals = 0\nscale = 0.1\n"
+                       "[file counter]\npath = /x\nname = n\nkind = counter\n";
+    static const uint8_t decimals[] = {3, 4, 9, 0, 0};
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
+    for (size_t i = 0; i < sizeof decimals; i++) {
+        assert_int_equal(fixture.config.files[i].decimals, decimals[i]);
+    }
+}
+
 static void test_bad_file_sensors(void **state)
 {
     const char *file = "[file a]\npath = x\nname = n\nscale = 3\ndecimals = 10\nkind = both\n"
                        "interval = 1\nattributes = a\nsize = 1\n[file a]\n[file b/c]\n[file e]\n"
-                       "name = n\n";
+                       "name = n\nname = m\n";
     static const char *const lines[] = {
         ":2: [file a] path = x: must be an absolute path",
         ":4: [file a] scale = 3: must be a power of ten",
@@ -372,8 +387,8 @@ static void test_bad_file_sensors(void **state)
         ":9: [file a] size: no such key; there are path name unit",
         ":10: [file a] there is a section of this name already\n",
         ":11: [file b/c] a name must be 1 to 32",
-        ":1: [file a] path: is missing\n",
         ":12: [file e] path: is missing\n",
+        ":14: [file e] name: given before in this section\n",
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
@@ -465,6 +480,7 @@ int main(void)
         TEST(test_a_file_that_is_not_there),
         TEST(test_a_host_name_that_is_no_id),
         TEST(test_file_sensors),
+        TEST(test_decimals_of_file_sensors),
         TEST(test_bad_file_sensors),
         TEST(test_too_many_file_sensors),
         TEST(test_what_is_printed_reads_back),

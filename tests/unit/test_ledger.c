@@ -150,6 +150,26 @@ static void a_lost_carrier_makes_its_entries_untold(void **state)
     assert_int_equal(dun_ledger_untold(&ledger), 2);
 }
 
+/* What a mount finds lost is entered before anybody told the ledger which boot this is. */
+static void entries_without_a_stamp_get_the_first_one(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    dun_ledger_init(&ledger, entries, 4);
+    dun_ledger_add(&ledger, 5, 6, DUN_LOSS_DAMAGED);
+    assert_int_equal(entries[0].boot, 0);
+    before = ledger.changes;
+    dun_ledger_stamp(&ledger, 3, 100);
+    assert_int_equal(entries[0].boot, 3);
+    assert_int_equal(entries[0].uptime_ms, 100);
+    assert_int_not_equal(ledger.changes, before);
+    before = ledger.changes;
+    dun_ledger_stamp(&ledger, 3, 200);
+    assert_int_equal(entries[0].uptime_ms, 100);
+    assert_int_equal(ledger.changes, before);
+}
+
 static void every_change_is_counted(void **state)
 {
     uint32_t before;
@@ -215,6 +235,7 @@ int main(void)
         cmocka_unit_test(two_entries_are_enough),
         cmocka_unit_test(told_entries_are_forgotten_with_their_ack),
         cmocka_unit_test(a_lost_carrier_makes_its_entries_untold),
+        cmocka_unit_test(entries_without_a_stamp_get_the_first_one),
         cmocka_unit_test(every_change_is_counted),
         cmocka_unit_test(no_loss_is_ever_missing),
     };

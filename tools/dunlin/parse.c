@@ -335,7 +335,7 @@ static bool take_anchor(pb_istream_t *stream, const pb_field_t *field, void **ar
     return take_message(parse, stream, dunlin_v1_Anchor_fields, anchor);
 }
 
-/* An attribute of a metric. A map entry of a sample has the same shape and field numbers. */
+/* An attribute of a metric or of a sample. */
 static bool take_pair(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     (void)field;

@@ -203,11 +203,8 @@ static void on_connect(struct mosquitto *client, void *context, int reason)
     watch->reported_loss = false;
     watch->delay_ms = DELAY_MIN_MS;
     for (size_t i = 0; i < watch->options.filter_count; i++) {
-        int result =
-            mosquitto_subscribe(client, NULL, watch->options.filters[i], watch->options.qos);
-        if (result == MOSQ_ERR_INVAL) {
-            end(watch, DUN_EXIT_USAGE, "not a topic filter", watch->options.filters[i]);
-        }
+        /* A failure here is a lost connection, which the loop finds. */
+        (void)mosquitto_subscribe(client, NULL, watch->options.filters[i], watch->options.qos);
     }
 }
 
@@ -279,9 +276,8 @@ static int set_tls(struct watch *watch)
     const struct dun_watch_options *options = &watch->options;
     int result = MOSQ_ERR_SUCCESS;
     if (options->psk_identity != NULL) {
-        return mosquitto_tls_psk_set(watch->client, options->psk, options->psk_identity, NULL);
-    }
-    if (options->cafile == NULL && options->capath == NULL) {
+        result = mosquitto_tls_psk_set(watch->client, options->psk, options->psk_identity, NULL);
+    } else if (options->cafile == NULL && options->capath == NULL) {
         result = mosquitto_int_option(watch->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
     } else {
         result = mosquitto_tls_set(watch->client, options->cafile, options->capath, options->cert,
@@ -446,8 +442,29 @@ static bool set_up_output(struct watch *watch)
     return dun_decoder_init(&watch->decoder, &watch->renderer) == 0;
 }
 
+/* What libmosquitto would refuse without saying which one it means. */
+static bool arguments_ok(struct watch *watch)
+{
+    const struct dun_watch_options *options = &watch->options;
+    const char *const paths[] = {options->cafile, options->capath, options->cert, options->key};
+    for (size_t i = 0; i < options->filter_count && !watch->done; i++) {
+        if (mosquitto_sub_topic_check(options->filters[i]) != MOSQ_ERR_SUCCESS) {
+            end(watch, DUN_EXIT_USAGE, "not a topic filter", options->filters[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !watch->done; i++) {
+        if (paths[i] != NULL && access(paths[i], R_OK) != 0) {
+            end(watch, DUN_EXIT_TLS, paths[i], strerror(errno));
+        }
+    }
+    return !watch->done;
+}
+
 static int watch_all(struct watch *watch)
 {
+    if (!arguments_ok(watch)) {
+        return watch->exit_code;
+    }
     catch_signals(watch->options.timeout_s);
     (void)mosquitto_lib_init();
     int result = set_up_client(watch);

@@ -326,12 +326,24 @@ static bool *switch_of(struct dun_watch_options *options, int id)
     }
 }
 
+static int set_text(const char **text, int id, const char *value)
+{
+    const struct dun_option *option = option_table;
+    while (option->id != id) {
+        option++;
+    }
+    if (*value == '\0') {
+        return dun_usage_error(command, "--%s must not be empty", option->name);
+    }
+    *text = value;
+    return 0;
+}
+
 static int set_option(struct dun_watch_options *options, const struct dun_options *line, int id,
                       const char *value)
 {
     if (text_of(options, id) != NULL) {
-        *text_of(options, id) = value;
-        return 0;
+        return set_text(text_of(options, id), id, value);
     }
     if (switch_of(options, id) != NULL) {
         *switch_of(options, id) = true;
@@ -368,12 +380,19 @@ static int set_option(struct dun_watch_options *options, const struct dun_option
 
 /// Environment, files, and what must fit together ///
 
+/* A variable that is set but empty is how shells and compose files say "not set". */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
 static int read_environment(struct dun_watch_options *options, const struct dun_options *line)
 {
-    const char *host = getenv("DUNLIN_HOST");
-    const char *port = getenv("DUNLIN_PORT");
-    options->username = getenv("DUNLIN_USERNAME");
-    options->password_file = getenv("DUNLIN_PASSWORD_FILE");
+    const char *host = variable("DUNLIN_HOST");
+    const char *port = variable("DUNLIN_PORT");
+    options->username = variable("DUNLIN_USERNAME");
+    options->password_file = variable("DUNLIN_PASSWORD_FILE");
     uint64_t number = 0;
     if (port != NULL && !dun_options_number(line, "$DUNLIN_PORT", port, 1, 65535, &number)) {
         return DUN_EXIT_USAGE;
@@ -424,6 +443,9 @@ static int finish(struct dun_watch_options *options)
     }
     if ((options->psk_identity == NULL) != (options->psk_file == NULL)) {
         return dun_usage_error(command, "--psk-identity and --psk-file belong together");
+    }
+    if (options->alpn != NULL && !options->tls) {
+        return dun_usage_error(command, "--tls-alpn needs TLS: mqtts://, --cafile or --capath");
     }
     if (options->keep_session && options->client_id == NULL) {
         return dun_usage_error(command, "-c needs -i: the session is kept under the client id");

@@ -1,0 +1,134 @@
+/*
+ * test_log_damage.c: the log's bytes against LOG_FORMAT.md, and images with bits flipped or stale
+ * records in them.
+ */
+#include "log_bench.h"
+
+static void le(uint8_t *at, uint64_t value, int size)
+{
+    for (int i = 0; i < size; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static void the_bytes_are_those_of_the_format(void **state)
+{
+    static const uint8_t opening[40] = {'D',  'L',  'O',  'G',  1,    0,    44, 0, 0x88, 0x77,
+                                        0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 1,  0, 0,    0,
+                                        0,    0,    0,    0,    1,    0,    0,  0, 0,    1,
+                                        0,    0,    4,    0,    0,    0,    4,  0, 0,    0};
+    const uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+    struct bench bench;
+    uint8_t expected[32];
+    uint8_t covered[32];
+
+    (void)state;
+    start(&bench, 256, 4, 4);
+    assert_int_equal(dun_log_append(&bench.log, (struct dun_span){(const uint8_t *)"abc", 3}), 0);
+    assert_int_equal(dun_log_sync(&bench.log), 0);
+    assert_memory_equal(block, opening, 40);
+    le(expected, dun_crc32c(0, opening, 40), 4);
+    assert_memory_equal(block + 40, expected, 4);
+
+    memset(expected, 0, sizeof expected); /* the state: nothing done, nothing lost */
+    le(expected, 0x8000 | 10, 2);
+    expected[2] = 1;
+    expected[4] = 1;
+    le(covered, STREAM, 8);
+    le(covered + 8, 1, 4);
+    le(covered + 12, 0x8000 | 10, 2);
+    le(covered + 14, 1, 8);
+    memcpy(covered + 22, expected + 4, 10);
+    le(expected + 14, dun_crc32c(0, covered, 32), 4);
+    assert_memory_equal(block + 44, expected, 18);
+
+    le(covered + 12, 3, 2);
+    memcpy(covered + 22, "abc", 3);
+    memcpy(expected, "\3\0\1\0abc", 7);
+    le(expected + 7, dun_crc32c(0, covered, 25), 4);
+    memset(expected + 11, 0xFF, 7);
+    assert_memory_equal(block + 62, expected, 18);
+}
+
+/* Whatever is left after damage: the bytes are right, and each record is there or in the ledger. */
+static void check_after_damage(struct bench *bench, uint64_t first, uint64_t next)
+{
+    struct dun_log_cursor cursor;
+    uint64_t due = first;
+    uint64_t named = 0;
+    uint64_t came = 0;
+
+    assert_true(dun_log_next_sequence(&bench->log) >= next);
+    for (int result = dun_log_first(&bench->log, &cursor); result != 0;
+         result = dun_log_next(&bench->log, &cursor)) {
+        assert_int_equal(result, 1);
+        assert_true(cursor.sequence >= due && cursor.sequence < next);
+        check_record(bench, &cursor);
+        due = cursor.sequence + 1;
+        came++;
+    }
+    for (uint16_t i = 0; i < bench->ledger.count; i++)
+        for (uint64_t s = bench->losses[i].first; s <= bench->losses[i].last; s++)
+            named += s >= first && s < next;
+    assert_true(came + named >= next - first);
+}
+
+static void any_flipped_bit_is_survived(void **state)
+{
+    static uint8_t kept[256 * 5];
+    struct bench bench;
+    struct dun_log_cursor cursor;
+
+    (void)state;
+    start(&bench, 256, 5, 4);
+    append_many(&bench, 40);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    memcpy(kept, memory + sizeof(struct dun_flash_geometry), sizeof kept);
+    for (uint32_t bit = 0; bit < sizeof kept * 8; bit++) {
+        uint8_t *image = memory + sizeof(struct dun_flash_geometry);
+
+        memcpy(image, kept, sizeof kept);
+        image[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(mount_again(&bench), 0);
+        assert_false(bench.report.formatted);
+        check_after_damage(&bench, cursor.sequence, 41);
+        append_many(&bench, 1);
+    }
+}
+
+/* A block whose erase was lost: the records of its last lap stand where new ones would. */
+static void records_of_an_earlier_lap_are_not_taken(void **state)
+{
+    static uint8_t before[1024];
+    struct bench bench;
+    struct dun_log_cursor cursor;
+    uint8_t *block;
+
+    (void)state;
+    start(&bench, 1024, 2, 4);
+    append_many(&bench, 3);
+    block = memory + sizeof(struct dun_flash_geometry);
+    append_many(&bench, 5);
+    memcpy(before, block, sizeof before);
+    for (uint64_t s = 1; bench.log.base == 0 || s < 3; s++)
+        append_many(&bench, 1);
+    while (bench.log.base == 1)
+        append_many(&bench, 1);
+    for (uint32_t at = bench.log.offset; at < 1024; at++)
+        block[at] = before[at];
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    uint64_t next = dun_log_next_sequence(&bench.log);
+    assert_int_equal(mount_again(&bench), 0);
+    check_after_damage(&bench, cursor.sequence, next);
+    assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bytes_are_those_of_the_format),
+        cmocka_unit_test(any_flipped_bit_is_survived),
+        cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
