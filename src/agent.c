@@ -280,7 +280,8 @@ static dun_ms next_deadline(const struct dun_agent *agent)
     deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
     deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
     if (agent->ending)
-        return dun_ms_earlier(deadline, dun_ms_earlier(agent->end_ms, agent->stop_ms));
+        return dun_ms_earlier(deadline,
+                              agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
     for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
         deadline = dun_ms_earlier(deadline, agent->parts.sensors[i].due);
     return deadline;

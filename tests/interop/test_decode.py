@@ -236,7 +236,7 @@ class Framing(unittest.TestCase):
 
     def test_topics_that_are_not_ours(self):
         for topic in ("a/b/c", "a/b/c/d/batch", "a/b/c/batch/x", "a/b/c/batches", "a//c/batch",
-                      "/"):
+                      "/", "a/b/" + "c" * 65 + "/batch", "a/b/c\x1b/batch", "a/b/+/batch"):
             code, got, errors = run(f"{topic} 00".encode(), framing="hex")
             self.assertEqual((code, got), (6, []))
             self.assertIn("its topic is not PREFIX/FLEET/DEVICE/CHANNEL", errors)

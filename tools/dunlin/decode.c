@@ -84,14 +84,6 @@ static bool find_framing(const char *name, enum dun_framing *framing)
     return false;
 }
 
-/* [A-Za-z0-9._-]{1,64}, as everywhere. */
-static bool device_ok(const char *device)
-{
-    size_t length = strspn(device, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                   "0123456789._-");
-    return length > 0 && length <= 64 && device[length] == '\0';
-}
-
 /* 0, or the exit code after a line on stderr. */
 static int set_option(struct decode *decode, int id, const char *value)
 {
@@ -118,7 +110,7 @@ static int set_option(struct decode *decode, int id, const char *value)
                          value);
     case OPTION_DEVICE:
         decode->device = value;
-        return device_ok(value)
+        return dun_name_ok(dun_span_of(value))
                    ? 0
                    : dun_usage_error(command, "--device '%.100s' is not [A-Za-z0-9._-]{1,64}",
                                      value);

@@ -47,6 +47,18 @@ enum dun_channel dun_channel_find(struct dun_span name)
     return DUN_CHANNEL_NONE;
 }
 
+bool dun_name_ok(struct dun_span name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-";
+    for (size_t i = 0; i < name.size; i++) {
+        if (memchr(allowed, name.data[i], sizeof allowed - 1) == NULL) {
+            return false;
+        }
+    }
+    return name.size >= 1 && name.size <= 64;
+}
+
 bool dun_topic_split(struct dun_span topic, struct dun_span *device, enum dun_channel *channel)
 {
     struct dun_span levels[4];
@@ -56,10 +68,11 @@ bool dun_topic_split(struct dun_span topic, struct dun_span *device, enum dun_ch
         if (i < topic.size && topic.data[i] != '/') {
             continue;
         }
-        if (count == 4 || i == from) {
+        struct dun_span level = {topic.data + from, i - from};
+        if (count == 4 || !dun_name_ok(level)) {
             return false;
         }
-        levels[count++] = (struct dun_span){topic.data + from, i - from};
+        levels[count++] = level;
         from = i + 1;
     }
     if (count != 4) {

@@ -53,6 +53,9 @@ void dun_decoder_render(struct dun_decoder *decoder, enum dun_channel channel,
 /* The channel of that name, or NONE. */
 enum dun_channel dun_channel_find(struct dun_span name);
 
+/* True for what may name a prefix, fleet or device: [A-Za-z0-9._-]{1,64}. */
+bool dun_name_ok(struct dun_span name);
+
 /* Splits prefix/fleet/device/channel. False: not a topic of ours. */
 bool dun_topic_split(struct dun_span topic, struct dun_span *device, enum dun_channel *channel);
 
