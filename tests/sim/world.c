@@ -1,0 +1,121 @@
+/*
+ * world.c: lets time pass from one thing that happens to the next, and says when a run is over:
+ * some time of faults, then calm; in the calm the backlog must drain in bounded time, and then
+ * everything must be accounted for.
+ */
+#include "world.h"
+
+#include <string.h>
+
+#include "check.h"
+
+#define TAIL_MS (30 * 60 * (dun_ms)1000) /* of calm in which points go on being recorded */
+
+/// Time ///
+
+static void advance(struct sim *sim, dun_ms limit)
+{
+    dun_ms next = dun_ms_earlier(device_wake(&sim->device), broker_wake(&sim->broker));
+    next = dun_ms_earlier(next, faults_wake(sim));
+    next = dun_ms_earlier(next, limit);
+    if (next > sim->now)
+        sim->now = next;
+    sim->steps++;
+    faults_run(sim);
+    broker_run(&sim->broker);
+    if (device_wake(&sim->device) <= sim->now)
+        device_run(&sim->device);
+}
+
+static void run_until(struct sim *sim, dun_ms until)
+{
+    while (sim->now < until)
+        advance(sim, until);
+}
+
+/// The calm ///
+
+/* How long the slowest device of this kind may need for a full log: generous, but bounded. */
+static dun_ms patience(const struct sim *sim)
+{
+    const struct scenario *s = &sim->scenario;
+    uint64_t bytes = (uint64_t)s->geometry.block_size * s->geometry.block_count + 65536;
+    dun_ms turn = 2 * (dun_ms)(s->net.latency_ms + s->net.jitter_ms + s->net.quantum_ms) +
+                  s->ack_delay_ms + 2 * s->lateness_ms + 10;
+    dun_ms patience = 4 * 60 * 60 * (dun_ms)1000;
+    patience += (dun_ms)(bytes / 20) * turn / 2; /* one record at a time, small ones */
+    if (s->net.bytes_s > 0)
+        patience += (dun_ms)(bytes * 8000 / s->net.bytes_s);
+    if (s->agent.backfill_bytes_s > 0)
+        patience += (dun_ms)(bytes * 4000 / s->agent.backfill_bytes_s);
+    if (s->agent.ack_mode == DUN_ACK_STORED)
+        patience +=
+            100 * (dun_ms)(s->recorder_delay_ms + s->stored_delay_ms + s->agent.stored_wait_ms);
+    return patience;
+}
+
+static void wait_for_drain(struct sim *sim)
+{
+    dun_ms until = sim->now + patience(sim);
+    while (!device_drained(&sim->device)) {
+        if (sim->now >= until)
+            sim_fail("the backlog does not drain: %llu records are left after %lld s of calm",
+                     (unsigned long long)dun_agent_backlog(sim->device.agent),
+                     (long long)patience(sim) / 1000);
+        advance(sim, until);
+    }
+}
+
+static void say_goodbye(struct sim *sim)
+{
+    if (!sim->scenario.retain_off && strcmp(sim->broker.status, "online") != 0)
+        sim_fail("the device is up, and its status says %s", sim->broker.status);
+    device_end(&sim->device);
+    while (sim->device.on)
+        advance(sim, DUN_MS_NEVER);
+    sim->device.boots_at = DUN_MS_NEVER;
+    run_until(sim, sim->now + 30000);
+    if (!sim->scenario.retain_off && strcmp(sim->broker.status, "offline") != 0)
+        sim_fail("the device is gone, and its status says %s", sim->broker.status);
+}
+
+/// A run ///
+
+static void start(struct sim *sim, uint64_t seed)
+{
+    sim->seed = seed;
+    sim->rng = rng_of(seed, 2);
+    scenario_make(&sim->scenario, seed);
+    facts_init(&sim->facts);
+    sim_flash_init(&sim->flash, sim->scenario.geometry, rng_of(seed, 3));
+    sim->flash.nor = sim->scenario.nor;
+    sim_flash_init(&sim->spare, sim->scenario.spare_geometry, rng_of(seed, 4));
+    sim_net_init(&sim->net, sim->scenario.net, rng_of(seed, 5));
+    broker_init(&sim->broker, rng_of(seed, 6));
+    device_init(&sim->device, rng_of(seed, 7));
+    faults_start(sim);
+}
+
+void sim_world(struct sim *sim, uint64_t seed)
+{
+    start(sim, seed);
+    run_until(sim, sim->scenario.calm_ms);
+    sim->calm = true;
+    sim_trace("calm");
+    faults_end(sim);
+    run_until(sim, sim->now + TAIL_MS);
+    sim->device.sampling = false;
+    wait_for_drain(sim);
+    check_end(&sim->facts, sim->device.agent);
+    say_goodbye(sim);
+}
+
+void sim_world_free(struct sim *sim)
+{
+    device_free(&sim->device);
+    broker_free(&sim->broker);
+    sim_net_free(&sim->net);
+    sim_flash_free(&sim->spare);
+    sim_flash_free(&sim->flash);
+    facts_free(&sim->facts);
+}
