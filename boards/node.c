@@ -11,29 +11,27 @@ _Static_assert(DUN_PROFILE_MQTT_TX_SIZE >= DUN_TOPIC_MAX + 16,
 
 #define BUFFER(array) ((struct dun_buffer){(array), sizeof(array)})
 
-static struct dun_store_config store_config(const struct dun_flash *flash, struct dun_buffer unit,
-                                            struct dun_loss *losses, uint64_t stream,
-                                            enum dun_log_overflow overflow)
-{
-    return (struct dun_store_config){
-        .flash = flash,
-        .unit = unit,
-        .losses = losses,
-        .losses_max = DUN_PROFILE_LOSSES_MAX,
-        .new_stream = stream,
-        .overflow = overflow,
-    };
-}
-
 static struct dun_agent_parts parts_of(struct dun_node *node, const struct dun_node_config *config)
 {
     return (struct dun_agent_parts){
         .catalog = &node->catalog,
         .batch = &node->batch,
-        .store = store_config(config->flash, BUFFER(node->unit), node->losses, config->stream,
-                              config->overflow),
-        .spare = store_config(config->spare, BUFFER(node->spare_unit), node->spare_losses,
-                              config->spare_stream, DUN_LOG_DROP_OLDEST),
+        .store = {.flash = config->flash,
+                  .unit = BUFFER(node->unit),
+                  .losses = node->losses,
+                  .losses_max = DUN_PROFILE_LOSSES_MAX,
+                  .new_stream = config->stream,
+                  .overflow = config->overflow},
+        .spare = {.flash = config->spare,
+                  .unit = BUFFER(node->spare_unit),
+                  .losses = node->spare_losses,
+                  .losses_max = DUN_PROFILE_LOSSES_MAX,
+                  .new_stream = config->spare_stream},
+        .archive = {.flash = config->archive,
+                    .unit = BUFFER(node->archive_unit),
+                    .losses = node->archive_losses,
+                    .losses_max = DUN_LEDGER_CAPACITY_MIN,
+                    .new_stream = config->archive_stream},
         .limits = node->limits,
         .window = node->window,
         .window_max = DUN_PROFILE_WINDOW,

@@ -55,6 +55,7 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     default_number(&config.storage_retry_ms, 10 * 1000);
     default_number(&config.stable_ms, 60 * 1000);
     default_number(&config.stored_wait_ms, 60 * 1000);
+    default_number(&config.keep_every, 8);
     if (config.backfill_percent == 0)
         config.backfill_percent = BACKFILL_PERCENT_DEFAULT;
     default_number(&config.backoff.base_ms, 1000);
@@ -76,6 +77,10 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "boot";
     if (parts->window_max == 0)
         return "window_max";
+    if (config->keep_every < 2)
+        return "keep_every";
+    if (parts->store.overflow == DUN_LOG_THIN && !parts->archive.flash)
+        return "archive";
     if (config->backfill_percent > 100)
         return "backfill_percent";
     if (config->backoff.max_ms < config->backoff.base_ms)
@@ -111,6 +116,7 @@ static void init_recorder(struct dun_agent *agent)
         .clock = &agent->clock,
         .durable = &agent->store,
         .spare = &agent->spare,
+        .thinner = agent->parts.store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
         .limits_of = agent->parts.limits,
         .stats = &agent->stats,
         .notices = &agent->notices,
@@ -147,6 +153,7 @@ static void init_sender(struct dun_agent *agent)
                               .backfill_bytes_s = config->backfill_bytes_s},
                    .durable = &agent->store,
                    .spare = &agent->spare,
+                   .archive = &agent->archive,
                    .stats = &agent->stats,
                    .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
     };
@@ -168,6 +175,9 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
                    agent->config.anchor_interval_ms);
     dun_store_init(&agent->store, &parts->store);
     dun_store_init(&agent->spare, &parts->spare);
+    dun_store_init(&agent->archive, &parts->archive);
+    agent->thinner = (struct dun_thinner){
+        .store = &agent->store, .archive = &agent->archive, .keep_every = agent->config.keep_every};
     init_recorder(agent);
     init_sender(agent);
     set_phases(agent, now);
@@ -199,13 +209,18 @@ static void read_sensors(struct dun_agent *agent, dun_ms now)
             read_sensor(agent, &agent->parts.sensors[i], now);
 }
 
+static void tick_acks(struct dun_agent *agent, struct dun_store *store, dun_ms now)
+{
+    if (dun_store_tick(store, now) == DUN_OK)
+        return;
+    agent->stats.storage_errors++;
+    store->failing = true;
+    store->retry_ms = now + (dun_ms)agent->config.storage_retry_ms;
+}
+
 static void tick_store(struct dun_agent *agent, struct dun_store *store, dun_ms now)
 {
-    if (dun_store_tick(store, now) < 0) {
-        agent->stats.storage_errors++;
-        store->failing = true;
-        store->retry_ms = now + (dun_ms)agent->config.storage_retry_ms;
-    }
+    tick_acks(agent, store, now);
     dun_recorder_note_dropped(&agent->recorder, store);
     /* Damage that the sender met, or a refused record: the next record must tell. */
     if (store->mounted && dun_ledger_untold(&store->ledger) > 0)
@@ -263,6 +278,7 @@ static dun_ms next_deadline(const struct dun_agent *agent)
     deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
     deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
     deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
+    deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
     if (agent->ending)
         return dun_ms_earlier(deadline,
                               agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
@@ -285,6 +301,7 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
     dun_sender_pump(&agent->sender, now);
     tick_store(agent, &agent->store, now);
     tick_store(agent, &agent->spare, now);
+    tick_acks(agent, &agent->archive, now); /* what it drops the log's ledger has told already */
     if (agent->ending)
         step_end(agent, now);
     return next_deadline(agent);
@@ -363,7 +380,7 @@ const struct dun_stats *dun_agent_stats(const struct dun_agent *agent)
 
 uint64_t dun_agent_backlog(const struct dun_agent *agent)
 {
-    return dun_store_backlog(&agent->store) + dun_store_backlog(&agent->spare);
+    return dun_outbox_backlog(&agent->sender.outbox);
 }
 
 bool dun_agent_is_up(const struct dun_agent *agent)

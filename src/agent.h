@@ -32,6 +32,7 @@ struct dun_agent_config {
     uint32_t ack_persist_ms;           /* acks become durable at least so often [30 s] */
     uint32_t storage_retry_ms;         /* try failed storage again after [10 s] */
     uint32_t stable_ms;                /* a connection this old resets the backoff [60 s] */
+    uint32_t keep_every;               /* DUN_LOG_THIN: every k-th old record stays [8] */
     enum dun_ack_mode ack_mode;        /* [DUN_ACK_PUBLISHED] */
     bool strict_order;                 /* one lane: fresh records wait behind the backlog [no] */
     uint8_t backfill_percent;          /* of the window that the backlog may use, to 100 [75] */
@@ -47,6 +48,8 @@ struct dun_agent_parts {
     struct dun_batch *batch;
     struct dun_store_config store; /* the durable log */
     struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
+    /* With the overflow policy DUN_LOG_THIN: where what thinning keeps goes; drops its oldest. */
+    struct dun_store_config archive;
     struct dun_limit *limits; /* one for each metric of the batch; NULL: nothing is ever urgent */
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */
@@ -63,6 +66,8 @@ struct dun_agent {
     struct dun_clock clock;
     struct dun_store store;
     struct dun_store spare;
+    struct dun_store archive;
+    struct dun_thinner thinner;
     struct dun_recorder recorder;
     struct dun_sender sender;
     struct dun_stats stats;

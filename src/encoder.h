@@ -24,6 +24,7 @@ struct dun_record {
     uint16_t loss_count;
     uint16_t point_count;              /* the first so many points of the batch */
     uint16_t metric_first, metric_end; /* catalog entries to announce; equal: none */
+    bool urgent;                       /* thinning keeps it */
     uint32_t size_max;                 /* refuse a longer record; 0: what the store takes */
 };
 

@@ -24,6 +24,7 @@ enum dun_loss_reason {
     DUN_LOSS_REJECTED = 4,
     DUN_LOSS_TOO_LARGE = 5,
     DUN_LOSS_MERGED = 6,
+    DUN_LOSS_THINNED = 7,
 };
 
 struct dun_loss {

@@ -321,7 +321,9 @@ static int recycle(struct dun_log *log, uint32_t block, uint32_t distance)
     log->tail = tail;
     log->tail_serial = tail_serial;
     if (end > log->cursor) {
-        log->overflowed += (uint32_t)dun_log_lose(log, log->cursor, end, DUN_LOSS_OVERFLOW);
+        log->overflowed += (uint32_t)dun_log_lose(
+            log, log->cursor, end,
+            log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW);
         dun_log_advance(log, end);
     }
     return DUN_OK;
@@ -399,7 +401,7 @@ static void abandon(struct dun_log *log)
     log->fill = log->record_start >= log->offset ? log->record_start - log->offset : 0;
 }
 
-int dun_log_begin(struct dun_log *log, uint32_t size)
+static int begin(struct dun_log *log, uint32_t size, uint16_t flags)
 {
     int result = DUN_OK;
 
@@ -413,7 +415,17 @@ int dun_log_begin(struct dun_log *log, uint32_t size)
     log->record_start = log->offset + log->fill;
     log->record_left = size;
     log->record_open = true;
-    return emit_header(log, (uint16_t)size);
+    return emit_header(log, (uint16_t)(size | flags));
+}
+
+int dun_log_begin(struct dun_log *log, uint32_t size)
+{
+    return begin(log, size, 0);
+}
+
+int dun_log_begin_urgent(struct dun_log *log, uint32_t size)
+{
+    return begin(log, size, DUN_LOG_URGENT);
 }
 
 int dun_log_write(struct dun_log *log, const void *data, uint32_t size)
@@ -491,6 +503,22 @@ int dun_log_ack_to(struct dun_log *log, uint64_t sequence)
     dun_log_advance(log, sequence + 1);
     log->acks_changed = true;
     return DUN_OK;
+}
+
+uint32_t dun_log_serial(const struct dun_log *log)
+{
+    return log->serial;
+}
+
+uint64_t dun_log_victims_end(const struct dun_log *log)
+{
+    uint64_t end;
+    uint32_t tail, tail_serial;
+
+    if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) != 1)
+        return log->cursor;
+    find_survivor(log, log->tail, &end, &tail, &tail_serial);
+    return end > log->cursor ? end : log->cursor;
 }
 
 uint64_t dun_log_stream(const struct dun_log *log)

@@ -19,6 +19,7 @@
 enum dun_log_overflow {
     DUN_LOG_DROP_OLDEST = 0,
     DUN_LOG_DROP_NEWEST = 1, /* dun_log_append returns DUN_E_FULL and writes nothing */
+    DUN_LOG_THIN = 2,        /* as DROP_OLDEST, but the loss is told as THINNED: see thinner.h */
 };
 
 struct dun_log_config {
@@ -36,6 +37,7 @@ struct dun_log_cursor {
     uint32_t offset; /* of the payload */
     uint32_t size;   /* of the payload, bytes */
     uint32_t serial; /* the life of the block in which this was true */
+    bool urgent;
 };
 
 /* What a mount found. */
@@ -110,6 +112,7 @@ uint32_t dun_log_record_max(const struct dun_log *log);
  * buffer; at most one erase.
  */
 DUN_MUST_USE int dun_log_begin(struct dun_log *log, uint32_t size);
+DUN_MUST_USE int dun_log_begin_urgent(struct dun_log *log, uint32_t size); /* for the cursor */
 DUN_MUST_USE int dun_log_write(struct dun_log *log, const void *data, uint32_t size);
 DUN_MUST_USE int dun_log_commit(struct dun_log *log);
 
@@ -150,6 +153,11 @@ DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
 
 /* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
 DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
+
+/* A number that grows each time a block is opened, and the end of what the next opening takes:
+ * records from dun_log_first_sequence up to below it. Cost of the latter: one opening read. */
+uint32_t dun_log_serial(const struct dun_log *log);
+uint64_t dun_log_victims_end(const struct dun_log *log);
 
 /* Records that went to the ledger since mount: taken by overflow, or found damaged. Wraps. */
 uint32_t dun_log_overflowed(const struct dun_log *log);

@@ -202,7 +202,8 @@ static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahea
     uint32_t room = walk->flash->geometry.block_size - offset - DUN_LOG_HEADER_SIZE;
 
     found->meta = (length & DUN_LOG_META) != 0;
-    found->size = length & (DUN_LOG_META - 1);
+    found->urgent = (length & DUN_LOG_URGENT) != 0;
+    found->size = length & DUN_LOG_SIZE_MASK;
     found->offset = offset + DUN_LOG_HEADER_SIZE;
     found->sequence = walk->sequence + ahead;
     if (length == DUN_LOG_BLANK || ahead > ahead_max || room < found->size + DUN_LOG_CRC_SIZE ||

@@ -15,7 +15,9 @@
 #define DUN_LOG_HEADER_SIZE  4 /* of a record: length, sequence */
 #define DUN_LOG_CRC_SIZE     4
 #define DUN_LOG_META         0x8000u /* bit of the length: a state record, which has no sequence */
-#define DUN_LOG_SIZE_MAX     0x7FFEu
+#define DUN_LOG_URGENT       0x4000u /* bit of the length: a record that thinning keeps */
+#define DUN_LOG_SIZE_MASK    0x3FFFu /* the other bits: bytes of payload */
+#define DUN_LOG_SIZE_MAX     0x3FFEu
 #define DUN_LOG_BLANK        0xFFFFu /* a length that was never programmed */
 #define DUN_LOG_AHEAD_MAX    1023    /* records that a resynchronisation may skip */
 
@@ -63,6 +65,7 @@ struct dun_log_walk {
 
 struct dun_log_found {
     bool meta;
+    bool urgent;
     uint64_t sequence;
     uint32_t offset; /* of the payload */
     uint32_t size;

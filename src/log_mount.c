@@ -302,7 +302,7 @@ static uint32_t spoilt_records(struct dun_log_walk *walk)
         count += !ordered || !looks_like_state(walk, offset);
         if (!ordered || length == DUN_LOG_BLANK)
             break;
-        offset += DUN_LOG_HEADER_SIZE + (length & (DUN_LOG_META - 1)) + DUN_LOG_CRC_SIZE;
+        offset += DUN_LOG_HEADER_SIZE + (length & DUN_LOG_SIZE_MASK) + DUN_LOG_CRC_SIZE;
     }
     end = (end - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
     return count < end ? count : end;

@@ -118,6 +118,7 @@ static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t seri
         cursor->offset = found.offset;
         cursor->size = found.size;
         cursor->serial = serial;
+        cursor->urgent = found.urgent;
         return 1;
     }
 }

@@ -8,6 +8,7 @@
 
 #define LANE_BIT(id)  (1u << (id))
 #define DURABLE_LANES (LANE_BIT(DUN_LANE_LIVE) | LANE_BIT(DUN_LANE_BACKFILL))
+#define OLD_LANES     (LANE_BIT(DUN_LANE_BACKFILL) | LANE_BIT(DUN_LANE_ARCHIVE))
 
 static struct dun_log *log_of(const struct dun_outbox *outbox, uint8_t lane)
 {
@@ -25,6 +26,12 @@ static bool strict(const struct dun_outbox *outbox)
     return outbox->config.backfill_percent == 0;
 }
 
+uint64_t dun_outbox_backlog(const struct dun_outbox *outbox)
+{
+    return dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) +
+           dun_store_backlog(outbox->archive);
+}
+
 /// Lanes ///
 
 /* Live begins at the next record to come; all that is there already is backfill. In strict order
@@ -34,6 +41,7 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
     dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
+    dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
 }
 
 void dun_outbox_start(struct dun_outbox *outbox)
@@ -41,6 +49,7 @@ void dun_outbox_start(struct dun_outbox *outbox)
     outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
     outbox->lanes[DUN_LANE_BACKFILL].store = outbox->durable;
     outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
+    outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
     set_lanes(outbox, UINT64_MAX);
     if (outbox->durable->mounted) /* an earlier run may have published all that is there */
         outbox->published[0] = dun_log_next_sequence(&outbox->durable->log) - 1;
@@ -72,7 +81,7 @@ static void pop_acked(struct dun_outbox *outbox, dun_ms now)
 {
     while (outbox->window.count > 0 && dun_window_at(&outbox->window, 0)->acked) {
         const struct dun_window_slot *slot = dun_window_at(&outbox->window, 0);
-        if (outbox->config.ack_mode == DUN_ACK_PUBLISHED)
+        if (outbox->config.ack_mode == DUN_ACK_PUBLISHED || slot->lane == DUN_LANE_ARCHIVE)
             dun_store_ack(outbox->lanes[slot->lane].store, sequence_of(outbox, slot),
                           now + (dun_ms)outbox->config.ack_persist_ms);
         dun_window_pop(&outbox->window);
@@ -99,7 +108,9 @@ static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
     if (strict(outbox))
         return true;
     uint32_t share = outbox->window.capacity * (uint32_t)outbox->config.backfill_percent / 100;
-    if (dun_window_lane_count(&outbox->window, DUN_LANE_BACKFILL) >= (share > 0 ? share : 1))
+    uint32_t used = dun_window_lane_count(&outbox->window, DUN_LANE_BACKFILL) +
+                    dun_window_lane_count(&outbox->window, DUN_LANE_ARCHIVE);
+    if (used >= (share > 0 ? share : 1))
         return false;
     outbox->backfill_paused = now < outbox->backfill_ms;
     return !outbox->backfill_paused;
@@ -108,7 +119,7 @@ static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
 /* Moves the lane to a record that is not in flight already by another one. */
 static int next_of(struct dun_outbox *outbox, uint8_t id)
 {
-    uint8_t kin = id == DUN_LANE_SPARE ? LANE_BIT(DUN_LANE_SPARE) : DURABLE_LANES;
+    uint8_t kin = (uint8_t)(LANE_BIT(id) & DURABLE_LANES ? DURABLE_LANES : LANE_BIT(id));
     struct dun_lane *lane = &outbox->lanes[id];
     int result = dun_lane_next(lane);
     while (result > 0 && dun_window_has(&outbox->window, lane->cursor.sequence, kin))
@@ -118,12 +129,13 @@ static int next_of(struct dun_outbox *outbox, uint8_t id)
 
 static bool next_new(struct dun_outbox *outbox, dun_ms now)
 {
-    static const uint8_t order[] = {DUN_LANE_LIVE, DUN_LANE_SPARE, DUN_LANE_BACKFILL};
+    static const uint8_t order[] = {DUN_LANE_LIVE, DUN_LANE_SPARE, DUN_LANE_BACKFILL,
+                                    DUN_LANE_ARCHIVE};
     if (outbox->window.count == outbox->window.capacity)
         return false;
     for (size_t i = 0; i < sizeof order; i++) {
         uint8_t id = order[i];
-        if (id == DUN_LANE_BACKFILL && !backfill_has_room(outbox, now))
+        if ((LANE_BIT(id) & OLD_LANES) && !backfill_has_room(outbox, now))
             continue;
         if (next_of(outbox, id) <= 0)
             continue;
@@ -141,7 +153,7 @@ static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
 {
     if (outbox->swept || outbox->window.count > 0)
         return false;
-    if (dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) == 0)
+    if (dun_outbox_backlog(outbox) == 0)
         return false;
     return outbox->config.ack_mode == DUN_ACK_PUBLISHED ||
            now >= outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms;
@@ -192,9 +204,9 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
     const struct dun_window_slot *slot = found_slot(outbox);
     const struct dun_lane *lane = &outbox->lanes[slot->lane];
     uint64_t *highest = &outbox->published[slot->lane == DUN_LANE_SPARE];
-    if (lane->cursor.sequence > *highest)
+    if (slot->lane != DUN_LANE_ARCHIVE && lane->cursor.sequence > *highest)
         *highest = lane->cursor.sequence;
-    if (slot->lane == DUN_LANE_BACKFILL && outbox->config.backfill_bytes_s > 0) {
+    if ((LANE_BIT(slot->lane) & OLD_LANES) && outbox->config.backfill_bytes_s > 0) {
         uint64_t pause_ms = lane->cursor.size * UINT64_C(1000) / outbox->config.backfill_bytes_s;
         outbox->backfill_ms = now + (dun_ms)pause_ms;
     }
@@ -260,8 +272,7 @@ dun_ms dun_outbox_deadline(const struct dun_outbox *outbox)
 {
     dun_ms deadline = outbox->backfill_paused ? outbox->backfill_ms : DUN_MS_NEVER;
     bool waiting = outbox->config.ack_mode == DUN_ACK_STORED && !outbox->swept &&
-                   outbox->window.count == 0 &&
-                   dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) > 0;
+                   outbox->window.count == 0 && dun_outbox_backlog(outbox) > 0;
     if (waiting)
         deadline =
             dun_ms_earlier(deadline, outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms);

@@ -1,10 +1,10 @@
 /*
  * outbox.h: which record goes out next, and what becomes of it: the lanes, the window, the acks.
  *
- * Three lanes share the link: live (recorded since the connection came up), backfill (what an
- * outage left behind; it has a share of the window and of the bytes a second), and the spare
- * store's. Order is kept within a lane. After a lost connection the window is published again
- * first, in the order of old and with the same tokens.
+ * Lanes share the link: live (recorded since the connection came up), the spare store's, backfill
+ * (what an outage left behind; it has a share of the window and of the bytes a second), and last
+ * the archive of thinned records. Order is kept within a lane. After a lost connection the window
+ * is published again first, in the order of old and with the same tokens.
  */
 #ifndef DUN_OUTBOX_H
 #define DUN_OUTBOX_H
@@ -23,6 +23,8 @@ enum dun_lane_id {
     DUN_LANE_LIVE,
     DUN_LANE_BACKFILL,
     DUN_LANE_SPARE,
+    DUN_LANE_ARCHIVE, /* what thinning kept; freed by the PUBACK in either mode, as the ledger has
+                         told it lost */
     DUN_LANE_COUNT,
 };
 
@@ -46,6 +48,7 @@ struct dun_outbox {
     struct dun_outbox_config config; /* set by the caller before start, as the next three */
     struct dun_store *durable;
     struct dun_store *spare;
+    struct dun_store *archive;
     struct dun_stats *stats;
     struct dun_window window;
     struct dun_lane lanes[DUN_LANE_COUNT];
@@ -86,6 +89,9 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
 
 /* Record `sequence` of the durable store overtakes all that was not published yet. */
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence);
+
+/* Records stored and not freed, in all stores. */
+uint64_t dun_outbox_backlog(const struct dun_outbox *outbox);
 
 /* When dun_outbox_next may find something that it does not find now. */
 dun_ms dun_outbox_deadline(const struct dun_outbox *outbox);

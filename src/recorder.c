@@ -56,6 +56,8 @@ void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->waiting_since_ms = DUN_MS_NEVER;
     int result = try_mount(recorder, recorder->durable, now);
+    if (recorder->thinner)
+        (void)try_mount(recorder, recorder->thinner->archive, now);
     if (recorder->durable->mounted) {
         recorder->active = recorder->durable;
         return;
@@ -76,9 +78,16 @@ void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *
     recorder->stats->records_dropped += dropped;
     struct dun_notice lost = notice(DUN_NOTICE_LOST, DUN_OK);
     lost.value = dropped;
-    lost.reason = DUN_LOSS_OVERFLOW;
+    lost.reason = store->config.overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
     dun_notices_add(recorder->notices, lost);
     store->announced = 0; /* what was dropped may have been the dictionary */
+}
+
+/* An archive that fails only means that less survives. */
+static void save_from_overflow(struct dun_recorder *recorder, const struct dun_store *store)
+{
+    if (recorder->thinner && store == recorder->durable && dun_thinner_tick(recorder->thinner) < 0)
+        recorder->stats->storage_errors++;
 }
 
 static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
@@ -90,6 +99,7 @@ static int append(struct dun_recorder *recorder, struct dun_store *store, struct
         recorder->stats->records_stored++;
         recorder->stats->bytes_stored += size;
         dun_clock_stored(recorder->clock);
+        save_from_overflow(recorder, store);
     }
     return result;
 }
@@ -192,6 +202,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
         return result;
     struct dun_record record = empty_record(recorder);
     record.point_count = recorder->batch->count;
+    record.urgent = recorder->urgent;
     record.loss_count = dun_ledger_untold(&store->ledger);
     do
         result = append(recorder, store, &record);
@@ -234,6 +245,8 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 {
     struct dun_store *stores[] = {recorder->durable, recorder->spare};
     int result = DUN_E_IO;
+    if (recorder->thinner)
+        (void)try_mount(recorder, recorder->thinner->archive, now);
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
         (void)try_mount(recorder, stores[i], now);
         if (!usable(stores[i], now))

@@ -13,6 +13,7 @@
 #include "notice.h"
 #include "stats.h"
 #include "store.h"
+#include "thinner.h"
 
 struct dun_recorder_limits {
     uint32_t points_max; /* seal at so many points */
@@ -39,6 +40,7 @@ struct dun_recorder {
     struct dun_store *spare;
     struct dun_stats *stats;
     struct dun_notices *notices;
+    struct dun_thinner *thinner; /* NULL: the log's policy is another one */
     struct dun_limit *limits_of; /* one a metric, or NULL */
     uint64_t urgent_sequence; /* the durable record that holds an urgent sample; 0: none is new */
     struct dun_store *active; /* the store that took the last record; NULL: none did */

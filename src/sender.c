@@ -321,8 +321,7 @@ void dun_sender_say_offline(struct dun_sender *sender)
 
 bool dun_sender_drained(const struct dun_sender *sender)
 {
-    return dun_store_backlog(sender->outbox.durable) == 0 &&
-           dun_store_backlog(sender->outbox.spare) == 0 && sender->due == 0 && sender->unacked == 0;
+    return dun_outbox_backlog(&sender->outbox) == 0 && sender->due == 0 && sender->unacked == 0;
 }
 
 void dun_sender_stop(struct dun_sender *sender, dun_ms now)

@@ -92,7 +92,8 @@ static int begin_record(struct dun_store *store, const struct dun_encoder *encod
         *size = settled;
         if (*size > size_max)
             return DUN_E_TOO_LARGE;
-        int result = dun_log_begin(&store->log, *size);
+        int result = record->urgent ? dun_log_begin_urgent(&store->log, *size)
+                                    : dun_log_begin(&store->log, *size);
         if (result < 0)
             return result;
         settled = encoded_size(encoder, record);

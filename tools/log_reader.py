@@ -100,7 +100,7 @@ class Records:
             self.spoilt += not self._looks_like_state(block, offset, length)
             if length == 0xFFFF:
                 break
-            offset += 8 + (length & 0x7FFF)
+            offset += 8 + (length & 0x3FFF)
         self.spoilt = min(self.spoilt, (end - good) // 8)
 
     @staticmethod
@@ -111,7 +111,7 @@ class Records:
 
     def _at(self, block, offset, hole, seed):
         length, low = struct.unpack_from("<HH", block, offset)
-        size = length & 0x7FFF
+        size = length & 0x3FFF
         ahead = (low - self.next) & 0xFFFF
         end = offset + 8 + size
         if length == 0xFFFF or end > len(block) or ahead > min((offset - hole) // 8, 1023):

@@ -85,6 +85,7 @@ struct dun_config {
     int64_t reconnect_min_ms, reconnect_max_ms;
 
     int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
+    int64_t keep_every;                              /* with DUN_LOG_THIN */
     int64_t batch_points, batch_bytes, batch_age_ms; /* points 0: all of the buffer */
 
     int64_t ack, stored_wait_ms; /* enum dun_ack_mode */

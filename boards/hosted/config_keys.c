@@ -25,7 +25,7 @@ static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
                                            {"debug", DUN_SAY_DEBUG},
                                            {NULL, 0}};
 static const struct dun_choice policies[] = {
-    {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {NULL, 0}};
+    {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {"thin", DUN_LOG_THIN}, {NULL, 0}};
 
 /* 4 and 5 are the protocol levels of the standards. Behind these two stand Mosquitto's words. */
 static const struct dun_choice versions[] = {{"3.1.1", 4},    {"5", 5},      {"311", 4},
@@ -89,6 +89,9 @@ const struct dun_key dun_keys[] = {
      16 << 10, (int64_t)64 << 30, NULL, "0", "size of the log (default: the board's)"},
     {"log", "policy", "DUNLIN_LOG_POLICY", "log-policy", 0, DUN_KEY_CHOICE, FIELD(log_policy),
      0, 0, policies, "drop-oldest", "what a full log does"},
+    {"log", "keep_every", "DUNLIN_LOG_KEEP_EVERY", "log-keep-every", 0, DUN_KEY_INTEGER,
+     FIELD(keep_every), 2, 1000, NULL, "8",
+     "with policy = thin: of the records a full log gives up, every k-th goes to an archive"},
 
     {"batch", "points", "DUNLIN_BATCH_POINTS", "batch-points", 0, DUN_KEY_INTEGER,
      FIELD(batch_points), 1, 65535, NULL, "0", "seal at so many points (default: the board's)"},

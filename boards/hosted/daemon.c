@@ -20,6 +20,7 @@
 #include "storage.h"
 #include "system.h"
 
+#define ARCHIVE_PART 4 /* the archive has one part of so many of the log's size */
 #define PASSWORD_MAX 256
 #define SLEEP_MAX_MS 60000
 /* timeout(1) and some supervisors signal the process and its group: that is one wish, not two. */
@@ -30,6 +31,7 @@ struct daemon {
     struct dun_config config;
     struct dun_sensors sensors;
     struct dun_flash_file file;
+    struct dun_flash_file archive; /* open if the policy is to thin */
     struct dun_flash spare_flash;
     struct dun_notify notify;
     uint8_t password[PASSWORD_MAX];
@@ -153,6 +155,31 @@ static int load_password(struct daemon *daemon)
     return DUN_OK;
 }
 
+static bool thins(const struct daemon *daemon)
+{
+    return daemon->config.log_policy == DUN_LOG_THIN;
+}
+
+/* A quarter of the log's size holds what thinning keeps. An archive that cannot be opened is tried
+ * again by its first use; until then thinning keeps nothing, and the ledger tells it all. */
+static void open_archive(struct daemon *daemon)
+{
+    char folder[DUN_FLASH_FILE_PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/archive", daemon->config.state);
+    uint64_t size = (uint64_t)daemon->config.log_size / ARCHIVE_PART;
+    if (size < DUN_STORAGE_SIZE_MIN) {
+        size = DUN_STORAGE_SIZE_MIN;
+    }
+    if (dun_flash_file_open(&daemon->archive, folder, dun_storage_geometry(size)) == DUN_OK) {
+        return;
+    }
+    struct dun_say say;
+    dun_say_begin(&say, DUN_SAY_WARNING, "the archive of thinned records cannot be opened now");
+    dun_say_text(&say, "path", daemon->archive.path);
+    dun_say_text(&say, "error", strerror(daemon->archive.system_error));
+    end_line(&say);
+}
+
 /* A log that cannot be made or read is no reason not to start: the agent records to memory and
  * tries again. Another agent in the same folder is one, and so is a folder that cannot be. */
 static int open_storage(struct daemon *daemon)
@@ -161,6 +188,9 @@ static int open_storage(struct daemon *daemon)
     struct dun_flash_file *file = &daemon->file;
     int error =
         dun_flash_file_open(file, config->state, dun_storage_geometry((uint64_t)config->log_size));
+    if (thins(daemon) && error != DUN_E_BUSY && error != DUN_E_INVALID) {
+        open_archive(daemon);
+    }
     if (error == DUN_OK) {
         return DUN_OK;
     }
@@ -195,6 +225,7 @@ static struct dun_agent_config agent_config(const struct daemon *daemon)
         .batch_points_max = (uint32_t)config->batch_points,
         .batch_bytes_max = (uint32_t)config->batch_bytes,
         .batch_age_max_ms = (uint32_t)config->batch_age_ms,
+        .keep_every = (uint32_t)config->keep_every,
         .ack_mode = (enum dun_ack_mode)config->ack,
         .stored_wait_ms = (uint32_t)config->stored_wait_ms,
         .strict_order = config->order == DUN_ORDER_STRICT,
@@ -233,8 +264,10 @@ static int start_agent(struct daemon *daemon, dun_ms now)
             .broker = uplink_config(daemon),
             .flash = &daemon->file.flash,
             .spare = &daemon->spare_flash,
+            .archive = thins(daemon) ? &daemon->archive.flash : NULL,
             .stream = dun_system_random(),
             .spare_stream = dun_system_random(),
+            .archive_stream = dun_system_random(),
             .overflow = (enum dun_log_overflow)daemon->config.log_policy,
             .sensors = daemon->sensors.table,
             .sensor_count = daemon->sensors.count,
@@ -369,6 +402,9 @@ static int run_daemon(struct daemon *daemon)
     }
     dun_sensors_stop(&daemon->sensors);
     dun_flash_file_close(&daemon->file);
+    if (thins(daemon)) {
+        dun_flash_file_close(&daemon->archive);
+    }
     return code;
 }
 

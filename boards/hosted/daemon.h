@@ -20,8 +20,8 @@
 struct dun_daemon_start {
     struct dun_agent_config agent;
     struct dun_uplink_config broker;
-    const struct dun_flash *flash, *spare;
-    uint64_t stream, spare_stream;
+    const struct dun_flash *flash, *spare, *archive; /* archive NULL: the policy needs none */
+    uint64_t stream, spare_stream, archive_stream;
     enum dun_log_overflow overflow;
     struct dun_sensor *sensors;
     uint16_t sensor_count;

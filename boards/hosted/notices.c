@@ -12,6 +12,7 @@ static const char *loss_reason(uint8_t reason)
         [DUN_LOSS_OVERFLOW] = "overflow",   [DUN_LOSS_DAMAGED] = "damaged",
         [DUN_LOSS_STORAGE] = "storage",     [DUN_LOSS_REJECTED] = "rejected",
         [DUN_LOSS_TOO_LARGE] = "too large", [DUN_LOSS_MERGED] = "several",
+        [DUN_LOSS_THINNED] = "thinned",
     };
     return reason > 0 && reason < sizeof names / sizeof names[0] ? names[reason] : "unknown";
 }

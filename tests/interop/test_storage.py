@@ -9,13 +9,13 @@ from support.proxy import Proxy
 from support.receiver import Receiver
 from support.waiting import last_for, main, wait_for
 
-OVERFLOW, MERGED = 1, 6
+OVERFLOW, MERGED, THINNED = 1, 6, 7
 WINDOW = 32
 
 
 class LogFull(unittest.TestCase):
-    def overflow(self, policy):
-        settings = {"log": {"size": "16K", "policy": policy}}
+    def overflow(self, policy, **keys):
+        settings = {"log": {"size": "16K", "policy": policy, **keys}}
         with Broker() as broker, Receiver(broker.start().port) as receiver, \
                 Proxy(broker.port, refusing=True) as proxy, \
                 Agent(proxy.port, sensors=32, settings=settings) as agent:
@@ -39,6 +39,19 @@ class LogFull(unittest.TestCase):
                              {OVERFLOW, MERGED})
         self.assertEqual(told | come, set(range(1, max(come) + 1)))
         print(f"{len(told)} of {len(told | come)} told lost, {len(come)} came")
+
+    def test_thins_the_old_and_keeps_some_of_everything(self):
+        records = self.overflow("thin", keep_every=4)
+        (stream,) = records.streams()
+        told, come = records.told_lost(stream), set(records.sequences(stream))
+        self.assertEqual((records.damaged, records.conflicts, records.missing(stream)), ([], [], []))
+        self.assertLessEqual({reason for _, _, reason in records.losses(stream)},
+                             {THINNED, MERGED})
+        kept = told & come
+        self.assertGreater(len(kept), len(told) / 10)
+        self.assertLess(len(kept), len(told) / 2)
+        self.assertLess(min(kept), min(come - told) / 2)
+        print(f"{len(told)} told thinned, {len(kept)} of them came")
 
     def test_drops_the_newest_and_counts_the_points(self):
         records = self.overflow("drop-newest")

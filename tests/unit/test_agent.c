@@ -36,13 +36,14 @@ struct fixture {
     struct dun_chain chains[METRICS];
     struct dun_limit limits[METRICS];
     struct dun_window_slot window[WINDOW];
-    struct dun_loss losses[2][LOSSES];
-    struct dun_flash memory[2]; /* of the durable log and of the spare */
+    struct dun_loss losses[3][LOSSES];
+    struct dun_flash memory[3]; /* of the durable log, the spare, the archive */
     struct dun_flash flaky;     /* in front of the durable one */
     bool broken;                /* it takes nothing */
     bool absent;                /* it cannot even be read */
-    uint8_t bytes[2][BLOCK * BLOCKS + 16];
-    uint8_t unit[2][16];
+    bool thin;
+    uint8_t bytes[3][BLOCK * BLOCKS + 16];
+    uint8_t unit[3][16];
     struct fake_uplink broker;
     dun_ms now;
 };
@@ -83,7 +84,7 @@ static int flaky_sync(void *context)
 static struct dun_store_config store_config(struct fixture *f, int which, uint64_t stream)
 {
     return (struct dun_store_config){
-        .flash = which == 0 ? &f->flaky : &f->memory[1],
+        .flash = which == 0 ? &f->flaky : &f->memory[which],
         .unit = {f->unit[which], sizeof f->unit[which]},
         .losses = f->losses[which],
         .losses_max = LOSSES,
@@ -100,6 +101,7 @@ static void start(struct fixture *f)
         .batch = &f->batch,
         .store = store_config(f, 0, 0xD0),
         .spare = store_config(f, 1, 0x5A),
+        .archive = store_config(f, 2, 0xAC),
         .limits = f->limits,
         .window = f->window,
         .window_max = WINDOW,
@@ -108,6 +110,8 @@ static void start(struct fixture *f)
         .uplink = &f->broker.uplink,
         .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"},
     };
+    if (f->thin)
+        f->parts.store.overflow = DUN_LOG_THIN;
     assert_int_equal(dun_agent_init(&f->agent, &f->config, &f->parts, f->now, NULL), DUN_OK);
 }
 
@@ -117,7 +121,7 @@ static int set_up(void **state)
     memset(f, 0, sizeof *f);
     struct dun_flash_geometry geometry = {
         .block_size = BLOCK, .block_count = BLOCKS, .prog_size = 4};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct dun_buffer memory = {f->bytes[i], sizeof f->bytes[i]};
         assert_int_equal(dun_flash_ram_init(&f->memory[i], geometry, memory), DUN_OK);
     }
@@ -504,6 +508,37 @@ static void a_full_log_drops_the_oldest_and_tells(void **state)
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
 }
 
+/* All recent records, every k-th old one, sparser the older, everything urgent; the ledger tells
+ * the range, and each copy has the bytes of the original. */
+static void a_thinned_log_keeps_some_of_everything(void **state)
+{
+    struct fixture *f = *state;
+    f->thin = true;
+    f->config.keep_every = 4;
+    start(f);
+    declare(f, "a");
+    declare(f, "b");
+    assert_int_equal(dun_agent_limit(&f->agent, 1, 0, 10), DUN_OK);
+    f->broker.reachable = false;
+    record(f, 200);
+    assert_int_equal(dun_agent_record(&f->agent, 1, 99, f->now), DUN_OK);
+    dun_agent_step(&f->agent, f->now);
+    uint64_t urgent = dun_log_next_sequence(&f->agent.store.log) - 1;
+    record(f, 1200);
+    uint64_t dropped = f->agent.stats.records_dropped;
+    assert_true(dropped > 200);
+    f->broker.reachable = true;
+    step_for(f, 5000);
+    assert_complete_from(f, dropped + 1);
+    assert_true(arrived(f, urgent));
+    unsigned kept = 0;
+    for (uint64_t sequence = 1; sequence <= dropped; sequence++)
+        kept += arrived(f, sequence);
+    assert_in_range(kept, dropped / 20, dropped / 3);
+    assert_int_equal(dun_agent_backlog(&f->agent), 0);
+    assert_int_equal(f->agent.store.ledger.count, 0);
+}
+
 static void failing_storage_moves_to_ram_and_back(void **state)
 {
     struct fixture *f = *state;
@@ -725,6 +760,7 @@ int main(void)
         cmocka_unit_test_setup(a_large_dictionary_is_announced_in_several_records, set_up),
         cmocka_unit_test_setup(nothing_to_say_is_not_stored, set_up),
         cmocka_unit_test_setup(a_full_log_drops_the_oldest_and_tells, set_up),
+        cmocka_unit_test_setup(a_thinned_log_keeps_some_of_everything, set_up),
         cmocka_unit_test_setup(failing_storage_moves_to_ram_and_back, set_up),
         cmocka_unit_test_setup(storage_that_fails_at_the_start_is_told_once, set_up),
         cmocka_unit_test_setup(without_any_storage_ram_holds_what_it_can, set_up),

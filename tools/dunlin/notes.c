@@ -101,7 +101,7 @@ static void loss_note(struct dun_decoder *decoder, struct dun_span device,
                       const dunlin_v1_Loss *loss)
 {
     static const char *const reasons[] = {"unspecified", "overflow",  "damaged", "storage",
-                                          "rejected",    "too_large", "merged"};
+                                          "rejected",    "too_large", "merged",  "thinned"};
     struct dun_note note = begin(decoder, "loss", device);
     int64_t offset_ms = 0;
     bool dated = date_loss(decoder, device, loss, &offset_ms);
