@@ -59,15 +59,14 @@ def write(folder, path, content):
 
 
 def readings(batches):
-    """{(metric, attribute values, value as text)} of all points."""
+    """{(metric, attribute values, exact value)} of all points."""
     dictionary = {metric.id: metric for batch in batches for metric in batch.metrics}
     found = set()
     for batch in batches:
         for identity, _, value in wire.points(batch):
             metric = dictionary[identity]
-            exact = decimal.Decimal(value).scaleb(metric.exponent)
             found.add((metric.name, tuple(sorted(a.value for a in metric.attributes)),
-                       f"{exact:f}"))
+                       decimal.Decimal(value).scaleb(metric.exponent)))
     return found
 
 
@@ -105,7 +104,8 @@ class Values(unittest.TestCase):
         self.agent.start()
         self.receiver.wait_count(5)
         finish(self, self.agent, self.receiver.records)
-        self.assertEqual(readings(self.batches()) ^ EXPECTED, set())
+        wanted = {(name, values, decimal.Decimal(value)) for name, values, value in EXPECTED}
+        self.assertEqual(readings(self.batches()) ^ wanted, set())
 
     def test_the_tool_reads_the_same(self):
         self.pretend()
@@ -138,7 +138,8 @@ class Values(unittest.TestCase):
         self.agent.start()
         self.receiver.wait_count(3)
         finish(self, self.agent, self.receiver.records)
-        self.assertIn(("system.memory.limit", (), str(kib * 1024)), readings(self.batches()))
+        limit = ("system.memory.limit", (), decimal.Decimal(kib * 1024))
+        self.assertIn(limit, readings(self.batches()))
 
     def test_plain_samples_need_no_dictionary(self):
         self.pretend()
