@@ -11,6 +11,7 @@
 
 /* What the board gives for one log. `flash` NULL: there is none. All borrowed. */
 struct dun_store_config {
+    const char *name; /* for notices: log, memory, archive */
     const struct dun_flash *flash;
     struct dun_buffer unit;  /* geometry.prog_size bytes */
     struct dun_loss *losses; /* loss ledger, `losses_max` entries, 4 or more */
