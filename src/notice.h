@@ -13,8 +13,8 @@ enum dun_notice_kind {
     DUN_NOTICE_NONE = 0,
     DUN_NOTICE_UP,             /* connected to the broker; `value` 1: it knew our session */
     DUN_NOTICE_DOWN,           /* `error`, `reason`; next try in `delay_ms` */
-    DUN_NOTICE_MOUNTED,        /* `value`: next sequence; `delay_ms`: damaged records skipped */
-    DUN_NOTICE_FORMATTED,      /* a new stream began */
+    DUN_NOTICE_MOUNTED,        /* `name`; `value`: next sequence; `delay_ms`: damaged records */
+    DUN_NOTICE_FORMATTED,      /* `name`: a new stream began */
     DUN_NOTICE_STORAGE_FAILED, /* `error`: recording goes to RAM; next try in `delay_ms` */
     DUN_NOTICE_STORAGE_BACK,   /* recording is durable again */
     DUN_NOTICE_LOST,           /* `value` records dropped, `reason`: enum dun_loss_reason */

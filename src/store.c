@@ -36,6 +36,7 @@ int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
                         .kind = report.formatted ? DUN_NOTICE_FORMATTED : DUN_NOTICE_MOUNTED,
                         .value = (int64_t)dun_log_next_sequence(&store->log),
                         .delay_ms = report.damaged,
+                        .name = store->config.name,
                     });
     return DUN_OK;
 }

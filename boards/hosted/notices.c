@@ -67,7 +67,11 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
         dun_say_number(say, "reason", notice->reason);
         dun_say_number(say, "retry_ms", notice->delay_ms);
         break;
+    case DUN_NOTICE_FORMATTED:
+        dun_say_text(say, "store", notice->name);
+        break;
     case DUN_NOTICE_MOUNTED:
+        dun_say_text(say, "store", notice->name);
         dun_say_number(say, "next_sequence", notice->value);
         dun_say_number(say, "damaged", notice->delay_ms);
         break;
