@@ -131,17 +131,18 @@ class Agent:
         return code
 
 
-def finish(test, agent, records, restart=True):
+def finish(test, agent, records):
     """Ends the agent with a drain and proves that the newest record came too.
 
     `records` is a Records that sees what was delivered. The next life of the agent begins with the
     sequence after the last one it recorded, so a hole at the end shows as well.
     """
     test.assertEqual(agent.terminate(), 0, agent.log())
-    if restart:
-        count = records.count()
-        agent.start()
-        wait_for(lambda: records.count() > count or agent._must_live(),
-                 lambda: f"a record after the restart:\n{agent.log()}")
-        test.assertEqual(agent.terminate(), 0, agent.log())
+    opened = agent.log().count("next_sequence=")
+    agent.start()
+    wait_for(lambda: agent.log().count("next_sequence=") > opened or agent._must_live(), agent.log)
+    sequence = agent.last_number("next_sequence")
+    wait_for(lambda: (records.count() and records.newest() >= sequence) or agent._must_live(),
+             lambda: f"record {sequence}, the first after the restart:\n{agent.log()}")
+    test.assertEqual(agent.terminate(), 0, agent.log())
     return records

@@ -38,6 +38,9 @@ class Records:
     def count(self):
         return len(self.bytes)
 
+    def newest(self):
+        return max((sequence for _, sequence in list(self.bytes)), default=0)
+
     def duplicates(self):
         return len(self.arrivals) - len(self.bytes)
 
