@@ -27,7 +27,10 @@ int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
         .overflow = store->config.overflow,
     };
     struct dun_log_report report = {0};
-    int result = dun_log_mount(&store->log, &config, &report);
+    /* A device that is not there says so once here, and not once a block. */
+    int result = config.flash->sync(config.flash->context);
+    if (result == DUN_OK)
+        result = dun_log_mount(&store->log, &config, &report);
     if (result < 0)
         return result;
     store->mounted = true;

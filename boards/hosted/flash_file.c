@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define CHUNK 4096
@@ -134,12 +135,30 @@ static int rename_new(struct dun_flash_file *file)
     return result;
 }
 
+/* Asked before anything is written: an image that is tried every few seconds on a disk that is too
+ * small for it would wear the disk out. */
+static int check_room(struct dun_flash_file *file)
+{
+    off_t size = image_size(&file->flash.geometry);
+    struct statvfs info;
+
+    set_path(file, "/log.new");
+    unlink(file->path); /* what an end in the middle left behind takes room too */
+    set_path(file, "");
+    if (statvfs(file->path, &info) < 0)
+        return failed(file);
+    set_path(file, "/log.new");
+    errno = ENOSPC;
+    return (uint64_t)info.f_bavail < (uint64_t)size / info.f_frsize ? failed(file) : DUN_OK;
+}
+
 /* Leaves an open file in `*fd` if it succeeds, -1 otherwise. */
 static int make_image(struct dun_flash_file *file, int *fd)
 {
-    int result;
+    int result = check_room(file);
 
-    set_path(file, "/log.new");
+    if (result < 0)
+        return result;
     *fd = open(file->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*fd < 0)
         return failed(file);

@@ -76,6 +76,8 @@ static int flaky_erase(void *context, uint32_t block)
 static int flaky_sync(void *context)
 {
     struct fixture *f = context;
+    if (f->absent)
+        return DUN_E_NO_SPACE;
     return f->broken ? DUN_E_IO : f->memory[0].sync(f->memory[0].context);
 }
 
@@ -578,7 +580,7 @@ static void storage_that_fails_at_the_start_is_told_once(void **state)
     start(f);
     while (dun_agent_notice(&f->agent, &notice)) {
         if (notice.kind == DUN_NOTICE_STORAGE_FAILED) {
-            assert_int_equal(notice.error, DUN_E_IO);
+            assert_int_equal(notice.error, DUN_E_NO_SPACE);
             told++;
         }
     }

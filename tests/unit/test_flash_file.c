@@ -29,6 +29,7 @@ static struct {
     unsigned calls;      /* since stutter was set */
     int write_error;     /* errno of each write, 0: none */
     int write_countdown; /* writes that still succeed */
+    unsigned writes;
     int sync_error;
     int sync_folder_error;
 } fault;
@@ -54,6 +55,7 @@ static bool interrupted(size_t *size)
 
 ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset)
 {
+    fault.writes++;
     if (fault.write_error != 0 && fault.write_countdown-- <= 0) {
         errno = fault.write_error;
         return -1;
@@ -239,6 +241,22 @@ static void a_full_disk_passes(void **state)
     }
 }
 
+static void a_disk_that_is_too_small_is_not_written_to(void **state)
+{
+    struct bench *bench = *state;
+    const struct dun_flash_geometry huge = {1u << 20, 1u << 30, 8};
+    char path[128];
+    uint8_t byte;
+
+    assert_int_equal(dun_flash_file_open(&bench->file, bench->folder, huge), DUN_E_NO_SPACE);
+    assert_int_equal(bench->file.flash.read(&bench->file, 0, 0, &byte, 1), DUN_E_NO_SPACE);
+    assert_int_equal(bench->file.system_error, ENOSPC);
+    assert_int_equal(fault.writes, 0);
+    path_of(bench, "log.new", path);
+    assert_int_equal(access(path, F_OK), -1);
+    dun_flash_file_close(&bench->file);
+}
+
 static void errors_of_the_device_are_told(void **state)
 {
     struct bench *bench = *state;
@@ -397,6 +415,7 @@ int main(void)
         TEST(what_lies_outside_is_refused),
         TEST(interrupted_and_short_transfers_are_carried_through),
         TEST(a_full_disk_passes),
+        TEST(a_disk_that_is_too_small_is_not_written_to),
         TEST(errors_of_the_device_are_told),
         TEST(a_folder_that_cannot_be_is_refused),
         TEST(a_second_process_is_refused_and_told_the_first),
