@@ -120,6 +120,9 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     for (uint16_t i = 0; i < config->file_count; i++) {
         dun_file_check(config, &config->files[i]);
     }
+    for (uint16_t i = 0; i < config->limit_count; i++) {
+        dun_limit_check(config, &config->limits[i]);
+    }
     return config->error_count == 0 ? DUN_OK : DUN_E_INVALID;
 }
 
@@ -177,6 +180,9 @@ void dun_config_print(const struct dun_config *config, FILE *out)
     for (uint16_t i = 0; i < config->file_count; i++) {
         dun_file_print(&config->files[i], out);
     }
+    for (uint16_t i = 0; i < config->limit_count; i++) {
+        dun_limit_print(&config->limits[i], out);
+    }
 }
 
 static void print_option(const struct dun_key *key, FILE *out)
@@ -218,7 +224,8 @@ void dun_config_help(const char *program, FILE *out)
         }
     }
     fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
-          "attributes.\n\n"
+          "attributes; and [limit NAME] with metric, attributes, low, high: a value that crosses\n"
+          "a bound, in the metric's unit, is sent at once and before all others.\n\n"
           "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n",
           out);
 }

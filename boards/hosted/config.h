@@ -12,11 +12,13 @@
 #include <stdio.h>
 
 #include "agent.h"
+#include "value.h"
 
-#define DUN_TEXT_MAX            256 /* longest text value, NUL included */
-#define DUN_FILES_MAX           32  /* [file NAME] sections */
-#define DUN_FILE_ATTRIBUTES_MAX 4
-#define DUN_KEYS_MAX            64
+#define DUN_TEXT_MAX   256 /* longest text value, NUL included */
+#define DUN_FILES_MAX  32  /* [file NAME] sections */
+#define DUN_LIMITS_MAX 32  /* [limit NAME] sections */
+#define DUN_PAIRS_MAX  4
+#define DUN_KEYS_MAX   64
 
 /* The sensors that are built in; each has a key in [sensors]. */
 enum dun_builtin {
@@ -49,21 +51,41 @@ enum dun_command {
     DUN_COMMAND_PRINT,
 };
 
+/* What every section with a NAME of its own has. */
+struct dun_section {
+    const char *kind; /* "file" */
+    char label[33];   /* NAME */
+    int line;         /* of the section */
+    uint16_t given;   /* keys that the section has, good or not, a bit each */
+};
+
+/* "key=value, key=value". The list points into the text: not to be copied. */
+struct dun_pairs {
+    char text[DUN_TEXT_MAX];
+    struct dun_attribute list[DUN_PAIRS_MAX];
+    uint8_t count;
+};
+
 /* A [file NAME] section: any path that holds a number. */
 struct dun_file_config {
-    char label[33]; /* NAME */
-    int line;       /* of the section */
+    struct dun_section section;
     char path[DUN_TEXT_MAX];
     char name[128]; /* of the metric */
     char unit[32];
-    char attributes_text[DUN_TEXT_MAX]; /* the attributes below point into it */
-    struct dun_attribute attributes[DUN_FILE_ATTRIBUTES_MAX];
-    uint8_t attribute_count;
+    struct dun_pairs attributes;
     uint8_t kind;        /* enum dun_metric_kind */
     int8_t scale;        /* power of ten that turns the file's number into `unit` */
     uint8_t decimals;    /* of the result that are kept */
-    uint16_t given;      /* keys that the section has, good or not, a bit each */
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
+};
+
+/* A [limit NAME] section: the range in which a metric is usual. Crossing a bound is urgent. */
+struct dun_limit_config {
+    struct dun_section section;
+    char metric[128];
+    struct dun_pairs attributes;      /* that a metric of this name must have; more are fine */
+    char low_text[32], high_text[32]; /* as given; empty: no such bound */
+    struct dun_exact low, high;       /* in the metric's unit */
 };
 
 enum dun_order {
@@ -98,6 +120,8 @@ struct dun_config {
 
     struct dun_file_config files[DUN_FILES_MAX];
     uint16_t file_count;
+    struct dun_limit_config limits[DUN_LIMITS_MAX];
+    uint16_t limit_count;
 
     enum dun_command command;
     char path[DUN_TEXT_MAX]; /* of the file, empty: none was read */
@@ -136,6 +160,10 @@ DUN_MUST_USE int dun_config_read(struct dun_config *config, int argc, char *cons
 
 /* The interval of sensor `which`, ms, 0: off. */
 uint32_t dun_config_interval(const struct dun_config *config, enum dun_builtin which);
+
+/* The first limit that is meant for this metric; NULL: none. */
+const struct dun_limit_config *dun_limit_for(const struct dun_config *config,
+                                             const struct dun_metric *metric);
 
 /* --print-config: the configuration in force as a file that can be read again. */
 void dun_config_print(const struct dun_config *config, FILE *out);

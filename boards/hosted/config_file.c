@@ -21,8 +21,9 @@ struct file_reader {
     int line;
     char section[NAME_SIZE_MAX + 1];
     bool section_known;
-    struct dun_file_config *file_section; /* the [file NAME] being filled */
-    int seen[DUN_KEYS_MAX];               /* line that gave the key of this row, 0: none */
+    struct dun_file_config *file_section;   /* the [file NAME] being filled, or */
+    struct dun_limit_config *limit_section; /* the [limit NAME] */
+    int seen[DUN_KEYS_MAX];                 /* line that gave the key of this row, 0: none */
 };
 
 static const char *skip_blanks(const char *text)
@@ -91,7 +92,7 @@ static void blame_section(struct file_reader *reader, const char *section)
             fprintf(out, " [%s]", last);
         }
     }
-    fputs(" and [file NAME]\n", out);
+    fputs(" [file NAME] and [limit NAME]\n", out);
 }
 
 static void enter_section(struct file_reader *reader, const char *name, size_t size)
@@ -100,10 +101,14 @@ static void enter_section(struct file_reader *reader, const char *name, size_t s
     memcpy(section, name, size);
     section[size] = '\0';
     reader->file_section = NULL;
+    reader->limit_section = NULL;
     reader->section_known = is_known_section(section);
     if (strncmp(section, "file ", 5) == 0) {
         const char *label = skip_blanks(section + 5);
         reader->file_section = dun_file_section(reader->config, label, reader->line);
+    } else if (strncmp(section, "limit ", 6) == 0) {
+        const char *label = skip_blanks(section + 6);
+        reader->limit_section = dun_limit_section(reader->config, label, reader->line);
     } else if (!reader->section_known) {
         blame_section(reader, section);
     }
@@ -215,11 +220,13 @@ static char *read_line(char *out, int size, void *stream)
 static int handle(void *user, const char *section, const char *name, const char *value)
 {
     struct file_reader *reader = user;
+    struct dun_place place = place_at(reader, reader->section);
     if (*section == '\0') {
         blame_line(reader, NULL, "this key stands before any [section]");
     } else if (reader->file_section != NULL) {
-        struct dun_place place = place_at(reader, reader->section);
         dun_file_set(reader->config, reader->file_section, name, value, &place);
+    } else if (reader->limit_section != NULL) {
+        dun_limit_set(reader->config, reader->limit_section, name, value, &place);
     } else if (reader->section_known) {
         set_key(reader, reader->section, name, value);
     }

@@ -24,8 +24,10 @@ static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
                                            {"info", DUN_SAY_INFO},
                                            {"debug", DUN_SAY_DEBUG},
                                            {NULL, 0}};
-static const struct dun_choice policies[] = {
-    {"drop-oldest", DUN_LOG_DROP_OLDEST}, {"drop-newest", DUN_LOG_DROP_NEWEST}, {"thin", DUN_LOG_THIN}, {NULL, 0}};
+static const struct dun_choice policies[] = {{"drop-oldest", DUN_LOG_DROP_OLDEST},
+                                             {"drop-newest", DUN_LOG_DROP_NEWEST},
+                                             {"thin", DUN_LOG_THIN},
+                                             {NULL, 0}};
 
 /* 4 and 5 are the protocol levels of the standards. Behind these two stand Mosquitto's words. */
 static const struct dun_choice versions[] = {{"3.1.1", 4},    {"5", 5},      {"311", 4},

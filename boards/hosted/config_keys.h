@@ -75,12 +75,39 @@ void dun_config_print_raw(FILE *out, const char *value);
 /* config_file.c */
 void dun_config_read_file(struct dun_config *config);
 
+/* config_sections.c: sections with a NAME, which the structs of their kinds begin with. */
+struct dun_section_key {
+    const char *key;
+    bool (*set)(void *section, const char *value); /* false: not allowed */
+    const char *allowed;
+};
+/* Fills in `section`, or tells what is wrong with its name. */
+bool dun_section_begin(struct dun_config *config, struct dun_section *section, const char *kind,
+                       const char *label, int line);
+void dun_section_set(struct dun_config *config, struct dun_section *section,
+                     const struct dun_section_key *keys, size_t count, const char *key,
+                     const char *value, const struct dun_place *place);
+/* A whole error line about the section, or about one of its keys if that is not "". */
+void dun_section_blame(struct dun_config *config, const struct dun_section *section, int line,
+                       const char *key, const char *why);
+/* False: empty, too long or no UTF-8. */
+bool dun_section_text(char *out, size_t size, const char *value);
+bool dun_section_pairs(struct dun_pairs *pairs, const char *value);
+void dun_section_print_pairs(const struct dun_pairs *pairs, FILE *out);
+
 /* config_files.c: keys of a [file NAME] section. */
 struct dun_file_config *dun_file_section(struct dun_config *config, const char *label, int line);
 void dun_file_set(struct dun_config *config, struct dun_file_config *file, const char *key,
                   const char *value, const struct dun_place *place);
 void dun_file_check(struct dun_config *config, struct dun_file_config *file);
 void dun_file_print(const struct dun_file_config *file, FILE *out);
+
+/* config_limits.c: keys of a [limit NAME] section. */
+struct dun_limit_config *dun_limit_section(struct dun_config *config, const char *label, int line);
+void dun_limit_set(struct dun_config *config, struct dun_limit_config *limit, const char *key,
+                   const char *value, const struct dun_place *place);
+void dun_limit_check(struct dun_config *config, const struct dun_limit_config *limit);
+void dun_limit_print(const struct dun_limit_config *limit, FILE *out);
 
 /* config_options.c */
 void dun_config_read_options(struct dun_config *config, int argc, char *const argv[], bool second);

@@ -36,7 +36,8 @@ struct daemon {
     struct dun_notify notify;
     uint8_t password[PASSWORD_MAX];
     struct dun_span password_span;
-    uint8_t full_told; /* enum dun_sensors_full */
+    uint8_t full_told;    /* enum dun_sensors_full */
+    dun_ms limits_due_ms; /* when every sensor was read, and a limit without metric is a mistake */
 };
 
 /* The process runs one; too large for the stack. */
@@ -107,6 +108,35 @@ static void say_full(struct daemon *daemon)
     }
 }
 
+/* A wrong name in a [limit] would otherwise never show. */
+static void say_unused_limits(struct daemon *daemon, dun_ms now)
+{
+    const struct dun_config *config = &daemon->config;
+    if (now < daemon->limits_due_ms) {
+        return;
+    }
+    daemon->limits_due_ms = DUN_MS_NEVER;
+    for (uint16_t i = 0; i < config->limit_count; i++) {
+        if ((daemon->sensors.limits_used & 1u << i) == 0) {
+            struct dun_say say;
+            dun_say_begin(&say, DUN_SAY_WARNING, "this limit fits no metric so far");
+            dun_say_text(&say, "limit", config->limits[i].section.label);
+            dun_say_text(&say, "metric", config->limits[i].metric);
+            end_line(&say);
+        }
+    }
+}
+
+static dun_ms longest_interval(const struct dun_sensors *sensors)
+{
+    uint32_t longest = 0;
+    for (uint16_t i = 0; i < sensors->count; i++) {
+        uint32_t interval = sensors->table[i].interval_ms;
+        longest = interval > longest ? interval : longest;
+    }
+    return longest;
+}
+
 static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 {
     struct dun_notice notice;
@@ -114,6 +144,7 @@ static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
         dun_say_notice(&notice, now, unix_ms);
     }
     say_full(daemon);
+    say_unused_limits(daemon, now);
     dun_say_flush(now, unix_ms);
 }
 
@@ -257,6 +288,7 @@ static int start_agent(struct daemon *daemon, dun_ms now)
     const struct dun_daemon_board *board = daemon->board;
     const char *what = "log in memory";
     dun_sensors_start(&daemon->sensors, &daemon->config, &board->sensors);
+    daemon->limits_due_ms = now + longest_interval(&daemon->sensors);
     int error = dun_flash_ram_init(&daemon->spare_flash, board->spare_geometry, board->spare);
     if (error == DUN_OK) {
         const struct dun_daemon_start start = {

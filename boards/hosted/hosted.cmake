@@ -8,7 +8,9 @@ add_library(dunlin_hosted STATIC
     ${hosted}/config_file.c
     ${hosted}/config_files.c
     ${hosted}/config_keys.c
+    ${hosted}/config_limits.c
     ${hosted}/config_options.c
+    ${hosted}/config_sections.c
     ${hosted}/daemon.c
     ${hosted}/flash_file.c
     ${hosted}/lines.c

@@ -50,7 +50,7 @@ int dun_read_file(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now
                                     .unit = config->unit,
                                     .kind = config->kind,
                                     .exponent = (int8_t)-config->decimals};
-    dun_put(file->sensors, agent, &file->id, &shape, config->attributes, config->attribute_count,
-            value, now);
+    dun_put(file->sensors, agent, &file->id, &shape, config->attributes.list,
+            config->attributes.count, value, now);
     return DUN_OK;
 }

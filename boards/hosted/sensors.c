@@ -107,6 +107,27 @@ struct dun_instance *dun_instance_get(struct dun_sensors *sensors, enum dun_buil
 
 /// Values ///
 
+/* Rounded into the range: a value of the metric is outside of one exactly if of the other. */
+static void apply_limit(struct dun_sensors *sensors, struct dun_agent *agent, uint16_t id,
+                        const struct dun_metric *metric)
+{
+    const struct dun_limit_config *limit = dun_limit_for(sensors->config, metric);
+    if (limit == NULL) {
+        return;
+    }
+    int64_t low = INT64_MIN;
+    int64_t high = INT64_MAX;
+    if (limit->low_text[0] != '\0') {
+        low = dun_value_scaled(&limit->low, metric->exponent, true);
+    }
+    if (limit->high_text[0] != '\0') {
+        high = dun_value_scaled(&limit->high, metric->exponent, false);
+    }
+    if (dun_agent_limit(agent, id, low, high) == DUN_OK) {
+        sensors->limits_used |= 1u << (limit - sensors->config->limits);
+    }
+}
+
 static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
                        const struct dun_shape *shape, const struct dun_attribute *attributes,
                        uint8_t count)
@@ -138,6 +159,7 @@ static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
         sensors->full |= id == DUN_E_FULL ? DUN_FULL_METRICS : 0;
         return DUN_ID_REFUSED;
     }
+    apply_limit(sensors, agent, (uint16_t)id, &metric);
     return id;
 }
 
@@ -202,7 +224,8 @@ static void add_files(struct dun_sensors *sensors)
         sensors->files[i] = (struct dun_file_sensor){sensors, file, DUN_ID_NONE};
         int64_t interval =
             file->interval_ms == DUN_INTERVAL_INHERIT ? config->interval_ms : file->interval_ms;
-        add_sensor(sensors, file->label, (uint32_t)interval, dun_read_file, &sensors->files[i]);
+        add_sensor(sensors, file->section.label, (uint32_t)interval, dun_read_file,
+                   &sensors->files[i]);
     }
 }
 

@@ -96,6 +96,7 @@ struct dun_sensors {
     uint16_t temperature_count;
     uint8_t temperature_age; /* readings since the last search */
     uint8_t full;            /* enum dun_sensors_full, what ran out so far */
+    uint32_t limits_used;    /* [limit NAME] sections that some metric has, a bit each */
 
     int meminfo_fd, loadavg_fd, stat_fd, mountinfo_fd, diskstats_fd, netdev_fd, uptime_fd, statm_fd;
     int32_t memory_ids[6], load_ids[3], uptime_id, process_ids[3];

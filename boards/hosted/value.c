@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DECIMALS_MAX 18 /* 10^18 fits 64 bits */
+
 /* digits * 10^exponent; digits beyond 19 only move the exponent. */
 struct decimal {
     uint64_t digits;
@@ -219,6 +221,104 @@ int dun_value_power(const char *text, int *power)
     *power = number.exponent;
     return DUN_OK;
 }
+
+/// Exact numbers ///
+
+static int64_t power_of_ten(int exponent)
+{
+    int64_t power = 1;
+    for (; exponent > 0; exponent--) {
+        power *= 10;
+    }
+    return power;
+}
+
+/* A magnitude as whole and fraction. False if it does not fit. */
+static bool split(const struct decimal *number, struct dun_exact *value)
+{
+    uint64_t digits = number->digits;
+    int decimals = -number->exponent;
+    for (; decimals > 0 && digits % 10 == 0 && digits != 0; decimals--) {
+        digits /= 10;
+    }
+    *value = (struct dun_exact){0};
+    if (digits == 0) {
+        return true;
+    }
+    if (decimals <= 0) {
+        struct decimal whole = {.digits = digits, .exponent = -decimals};
+        return decimal_times_power(&whole, 0, &value->whole) == DUN_OK;
+    }
+    if (decimals > DECIMALS_MAX) {
+        return false;
+    }
+    uint64_t power = (uint64_t)power_of_ten(decimals);
+    value->whole = (int64_t)(digits / power);
+    value->fraction = (int64_t)(digits % power) * power_of_ten(DECIMALS_MAX - decimals);
+    return true;
+}
+
+int dun_value_exact(const char *text, struct dun_exact *value)
+{
+    while (is_blank(*text)) {
+        text++;
+    }
+    struct decimal number;
+    struct dun_exact found;
+    const char *end = scan_decimal(text, &number);
+    while (end != NULL && is_blank(*end)) {
+        end++;
+    }
+    if (end == NULL || *end != '\0' || number.cut || !split(&number, &found)) {
+        return DUN_E_INVALID;
+    }
+    if (number.negative) {
+        bool partly = found.fraction != 0;
+        found.whole = -found.whole - (partly ? 1 : 0);
+        found.fraction = partly ? power_of_ten(DECIMALS_MAX) - found.fraction : 0;
+    }
+    *value = found;
+    return DUN_OK;
+}
+
+int dun_value_compare(const struct dun_exact *a, const struct dun_exact *b)
+{
+    int wholes = (a->whole > b->whole) - (a->whole < b->whole);
+    return wholes != 0 ? wholes : (a->fraction > b->fraction) - (a->fraction < b->fraction);
+}
+
+/* Rounds down; `*exact` tells if nothing was cut off. */
+static int64_t divided(const struct dun_exact *value, int64_t power, bool *exact)
+{
+    int64_t quotient = value->whole / power;
+    int64_t rest = value->whole % power;
+    *exact = rest == 0 && value->fraction == 0;
+    return quotient - (rest < 0 ? 1 : 0);
+}
+
+static int64_t multiplied(const struct dun_exact *value, int decimals, bool *exact)
+{
+    int64_t power = power_of_ten(decimals);
+    int64_t step = power_of_ten(DECIMALS_MAX - decimals);
+    *exact = value->fraction % step == 0;
+    if (value->whole > INT64_MAX / power || value->whole < INT64_MIN / power) {
+        *exact = true;
+        return value->whole > 0 ? INT64_MAX : INT64_MIN;
+    }
+    int64_t product = value->whole * power;
+    int64_t rest = value->fraction / step;
+    return product > INT64_MAX - rest ? INT64_MAX : product + rest;
+}
+
+int64_t dun_value_scaled(const struct dun_exact *value, int exponent, bool up)
+{
+    bool exact;
+    int64_t scaled = exponent > 0 ? divided(value, power_of_ten(exponent), &exact)
+                                  : multiplied(value, -exponent, &exact);
+    return scaled + (up && !exact && scaled < INT64_MAX ? 1 : 0);
+}
+
+/// Text ///
 
 /* Length of the UTF-8 sequence at `at`, 0 if it is none (overlong, surrogate, cut, > U+10FFFF). */
 static size_t sequence_size(const unsigned char *at)

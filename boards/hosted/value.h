@@ -23,6 +23,24 @@ DUN_MUST_USE int dun_value_size(const char *text, int64_t *bytes);
  */
 DUN_MUST_USE int dun_value_decimal(const char *text, int power, int64_t *value);
 
+/* A decimal number exactly: whole + fraction / 10^18. */
+struct dun_exact {
+    int64_t whole; /* rounded down, so that the fraction is never negative */
+    int64_t fraction;
+};
+
+/* "-12.50", "9e-1", blanks around it. DUN_E_INVALID for anything that is none, and for what does
+ * not fit: more than 18 decimals or 19 digits, outside int64. */
+DUN_MUST_USE int dun_value_exact(const char *text, struct dun_exact *value);
+
+/* Below, equal to or above 0 as a is less than, equal to or more than b. */
+int dun_value_compare(const struct dun_exact *a, const struct dun_exact *b);
+
+/* How many times 10^exponent (-18 to 18) the value is, rounded down, or up; at most int64. An
+ * integer of that scale is below the value exactly if it is below what is rounded up, and above it
+ * exactly if it is above what is rounded down. */
+int64_t dun_value_scaled(const struct dun_exact *value, int exponent, bool up);
+
 /* "0.001", "1", "1000", "1e-3": the power of ten it is. DUN_E_INVALID when it is none. */
 DUN_MUST_USE int dun_value_power(const char *text, int *power);
 

@@ -345,14 +345,14 @@ static void test_file_sensors(void **state)
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
     assert_int_equal(fixture.config.file_count, 2);
-    assert_string_equal(room->label, "room");
+    assert_string_equal(room->section.label, "room");
     assert_int_equal(room->scale, -3);
     assert_int_equal(room->decimals, 2);
     assert_int_equal(room->interval_ms, 60000);
-    assert_int_equal(room->attribute_count, 2);
-    assert_string_equal(room->attributes[0].key, "hw.id");
-    assert_string_equal(room->attributes[0].value, "room");
-    assert_string_equal(room->attributes[1].value, "north");
+    assert_int_equal(room->attributes.count, 2);
+    assert_string_equal(room->attributes.list[0].key, "hw.id");
+    assert_string_equal(room->attributes.list[0].value, "room");
+    assert_string_equal(room->attributes.list[1].value, "north");
     assert_int_equal(fixture.config.files[1].kind, DUN_COUNTER);
     assert_string_equal(fixture.config.files[1].unit, "1");
     assert_int_equal(fixture.config.files[1].interval_ms, DUN_INTERVAL_INHERIT);
@@ -412,6 +412,79 @@ static void test_too_many_file_sensors(void **state)
     assert_int_equal(count_errors(), 1);
 }
 
+static const struct dun_limit_config *limit_of(const char *name, const struct dun_attribute *list,
+                                               uint8_t count)
+{
+    const struct dun_metric metric = {.name = name, .attributes = list, .attribute_count = count};
+    return dun_limit_for(&fixture.config, &metric);
+}
+
+static void test_limits(void **state)
+{
+    const char *file = "[limit idle]\nmetric = cpu\nattributes = mode = idle\nlow = 0.05\n"
+                       "[limit any]\nmetric = cpu\nlow = -1\nhigh = -1\n"
+                       "[limit late]\nmetric = cpu\nattributes = mode=user\nhigh = 9e-1\n";
+    static const struct dun_attribute idle[] = {{"core", "1"}, {"mode", "idle"}};
+    static const struct dun_attribute user[] = {{"mode", "user"}};
+    const struct dun_limit_config *limits_read = fixture.config.limits;
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
+    assert_int_equal(fixture.config.limit_count, 3);
+    assert_string_equal(limits_read[0].section.label, "idle");
+    assert_string_equal(limits_read[0].low_text, "0.05");
+    assert_string_equal(limits_read[0].high_text, "");
+    assert_int_equal(limits_read[0].low.fraction, 50000000000000000);
+    assert_ptr_equal(limit_of("cpu", idle, 2), &limits_read[0]);
+    assert_ptr_equal(limit_of("cpu", idle, 1), &limits_read[1]);
+    assert_ptr_equal(limit_of("cpu", user, 1), &limits_read[1]); /* the first that fits */
+    assert_ptr_equal(limit_of("cpu", NULL, 0), &limits_read[1]);
+    assert_null(limit_of("cpus", idle, 2));
+}
+
+static void test_bad_limits(void **state)
+{
+    const char *file = "[limit a]\nlow = 1x\nhigh = 1e-19\n"
+                       "[limit b]\nmetric = m\nattributes = a\nlow = 0.2\nhigh = 0.10\n"
+                       "[limit c]\nmetric = m\n[limit a]\n[limit d/e]\n"
+                       "[limit f]\nmetric = m\nmetric = m\nhigh = 1\nabove = 1\n"
+                       "[limit g]\nmetric = m\nlow = 00000000000000000000000000000001\n"
+                       "[limit]\n";
+    static const char *const lines[] = {
+        ":1: [limit a] metric: is missing\n",
+        ":2: [limit a] low = 1x: must be a number",
+        ":3: [limit a] high = 1e-19: must be a number of at most 18 digits, such as 0.9",
+        ":4: [limit b] low: must not be more than high\n",
+        ":6: [limit b] attributes = a: must be at most 4 pairs",
+        ":9: [limit c] low, high: one of the two is needed\n",
+        ":11: [limit a] there is a section of this name already\n",
+        ":12: [limit d/e] a name must be 1 to 32",
+        ":15: [limit f] metric: given before in this section\n",
+        ":17: [limit f] above: no such key; there are metric low high attributes\n",
+        ":20: [limit g] low = 00000000000000000000000000000001: must be a number",
+        ":21: [limit]: no such section; there are [agent]",
+        "[sensors] [file NAME] and [limit NAME]\n",
+    };
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_says(lines[i]);
+    }
+    assert_int_equal(count_errors(), sizeof lines / sizeof lines[0] - 1);
+}
+
+static void test_too_many_limits(void **state)
+{
+    char text[8192] = "";
+    (void)state;
+    for (int i = 0; i < DUN_LIMITS_MAX + 1; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "[limit s%d]\nmetric = n\nlow = 1\n", i);
+    }
+    assert_int_equal(read_all(text, NULL, NULL), DUN_E_INVALID);
+    assert_says("too many [limit] sections");
+    assert_int_equal(count_errors(), 1);
+}
+
 static size_t print_config(char *out, size_t size)
 {
     FILE *file = tmpfile();
@@ -447,7 +520,8 @@ static void test_versions_of_mqtt(void **state)
 static void test_what_is_printed_reads_back(void **state)
 {
     const char *file = "[agent]\ndevice = d-1\nencoding = plain\n[sensors]\ncpu = off\ndisk = 1s\n"
-                       "[file a]\npath = /x\nname = n\nscale = 1e-3\nattributes = k=v, l=w\n";
+                       "[file a]\npath = /x\nname = n\nscale = 1e-3\nattributes = k=v, l=w\n"
+                       "[limit b]\nmetric = n\nattributes = k=v\nlow = -0.50\nhigh = 9e-1\n";
     const char *const words[] = {"-h", "broker", "--batch-points", "17", NULL};
     char first[8192];
     char second[8192];
@@ -463,17 +537,21 @@ static void test_what_is_printed_reads_back(void **state)
     assert_int_equal(fixture.config.batch_points, 17);
     assert_int_equal(dun_config_interval(&fixture.config, DUN_BUILTIN_CPU), 0);
     assert_int_equal(fixture.config.files[0].scale, -3);
-    assert_string_equal(fixture.config.files[0].attributes[1].value, "w");
+    assert_string_equal(fixture.config.files[0].attributes.list[1].value, "w");
+    assert_string_equal(fixture.config.limits[0].metric, "n");
+    assert_string_equal(fixture.config.limits[0].attributes.list[0].key, "k");
+    assert_int_equal(fixture.config.limits[0].low.whole, -1);
+    assert_int_equal(fixture.config.limits[0].high.fraction, 900000000000000000);
     print_config(second, sizeof second);
     assert_non_null(strstr(second, "device = d-1"));
 }
 
 static void test_help_names_every_option(void **state)
 {
-    static const char *const words[] = {"--device",       "-h, --host",      "-p, --port",
-                                        "-L, --url",      "-i, --id",        "-k, --keepalive",
-                                        "-u, --username", "--password-file", "--state",
-                                        "DUNLIN_HOST",    "[file NAME]",     "Exit codes"};
+    static const char *const words[] = {
+        "--device",        "-h, --host",     "-p, --port",      "-L, --url", "-i, --id",
+        "-k, --keepalive", "-u, --username", "--password-file", "--state",   "DUNLIN_HOST",
+        "[file NAME]",     "[limit NAME]",   "Exit codes"};
     (void)state;
     const char *const help[] = {"--nonsense", "--help", NULL};
     assert_int_equal(read_all(NULL, NULL, help), DUN_OK);
@@ -505,6 +583,9 @@ int main(void)
         TEST(test_decimals_of_file_sensors),
         TEST(test_bad_file_sensors),
         TEST(test_too_many_file_sensors),
+        TEST(test_limits),
+        TEST(test_bad_limits),
+        TEST(test_too_many_limits),
         TEST(test_versions_of_mqtt),
         TEST(test_what_is_printed_reads_back),
         TEST(test_help_names_every_option),

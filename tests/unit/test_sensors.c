@@ -41,6 +41,7 @@ static struct {
     struct dun_batch batch;
     struct dun_point points[POINTS];
     struct dun_chain chains[METRICS];
+    struct dun_limit limits[METRICS];
     struct dun_window_slot window[4];
     struct dun_loss losses[4];
     struct dun_flash flash;
@@ -100,6 +101,7 @@ static void start_agent(void)
                   .losses = f.losses,
                   .losses_max = 4,
                   .new_stream = 1},
+        .limits = f.limits,
         .window = f.window,
         .window_max = 4,
         .uplink = &f.broker.uplink,
@@ -573,9 +575,8 @@ static void add_file(const char *name, int8_t scale, uint8_t decimals)
                                      .interval_ms = DUN_INTERVAL_INHERIT,
                                      .name = "x",
                                      .unit = "Cel",
-                                     .label = "f",
-                                     .attributes = {{"k", "v"}},
-                                     .attribute_count = 1};
+                                     .section = {.label = "f"},
+                                     .attributes = {.list = {{"k", "v"}}, .count = 1}};
     snprintf(file->path, sizeof file->path, "%.60s/%.60s", root, name);
 }
 
@@ -616,6 +617,80 @@ static void test_file_sensor_without_a_number(void **state)
     snprintf(path, sizeof path, "%s/value", root);
     assert_int_equal(mkfifo(path, 0600), 0); /* with no writer: must not wait for one */
     assert_int_equal(read_sensor("f"), DUN_E_NOT_FOUND);
+}
+
+/// Limits ///
+
+static void add_limit(const char *metric, const char *low, const char *high)
+{
+    struct dun_limit_config *limit = &f.config.limits[f.config.limit_count++];
+    *limit = (struct dun_limit_config){.section = {.label = "l"}};
+    strcpy(limit->metric, metric);
+    strcpy(limit->low_text, low);
+    strcpy(limit->high_text, high);
+    assert_true(*low == '\0' || dun_value_exact(low, &limit->low) == DUN_OK);
+    assert_true(*high == '\0' || dun_value_exact(high, &limit->high) == DUN_OK);
+}
+
+static void test_limits_in_the_scale_of_the_metric(void **state)
+{
+    (void)state;
+    add_limit("x", "-0.25", "");
+    add_file("value", -3, 1);
+    put_file("value", "23875\n");
+    start_sensors();
+    assert_int_equal(read_sensor("f"), DUN_OK);
+    assert_true(f.limits[0].set);
+    assert_int_equal(f.limits[0].low, -2); /* -0.3 Cel is below -0.25, -0.2 is not */
+    assert_true(f.limits[0].high == INT64_MAX);
+    assert_int_equal(f.sensors.limits_used, 1);
+    assert_false(f.agent.recorder.urgent);
+    put_file("value", "-200\n");
+    assert_int_equal(read_sensor("f"), DUN_OK);
+    assert_false(f.agent.recorder.urgent);
+    put_file("value", "-300\n");
+    assert_int_equal(read_sensor("f"), DUN_OK);
+    assert_true(f.agent.recorder.urgent);
+}
+
+static void test_limits_by_attribute_and_of_what_appears_later(void **state)
+{
+    static char text[] = "lo";
+    (void)state;
+    add_limit("system.network.io", "", "1e3");
+    struct dun_pairs *pairs = &f.config.limits[0].attributes;
+    pairs->list[pairs->count++] = (struct dun_attribute){"network.interface.name", text};
+    put_file("proc/net/dev", "h\nh\n eth0: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n");
+    start_sensors();
+    assert_int_equal(read_sensor("network"), DUN_OK);
+    uint16_t before = f.catalog.count;
+    assert_int_equal(f.sensors.limits_used, 0);
+    for (uint16_t i = 0; i < before; i++) {
+        assert_false(f.limits[i].set);
+    }
+    put_file("proc/net/dev", "h\nh\n eth0: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n"
+                             "   lo: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n");
+    assert_int_equal(read_sensor("network"), DUN_OK);
+    assert_int_equal(f.sensors.limits_used, 1);
+    int set = 0;
+    for (uint16_t i = before; i < f.catalog.count; i++) {
+        assert_int_equal(f.limits[i].set, strcmp(f.metrics[i].name, "system.network.io") == 0);
+        assert_true(!f.limits[i].set || f.limits[i].high == 1000);
+        set += f.limits[i].set;
+    }
+    assert_int_equal(set, 2); /* both directions */
+}
+
+static void test_a_limit_that_no_value_of_the_metric_keeps(void **state)
+{
+    (void)state;
+    add_limit("x", "0.2", "0.8");
+    add_file("value", 0, 0);
+    put_file("value", "1\n");
+    start_sensors();
+    assert_int_equal(read_sensor("f"), DUN_OK);
+    assert_false(f.limits[0].set);
+    assert_int_equal(f.sensors.limits_used, 0);
 }
 
 /// Full tables ///
@@ -707,6 +782,9 @@ int main(void)
         TEST(test_a_machine_without_anything),
         TEST(test_file_sensor),
         TEST(test_file_sensor_without_a_number),
+        TEST(test_limits_in_the_scale_of_the_metric),
+        TEST(test_limits_by_attribute_and_of_what_appears_later),
+        TEST(test_a_limit_that_no_value_of_the_metric_keeps),
         TEST(test_instances_run_out),
         TEST(test_the_arena_runs_out),
         TEST(test_the_catalog_runs_out),

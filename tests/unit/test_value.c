@@ -105,6 +105,105 @@ static void test_decimals_that_are_none(void **state)
     }
 }
 
+static void test_exact_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t whole, fraction;
+    } good[] = {
+        {"0.05", 0, 50000000000000000},
+        {" -0.05 ", -1, 950000000000000000},
+        {"-40", -40, 0},
+        {"9e-1", 0, 900000000000000000},
+        {"1.50e3", 1500, 0},
+        {"0.000000000000000001", 0, 1},
+        {"-0e99", 0, 0},
+        {"9223372036854775807", INT64_MAX, 0},
+        {"-922337203685477580.5", -922337203685477581, 500000000000000000},
+        {"00000000000000000000000.10000000000000000000000", 0, 100000000000000000},
+    };
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "ten",
+                                      "0.9 %",
+                                      "nan",
+                                      "0x1",
+                                      "1e-19",
+                                      "1e19",
+                                      "1,5",
+                                      "1 2",
+                                      "0.1234567890123456789",
+                                      "9223372036854775808",
+                                      "123456789012345678901.5"};
+    struct dun_exact value = {7, 7};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(dun_value_exact(bad[i], &value), DUN_E_INVALID);
+        assert_int_equal(value.whole, 7);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(dun_value_exact(good[i].text, &value), DUN_OK);
+        assert_int_equal(value.whole, good[i].whole);
+        assert_int_equal(value.fraction, good[i].fraction);
+    }
+}
+
+static struct dun_exact exact(const char *text)
+{
+    struct dun_exact value;
+    assert_int_equal(dun_value_exact(text, &value), DUN_OK);
+    return value;
+}
+
+static void test_comparison(void **state)
+{
+    static const char *const rising[] = {"-1e18", "-2",  "-1.5", "-1", "-1e-18", "0",
+                                         "1e-18", "0.5", "0.51", "1",  "1e18"};
+    const int count = sizeof rising / sizeof rising[0];
+    (void)state;
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < count; k++) {
+            struct dun_exact a = exact(rising[i]);
+            struct dun_exact b = exact(rising[k]);
+            assert_int_equal(dun_value_compare(&a, &b), (i > k) - (i < k));
+        }
+    }
+}
+
+static void test_scaling_rounds_as_told(void **state)
+{
+    static const struct {
+        const char *text;
+        int exponent;
+        int64_t down, up;
+    } cases[] = {
+        {"0.9", -4, 9000, 9000},
+        {"0.05", 0, 0, 1},
+        {"-0.05", 0, -1, 0},
+        {"-0.05", -2, -5, -5},
+        {"-0.055", -2, -6, -5},
+        {"1500", 3, 1, 2},
+        {"-1500", 3, -2, -1},
+        {"-9.5", 1, -1, 0},
+        {"1e-18", -18, 1, 1},
+        {"1e-18", -17, 0, 1},
+        {"1e-18", 18, 0, 1},
+        {"9.5", -18, INT64_MAX, INT64_MAX},
+        {"-9.5", -18, INT64_MIN, INT64_MIN},
+        {"9.223372036854775807", -18, INT64_MAX, INT64_MAX},
+        {"9.2233720368547758", -18, 9223372036854775800, 9223372036854775800},
+        {"9223372036854775807", -1, INT64_MAX, INT64_MAX},
+        {"-3", 0, -3, -3},
+        {"20", 1, 2, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct dun_exact value = exact(cases[i].text);
+        assert_int_equal(dun_value_scaled(&value, cases[i].exponent, false), cases[i].down);
+        assert_int_equal(dun_value_scaled(&value, cases[i].exponent, true), cases[i].up);
+    }
+}
+
 static void test_powers(void **state)
 {
     static const struct {
@@ -167,6 +266,9 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_decimals_that_are_none),
+        cmocka_unit_test(test_exact_numbers),
+        cmocka_unit_test(test_comparison),
+        cmocka_unit_test(test_scaling_rounds_as_told),
         cmocka_unit_test(test_powers),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_printing_reads_back),
