@@ -18,21 +18,50 @@ enum dun_log_block_kind dun_log_view_block(const struct dun_log_view *view, uint
     return dun_log_get_opening(&view->image.flash, block, opening, &bytes_read);
 }
 
+/* Keeps the block's last state record in view->payload, if it is well formed. */
+static void look_for_state(struct dun_log_view *view, uint32_t block,
+                           const struct dun_log_opening *opening)
+{
+    const struct dun_flash *flash = &view->image.flash;
+    const uint8_t *bytes = view->payload;
+    struct dun_log_walk walk;
+    struct dun_log_found found;
+    struct dun_log_found state = {.size = 0};
+    dun_log_walk_start(&walk, flash, block, opening);
+    while (dun_log_walk_next(&walk, &found)) {
+        state = found.meta ? found : state;
+    }
+    if (state.size < DUN_LOG_STATE_SIZE || state.size > sizeof view->payload ||
+        flash->read(flash->context, block, state.offset, view->payload, state.size) < 0) {
+        return;
+    }
+    uint32_t size = DUN_LOG_STATE_SIZE + (uint32_t)bytes[8] * DUN_LOG_DONE_SIZE +
+                    (uint32_t)bytes[9] * DUN_LOG_LOSS_SIZE;
+    if (size == state.size && dun_get64(bytes) - 1 < DUN_LOG_SEQUENCE_MAX) {
+        view->state_size = state.size;
+    }
+}
+
 /* Backwards round the ring from the newest block: the chain of LOG_FORMAT.md, Reading the ring. */
 static void count_blocks(struct dun_log_view *view)
 {
     uint32_t count = view->image.flash.geometry.block_count;
     uint64_t first = UINT64_MAX;
     uint64_t serial = (uint64_t)view->log.base_serial + 1;
+    view->chain_first = 1;
     for (uint32_t i = 0; i < count; i++) {
         struct dun_log_opening opening;
-        switch (dun_log_view_block(view, (view->log.base + count - i) % count, &opening)) {
+        uint32_t block = (uint32_t)(((uint64_t)view->log.base + count - i) % count);
+        switch (dun_log_view_block(view, block, &opening)) {
         case DUN_LOG_BLOCK_OURS:
             if (opening.stream == view->log.stream && opening.serial < serial &&
                 opening.first <= first) {
-                first = opening.first;
+                view->chain_first = first = opening.first;
                 serial = opening.serial;
                 view->blocks_used++;
+                if (view->state_size == 0) {
+                    look_for_state(view, block, &opening);
+                }
             } else {
                 view->blocks_stale++;
             }
@@ -249,19 +278,48 @@ static int mount(struct dun_log_view *view)
     return dun_log_mount(&view->log, &config, &view->report);
 }
 
-/* Parts what the device had entered from what mounting added, which bears our stamp. */
-static void part_ledger(struct dun_log_view *view)
+/* The sequences from the stored cursor to the oldest block, but for the done ones in `bytes`. */
+static void find_gone(struct dun_log_view *view, const uint8_t *bytes, uint8_t done_count)
 {
-    uint16_t kept = 0;
-    for (uint16_t i = 0; i < view->ledger.count; i++) {
-        if (view->found[i].uptime_ms == -1) {
-            view->found[kept++] = view->found[i];
-        } else {
-            view->told[view->told_count++] = view->found[i];
+    enum dun_loss_reason reason =
+        dun_log_overflowed(&view->log) > 0 ? DUN_LOSS_OVERFLOW : DUN_LOSS_DAMAGED;
+    uint64_t cursor = view->state_size > 0 ? dun_get64(bytes) : 1;
+    uint64_t first = cursor;
+    for (uint32_t i = 0; i <= done_count && first < view->chain_first; i++) {
+        const uint8_t *range = bytes + DUN_LOG_STATE_SIZE + i * DUN_LOG_DONE_SIZE;
+        uint64_t end = i < done_count ? cursor + dun_get32(range) : view->chain_first;
+        if (end > view->chain_first) {
+            end = view->chain_first;
+        }
+        if (first < end) {
+            dun_ledger_add(&view->ledger, first, end - 1, reason);
+        }
+        if (i < done_count) {
+            first = cursor + dun_get32(range) + dun_get32(range + 4);
         }
     }
-    view->ledger.count = kept;
+}
+
+/*
+ * Mounting has merged what it found missing with what the device had entered; both are wanted
+ * apart, so the state record is read here once more.
+ */
+static void part_ledger(struct dun_log_view *view)
+{
+    const uint8_t *bytes = view->payload;
+    uint8_t done_count = view->state_size > 0 ? bytes[8] : 0;
+    uint8_t loss_count = view->state_size > 0 ? bytes[9] : 0;
+    const uint8_t *losses = bytes + DUN_LOG_STATE_SIZE + done_count * DUN_LOG_DONE_SIZE;
+    for (uint8_t i = 0; i < loss_count; i++) {
+        struct dun_loss *loss = &view->told[view->told_count++];
+        dun_log_get_loss(losses + i * DUN_LOG_LOSS_SIZE, loss);
+        if (loss->told_in >= view->log.next) {
+            loss->told_in = 0;
+        }
+    }
+    view->ledger.count = 0;
     view->ledger.capacity = DUN_LOG_VIEW_LOSSES; /* the geometry's limit is for what is stored */
+    find_gone(view, bytes, done_count);
 }
 
 static void count_done(struct dun_log_view *view)
@@ -283,9 +341,9 @@ int dun_log_view_read(struct dun_log_view *view)
     }
     int result = mount(view);
     if (result == DUN_OK) {
-        part_ledger(view);
         count_done(view);
         count_blocks(view);
+        part_ledger(view);
         result = learn_records(view);
     }
     if (result == DUN_OK) {
