@@ -18,6 +18,7 @@ function(dun_tool_test name program)
 endfunction()
 dun_tool_test(golden.files golden/test_golden.py)
 dun_tool_test(tools.decode interop/test_decode.py)
+dun_tool_test(tools.log interop/test_log_command.py)
 dun_tool_test(tools.watch interop/test_watch.py)
 
 # What the core encodes, decoded: both in one program.

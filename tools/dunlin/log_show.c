@@ -240,12 +240,9 @@ static void loss_text(struct dun_renderer *renderer, const struct dun_loss *loss
 static void show_loss(struct dun_log_view *view, struct dun_renderer *renderer,
                       const struct dun_loss *loss, bool stored)
 {
-    int64_t offset_ms = 0;
+    int64_t time_ms = 0;
     bool sane = loss->uptime_ms >= 0 && loss->uptime_ms <= DUN_MS_MAX;
-    bool dated = stored && sane &&
-                 dun_knowledge_offset(&view->decoder.knowledge, view->device, view->log.stream,
-                                      loss->boot, &offset_ms);
-    int64_t time_ms = dated ? loss->uptime_ms + offset_ms : 0;
+    bool dated = stored && sane && dun_log_view_date(view, loss, &time_ms);
     if (as_json(renderer)) {
         loss_json(renderer, loss, stored, dated, time_ms);
     } else {

@@ -223,6 +223,35 @@ static void refuse(struct dun_log_view *view, const struct dun_log_cursor *curso
                                  dun_log_view_byte(view, cursor), place, complaint->text);
 }
 
+/* A batch that is dated itself dates the losses of its boot too, should the anchor be gone. */
+static void learn_boot(struct dun_log_view *view)
+{
+    const dunlin_v1_Batch *batch = &view->decoder.record.batch;
+    uint32_t last = (view->boot_count + DUN_LOG_VIEW_BOOTS - 1) % DUN_LOG_VIEW_BOOTS;
+    if (!batch->has_boot || !batch->has_boot_unix_ms) {
+        return;
+    }
+    if (view->boot_count == 0 || view->boots[last] != batch->boot) {
+        last = view->boot_count++ % DUN_LOG_VIEW_BOOTS;
+    }
+    view->boots[last] = batch->boot;
+    view->boot_unix_ms[last] = batch->boot_unix_ms;
+}
+
+bool dun_log_view_date(const struct dun_log_view *view, const struct dun_loss *loss,
+                       int64_t *unix_ms)
+{
+    int64_t offset_ms = 0;
+    bool known = dun_knowledge_offset(&view->decoder.knowledge, view->device, view->log.stream,
+                                      loss->boot, &offset_ms);
+    for (uint32_t i = 0; i < view->boot_count && i < DUN_LOG_VIEW_BOOTS && !known; i++) {
+        known = view->boots[i] == loss->boot;
+        offset_ms = view->boot_unix_ms[i];
+    }
+    *unix_ms = known ? loss->uptime_ms + offset_ms : 0;
+    return known;
+}
+
 static int learn_records(struct dun_log_view *view)
 {
     struct dun_log_cursor cursor = {.sequence = 0};
@@ -239,6 +268,7 @@ static int learn_records(struct dun_log_view *view)
             refuse(view, &cursor, &complaint);
         } else {
             dun_decoder_render(&view->decoder, contents.channel, view->device, payload);
+            learn_boot(view);
         }
     }
     if (view->refused > DUN_LOG_VIEW_REFUSALS) {

@@ -14,6 +14,7 @@
 #include "log_image.h"
 
 #define DUN_LOG_VIEW_LOSSES   UINT8_MAX /* a state record holds no more */
+#define DUN_LOG_VIEW_BOOTS    16        /* the latest ones that dated records tell */
 #define DUN_LOG_VIEW_REFUSALS 10        /* lines on stderr about records; the rest is counted */
 
 /* What stands in a waiting record, where it can be told. */
@@ -48,6 +49,9 @@ struct dun_log_view {
     uint64_t refused;      /* waiting records in which no message can be read */
     uint32_t blocks_used, blocks_blank, blocks_stale, blocks_spoilt;
     struct dun_log_contents oldest;
+    uint32_t boots[DUN_LOG_VIEW_BOOTS]; /* a ring, `boot_count` were put in */
+    int64_t boot_unix_ms[DUN_LOG_VIEW_BOOTS];
+    uint32_t boot_count;
     enum dun_channel type; /* NONE: what fits */
     struct dun_span device;
     struct dun_decoder decoder;
@@ -67,6 +71,10 @@ DUN_MUST_USE int dun_log_view_next(struct dun_log_view *view, struct dun_log_cur
 /* Parses a payload; decoder.record holds it until the next one. */
 void dun_log_view_look(struct dun_log_view *view, struct dun_span payload,
                        struct dun_log_contents *contents, struct dun_complaint *complaint);
+
+/* When a loss was noticed, in unix ms; false if no waiting record tells the time of its boot. */
+bool dun_log_view_date(const struct dun_log_view *view, const struct dun_loss *loss,
+                       int64_t *unix_ms);
 
 /* Where a record begins in the file. */
 uint64_t dun_log_view_byte(const struct dun_log_view *view, const struct dun_log_cursor *cursor);
