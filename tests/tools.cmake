@@ -36,7 +36,8 @@ if(fuzz_result EQUAL 0)
     set(fuzz_decode ${PROJECT_BINARY_DIR}/fuzz_decode)
     file(GLOB tool_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/dunlin/*.[ch])
     set(fuzz_sources ${tool_sources})
-    list(FILTER fuzz_sources EXCLUDE REGEX "/(main|decode|log_[a-z]+|watch|watch_options|screen|verdict)[.]c$")
+    list(FILTER fuzz_sources EXCLUDE REGEX
+        "/(main|decode|log_[a-z]+|watch|watch_options|screen|verdict)[.]c$")
     list(FILTER fuzz_sources EXCLUDE REGEX "[.]h$")
     set(nanopb_sources ${NANOPB_SOURCE_DIR}/pb_common.c ${NANOPB_SOURCE_DIR}/pb_decode.c)
     add_custom_command(OUTPUT ${fuzz_decode}
