@@ -132,7 +132,6 @@ static void init_sender(struct dun_agent *agent)
         .uplink = agent->parts.uplink,
         .uplink_config = agent->parts.uplink_config,
         .prefix = config->prefix,
-        .channel = config->encoder->channel,
         .about = {.device = config->device,
                   .fleet = config->fleet,
                   .board = config->board,
@@ -218,6 +217,12 @@ static void tick_acks(struct dun_agent *agent, struct dun_store *store, dun_ms n
     store->retry_ms = now + (dun_ms)agent->config.storage_retry_ms;
 }
 
+static void stamp(const struct dun_agent *agent, struct dun_store *store, dun_ms now)
+{
+    if (store->mounted)
+        dun_ledger_stamp(&store->ledger, agent->config.boot, now);
+}
+
 static void tick_store(struct dun_agent *agent, struct dun_store *store, dun_ms now)
 {
     tick_acks(agent, store, now);
@@ -234,11 +239,12 @@ static void update_about(struct dun_agent *agent)
     struct dun_about *about = &agent->sender.about;
     uint64_t stream = active ? dun_log_stream(&active->log) : 0;
     uint32_t catalog = agent->parts.catalog->hash;
-    if (about->stream == stream && agent->catalog_sent == catalog)
+    if (about->stream == stream && about->catalog_hash == catalog)
         return;
     about->stream = stream;
+    about->catalog_hash = catalog;
+    about->metric_count = agent->parts.catalog->count;
     about->volatile_stream = active == &agent->spare;
-    agent->catalog_sent = catalog;
     dun_sender_refresh(&agent->sender);
 }
 
@@ -291,6 +297,8 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
 {
     if (dun_agent_ended(agent))
         return DUN_MS_NEVER;
+    stamp(agent, &agent->store, now);
+    stamp(agent, &agent->spare, now);
     if (!agent->ending)
         read_sensors(agent, now);
     dun_recorder_tick(&agent->recorder, now);

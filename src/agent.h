@@ -73,9 +73,8 @@ struct dun_agent {
     struct dun_stats stats;
     struct dun_notices notices;
     bool ending;
-    dun_ms end_ms;         /* when to stop delivering, while ending */
-    dun_ms stop_ms;        /* when to stop waiting for the ack of `offline` */
-    uint32_t catalog_sent; /* hash of the catalog that the retained topic has */
+    dun_ms end_ms;  /* when to stop delivering, while ending */
+    dun_ms stop_ms; /* when to stop waiting for the ack of `offline` */
 };
 
 /*

@@ -230,5 +230,4 @@ static bool encode(pb_ostream_t *out, const struct dun_record *record)
            write_announcement(out, record);
 }
 
-const struct dun_encoder dun_columns = {
-    .name = "columns", .channel = "batch", .announces = true, .encode = encode};
+const struct dun_encoder dun_columns = {.name = "columns", .announces = true, .encode = encode};

@@ -4,6 +4,12 @@
 #include "telemetry.pb.h"
 #include "wire.h"
 
+const char *dun_record_channel(uint8_t first_byte)
+{
+    const uint8_t batch = dunlin_v1_Batch_stream_tag << 3 | PB_WT_64BIT;
+    return first_byte == batch ? "batch" : "samples";
+}
+
 static bool write_loss(pb_ostream_t *out, const void *context)
 {
     const struct dun_loss *loss = context;

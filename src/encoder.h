@@ -29,13 +29,16 @@ struct dun_record {
 };
 
 struct dun_encoder {
-    const char *name;    /* as configuration names it */
-    const char *channel; /* last part of the topic */
-    bool announces;      /* the form names metrics by id, so the dictionary must travel too */
+    const char *name; /* as configuration names it */
+    bool announces;   /* the form names metrics by id, so the dictionary must travel too */
     /* Writes one record. Encoding twice gives the same bytes: once to learn the size, once for
      * real. False if `out` failed. */
     bool (*encode)(pb_ostream_t *out, const struct dun_record *record);
 };
+
+/* The channel of a record whose first byte this is: a Batch begins with its stream, a
+ * Samples never does. A log may hold both, if the configuration changed. */
+const char *dun_record_channel(uint8_t first_byte);
 
 extern const struct dun_encoder dun_columns; /* columns.c: dunlin.v1.Batch, columnar */
 extern const struct dun_encoder dun_plain;   /* plain.c: dunlin.v1.Samples, a row a point */

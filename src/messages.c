@@ -20,7 +20,7 @@ bool dun_about_write(pb_ostream_t *out, const void *context)
         !dun_wire_string(out, dunlin_v1_About_firmware_tag, about->firmware) ||
         !dun_wire_fixed64(out, dunlin_v1_About_stream_tag, about->stream) ||
         !dun_wire_fixed32(out, dunlin_v1_About_boot_tag, about->boot) ||
-        !dun_wire_fixed32(out, dunlin_v1_About_catalog_tag, about->catalog->hash) ||
+        !dun_wire_fixed32(out, dunlin_v1_About_catalog_tag, about->catalog_hash) ||
         !dun_wire_string(out, dunlin_v1_About_encoding_tag, about->encoding) ||
         !dun_wire_uint(out, dunlin_v1_About_volatile_stream_tag, about->volatile_stream))
         return false;
@@ -34,7 +34,7 @@ bool dun_catalog_write(pb_ostream_t *out, const void *context)
 {
     const struct dun_about *about = context;
     return dun_wire_fixed64(out, dunlin_v1_Catalog_stream_tag, about->stream) &&
-           dun_wire_fixed32(out, dunlin_v1_Catalog_hash_tag, about->catalog->hash) &&
+           dun_wire_fixed32(out, dunlin_v1_Catalog_hash_tag, about->catalog_hash) &&
            dun_catalog_encode(out, about->catalog, dunlin_v1_Catalog_metrics_tag, 0,
-                              about->catalog->count);
+                              about->metric_count);
 }

@@ -27,7 +27,10 @@ struct dun_about {
     uint64_t stream;
     uint32_t boot;
     bool volatile_stream;
-    const struct dun_catalog *catalog;
+    const struct dun_catalog
+        *catalog; /* its first `metric_count` entries, of hash `catalog_hash` */
+    uint16_t metric_count;
+    uint32_t catalog_hash;
 };
 
 /* Bodies for dun_wire_size and dun_wire_window; the context of both is a struct dun_about. */

@@ -22,7 +22,7 @@ enum dun_notice_kind {
     DUN_NOTICE_CLOCK,          /* wall clock known (`reason` 1) or stepped by `value` ms (2) */
     DUN_NOTICE_SENSOR_FAILED,  /* `name`, `error` */
     DUN_NOTICE_STORED_IGNORED, /* a cursor on .../stored, `reason`: enum dun_stored_verdict */
-    DUN_NOTICE_REJECTED,       /* the broker refused record `value` for good, `reason` */
+    DUN_NOTICE_REJECTED, /* the broker refused record `value` (0: a retained message) for good */
 };
 
 struct dun_notice {

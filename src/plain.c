@@ -65,5 +65,4 @@ static bool encode(pb_ostream_t *out, const struct dun_record *record)
            dun_encode_anchors(out, dunlin_v1_Samples_anchors_tag, record);
 }
 
-const struct dun_encoder dun_plain = {
-    .name = "plain", .channel = "samples", .announces = false, .encode = encode};
+const struct dun_encoder dun_plain = {.name = "plain", .announces = false, .encode = encode};

@@ -41,7 +41,7 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
     struct dun_sender *sender = context;
     if (sender->reading_body) {
         struct dun_buffer window = {data, size};
-        bool ok = dun_wire_window(sender->reading_body, &sender->about, offset, window);
+        bool ok = dun_wire_window(sender->reading_body, &sender->reading_about, offset, window);
         return ok ? DUN_OK : DUN_E_CORRUPT;
     }
     const struct dun_lane *lane = &sender->reading;
@@ -96,7 +96,8 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
         if (sender->unacked & messages[i].bit)
             return false; /* its token is still in use */
         sender->reading_body = messages[i].body;
-        uint32_t size = (uint32_t)dun_wire_size(messages[i].body, &sender->about);
+        sender->reading_about = sender->about;
+        uint32_t size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about);
         uint16_t token = (uint16_t)(TOKEN_RETAINED + messages[i].bit);
         if (publish(sender, messages[i].channel, size, token, true, now) != DUN_OK)
             return false;
@@ -121,7 +122,10 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
         return false;
     sender->reading = *dun_outbox_lane(outbox);
     sender->reading_body = NULL;
-    int result = publish(sender, sender->channel, sender->reading.cursor.size,
+    uint8_t first;
+    if (read_payload(sender, 0, &first, 1) < 0)
+        return false;
+    int result = publish(sender, dun_record_channel(first), sender->reading.cursor.size,
                          dun_outbox_token(outbox), false, now);
     if (result == DUN_E_TOO_LARGE) {
         note_rejected(sender, sender->reading.cursor.sequence, 0);

@@ -39,7 +39,6 @@ struct dun_sender {
     struct dun_uplink *uplink;
     struct dun_uplink_config uplink_config;
     const char *prefix;
-    const char *channel; /* of records */
     struct dun_about about;
     struct dun_stats *stats;
     struct dun_notices *notices;
@@ -51,12 +50,13 @@ struct dun_sender {
     enum dun_sender_state state;
     dun_ms reconnect_ms;
     dun_ms up_since_ms;
-    bool busy;                  /* the uplink still reads a payload */
-    bool subscribe_due;         /* to .../stored */
-    uint8_t due;                /* enum dun_retained, bits still to be published */
-    uint8_t unacked;            /* bits published and not acknowledged */
-    struct dun_lane reading;    /* the record that the uplink reads */
-    dun_wire_body reading_body; /* or the message it is encoded from; NULL: a record */
+    bool busy;                      /* the uplink still reads a payload */
+    bool subscribe_due;             /* to .../stored */
+    uint8_t due;                    /* enum dun_retained, bits still to be published */
+    uint8_t unacked;                /* bits published and not acknowledged */
+    struct dun_lane reading;        /* the record that the uplink reads */
+    dun_wire_body reading_body;     /* or the message it is encoded from; NULL: a record */
+    struct dun_about reading_about; /* what that message says, as it was when it was published */
     char status_topic[DUN_TOPIC_MAX];
 };
 

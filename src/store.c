@@ -114,6 +114,11 @@ int dun_store_append(struct dun_store *store, const struct dun_encoder *encoder,
     int result = begin_record(store, encoder, record, size);
     if (result == DUN_OK)
         result = write_record(store, encoder, record, *size);
+    /* A sync that fails withdraws what is not durable. This record is, if it was not: only acks
+     * and ledger found no block, and they are tried again. */
+    bool durable = result < 0 && dun_log_next_sequence(&store->log) > record->sequence;
+    if (durable)
+        return DUN_OK;
     store->failing = result < 0 && result != DUN_E_FULL && result != DUN_E_TOO_LARGE;
     if (result == DUN_OK)
         store->acks_due_ms = DUN_MS_NEVER; /* the sync took them along */
@@ -125,11 +130,6 @@ uint32_t dun_store_dropped(struct dun_store *store)
     uint32_t before = store->overflowed;
     store->overflowed = store->mounted ? dun_log_overflowed(&store->log) : 0;
     return store->overflowed - before;
-}
-
-uint32_t dun_store_record_max(const struct dun_store *store)
-{
-    return dun_log_record_max(&store->log);
 }
 
 /// Acknowledging ///

@@ -48,9 +48,6 @@ DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_enco
 /* How many records the log gave up, for want of room, since this was asked last. */
 uint32_t dun_store_dropped(struct dun_store *store);
 
-/* The largest encoded record this store takes. */
-uint32_t dun_store_record_max(const struct dun_store *store);
-
 /* Records stored and not acknowledged. */
 uint64_t dun_store_backlog(const struct dun_store *store);
 

@@ -31,6 +31,11 @@ static dun_ms wall_clock(const struct device *device)
     return SIM_UNIX_MS + sim_now() + device->clock_error_ms + noise;
 }
 
+static bool awake(const struct device *device)
+{
+    return device->on && sim_now() >= device->asleep_until;
+}
+
 /// Calls into the core ///
 
 struct request {
@@ -99,9 +104,9 @@ static bool watched_encode(pb_ostream_t *out, const struct dun_record *record)
 }
 
 static const struct dun_encoder watched_columns = {
-    .name = "columns", .channel = "batch", .announces = true, .encode = watched_encode};
+    .name = "columns", .announces = true, .encode = watched_encode};
 static const struct dun_encoder watched_plain = {
-    .name = "plain", .channel = "samples", .announces = false, .encode = watched_encode};
+    .name = "plain", .announces = false, .encode = watched_encode};
 
 /// Points ///
 
@@ -155,7 +160,7 @@ static void run_declare(struct device *device, const struct request *request)
 
 void device_new_metric(struct device *device)
 {
-    if (!device->on || device->declared >= sim_run->scenario.metrics_max)
+    if (!awake(device) || device->declared >= sim_run->scenario.metrics_max)
         return;
     struct request request = {.run = run_declare, .metric = device->declared};
     if (call(device, &request))
@@ -166,7 +171,7 @@ void device_burst(struct device *device)
 {
     struct request request = {.run = run_record};
     uint64_t count = rng_below(&device->rng, 3u * sim_run->scenario.batch_capacity);
-    for (uint64_t i = 0; i < count && device->on && device->declared > 0; i++) {
+    for (uint64_t i = 0; i < count && awake(device) && device->declared > 0; i++) {
         request.metric = (uint16_t)rng_below(&device->rng, device->declared);
         if (!call(device, &request))
             return;
@@ -295,6 +300,7 @@ static void boot(struct device *device)
     device->declared = 0;
     device->booted_at = sim_now();
     device->uptime_lost_ms = 0;
+    device->stands_still = false;
     device->uptime_first_ms = sim_run->scenario.uptime_first_ms;
     device->asleep_until = sim_now();
     device->deadline = sim_now();
@@ -390,6 +396,8 @@ void device_run(struct device *device)
         boot(device);
         return;
     }
+    if (device->stands_still)
+        device_wake_up(device);
     check_spin(device);
     if (device->clock_at <= sim_now())
         read_clock(device);
@@ -431,7 +439,7 @@ static void run_end(struct device *device, const struct request *request)
 
 void device_end(struct device *device)
 {
-    if (!device->on || device->ending)
+    if (!awake(device) || device->ending)
         return;
     device->ending = true;
     device->deadline = sim_now();
@@ -440,11 +448,21 @@ void device_end(struct device *device)
 
 void device_suspend(struct device *device, dun_ms ms)
 {
-    if (!device->on)
+    if (!awake(device))
         return;
+    device->asleep_from = sim_now();
     device->asleep_until = sim_now() + ms;
-    if (rng_chance(&device->rng, 500))
-        device->uptime_lost_ms += ms - 1;
+    device->stands_still = rng_chance(&device->rng, 500);
+    if (device->stands_still) /* see FAULTS.md */
+        facts_boot_now(&sim_run->facts)->clock_right = false;
+}
+
+void device_wake_up(struct device *device)
+{
+    if (device->stands_still)
+        device->uptime_lost_ms += sim_now() - device->asleep_from;
+    device->stands_still = false;
+    device->asleep_until = sim_now();
 }
 
 void device_step_clock(struct device *device)

@@ -541,6 +541,27 @@ static void a_thinned_log_keeps_some_of_everything(void **state)
     assert_int_equal(f->agent.store.ledger.count, 0);
 }
 
+/* What was recorded in one form stays in that form, on that form's channel. */
+static void a_backlog_outlives_a_change_of_encoding(void **state)
+{
+    struct fixture *f = *state;
+    f->broker.reachable = false;
+    declare(f, "a");
+    record(f, 16);
+    uint64_t batches = dun_log_next_sequence(&f->agent.store.log) - 1;
+    f->broker.state = 0;
+    f->config.encoder = &dun_plain;
+    start(f);
+    declare(f, "a");
+    f->broker.reachable = true;
+    record(f, 16);
+    step_for(f, 2000);
+    assert_int_equal(fake_uplink_count(&f->broker, "batch"), batches);
+    assert_int_equal(fake_uplink_count(&f->broker, "samples"), 4);
+    for (unsigned i = 0; i < batches; i++)
+        assert_int_equal(fake_sequence(fake_uplink_message(&f->broker, "batch", i)), i + 1);
+}
+
 static void failing_storage_moves_to_ram_and_back(void **state)
 {
     struct fixture *f = *state;
@@ -763,6 +784,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_to_say_is_not_stored, set_up),
         cmocka_unit_test_setup(a_full_log_drops_the_oldest_and_tells, set_up),
         cmocka_unit_test_setup(a_thinned_log_keeps_some_of_everything, set_up),
+        cmocka_unit_test_setup(a_backlog_outlives_a_change_of_encoding, set_up),
         cmocka_unit_test_setup(failing_storage_moves_to_ram_and_back, set_up),
         cmocka_unit_test_setup(storage_that_fails_at_the_start_is_told_once, set_up),
         cmocka_unit_test_setup(without_any_storage_ram_holds_what_it_can, set_up),
