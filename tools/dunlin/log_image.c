@@ -322,8 +322,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static int find_count(struct dun_log_image *image)
 {
     struct dun_flash_geometry *geometry = &image->flash.geometry;
-    struct dun_log_opening newest;
-    uint64_t offset;
+    struct dun_log_opening newest = {0};
+    uint64_t offset = 0;
     int exit_code;
     uint64_t count = image->size / geometry->block_size;
     if (image->size % geometry->block_size >= DUN_LOG_OPENING_SIZE) {
