@@ -74,7 +74,7 @@ const struct dun_key dun_keys[] = {
      "file that holds the password ($CREDENTIALS_DIRECTORY/mqtt-password if it exists)"},
     {"broker", "client_id", "DUNLIN_CLIENT_ID", "id", 'i', DUN_KEY_TEXT, STRING(client_id), 0, 0,
      NULL, "", "MQTT client id (default: the device id)"},
-    {"broker", "version", "DUNLIN_MQTT_VERSION", "mqtt-version", 'V', DUN_KEY_CHOICE,
+    {"broker", "version", "DUNLIN_PROTOCOL_VERSION", "protocol-version", 'V', DUN_KEY_CHOICE,
      FIELD(mqtt_version), 0, 0, versions, "3.1.1",
      "version of MQTT; a broker that refuses 5 gets 3.1.1"},
     {"broker", "keepalive", "DUNLIN_KEEPALIVE", "keepalive", 'k', DUN_KEY_INTEGER,
