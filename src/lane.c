@@ -25,9 +25,15 @@ int dun_lane_next(struct dun_lane *lane)
         return 0;
     struct dun_log_cursor next =
         lane->cursor.sequence + 1 < lane->from ? before(lane->from) : lane->cursor;
-    int result = dun_log_next(&lane->store->log, &next);
-    if (result > 0 && next.sequence >= lane->end)
+    /* A step that has nothing to send must not search the log to learn so. */
+    if (next.sequence + 1 >= dun_log_next_sequence(&lane->store->log) ||
+        next.sequence + 1 >= lane->end)
         return 0;
+    int result = dun_log_next(&lane->store->log, &next);
+    if (result > 0 && next.sequence >= lane->end) {
+        lane->cursor = before(lane->end); /* all below is done, and stays so */
+        return 0;
+    }
     if (result > 0)
         lane->cursor = next;
     return result;

@@ -161,6 +161,7 @@ static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
 
 bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
+    outbox->backfill_paused = false; /* until the rate is all that holds it up */
     if (outbox->window.sent < outbox->window.count) {
         int found = next_resend(outbox);
         if (found != 0)

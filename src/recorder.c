@@ -261,11 +261,21 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
     return result;
 }
 
+/* What the durable store lost is told there, even if the spare took the last record. */
+static bool nothing_waits(const struct dun_recorder *recorder, dun_ms now)
+{
+    const struct dun_store *durable = recorder->durable;
+    bool untold = usable(durable, now) && dun_ledger_untold(&durable->ledger) > 0;
+    return recorder->active && !untold && !something_waits(recorder, recorder->active);
+}
+
 int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->seal_due = false;
-    if (recorder->active && !something_waits(recorder, recorder->active))
+    if (nothing_waits(recorder, now)) {
+        recorder->waiting_since_ms = DUN_MS_NEVER;
         return DUN_OK;
+    }
     int result = seal_where_possible(recorder, now);
     if (result < 0) {
         recorder->blocked_until_ms = now + recorder->limits.retry_ms;
