@@ -150,7 +150,7 @@ static void first_arrival(struct facts *facts, struct stream_facts *stream,
     if (!attempt)
         sim_fail("stream %016llx: sequence %llu came with bytes that were never recorded",
                  (ull)stream->stream, (ull)record->sequence);
-    if (!fact->durable)
+    if (!fact->durable && !fact->survived)
         sim_fail("sequence %llu was published before it was durable", (ull)record->sequence);
     check_points(facts, record, attempt);
     for (uint32_t i = 0; i < record->anchor_count; i++)
@@ -195,12 +195,12 @@ static void hear_loss(struct facts *facts, struct stream_facts *stream,
         return;
     if (loss->last >= told_by)
         sim_fail("record %llu tells the loss of %llu", (ull)told_by, (ull)loss->last);
-    if (loss->reason == DUN_LOSS_DAMAGED && !sim_run->damaged)
-        sim_fail("sequences %llu to %llu are called damaged, and nothing was", (ull)loss->first,
-                 (ull)loss->last);
     facts->merged_told += loss->reason == DUN_LOSS_MERGED;
     for (uint64_t s = loss->first; s <= loss->last; s++) {
         struct fact *fact = facts_fact(stream, s);
+        if (fact->durable && loss->reason == DUN_LOSS_DAMAGED && !sim_run->damaged &&
+            !sim_run->flash.half_erased)
+            sim_fail("sequence %llu is called damaged, and nothing was", (ull)s);
         if (fact->ack_durable && loss->reason != DUN_LOSS_MERGED && !sim_run->damaged)
             sim_fail("sequence %llu was freed by an ack and is called lost", (ull)s);
         fact->told = true;
@@ -228,13 +228,13 @@ void check_received(struct facts *facts, struct stream_facts *stream, uint64_t s
 
 /// The device ///
 
-void check_mount(struct facts *facts, struct stream_facts *stream, const struct dun_log *log)
+void check_mount(struct facts *facts, const struct stream_facts *stream, uint64_t next)
 {
     const struct stream_facts *before = facts_stream(facts, facts->durable_stream);
     if (!stream->spare && before && before != stream && before->durable_top > 0)
         sim_fail("the mount began a new stream and forgot %llu records", (ull)before->durable_top);
-    if (log->next <= stream->durable_top)
-        sim_fail("the mount went back to sequence %llu; %llu was durable", (ull)log->next,
+    if (next <= stream->durable_top)
+        sim_fail("the mount went back to sequence %llu; %llu was durable", (ull)next,
                  (ull)stream->durable_top);
 }
 

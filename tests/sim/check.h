@@ -18,8 +18,8 @@ struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
 /* Somebody on whom the device may rely has the record now. */
 void check_received(struct facts *facts, struct stream_facts *stream, uint64_t sequence);
 
-/* The log was mounted. */
-void check_mount(struct facts *facts, struct stream_facts *stream, const struct dun_log *log);
+/* The log was mounted, and goes on at `next`. */
+void check_mount(struct facts *facts, const struct stream_facts *stream, uint64_t next);
 
 /* The device does not keep the record any more. */
 void check_freed(struct stream_facts *stream, uint64_t sequence);

@@ -29,8 +29,9 @@ struct device {
     dun_ms boots_at;
     dun_ms booted_at;
     dun_ms uptime_first_ms, uptime_lost_ms; /* uptime may stand still in a suspend */
-    dun_ms asleep_until;
-    dun_ms deadline; /* of the agent */
+    dun_ms asleep_from, asleep_until;
+    bool stands_still; /* uptime does, while it sleeps */
+    dun_ms deadline;   /* of the agent */
     dun_ms sample_at[DEVICE_METRICS_MAX];
     dun_ms clock_at;
     dun_ms clock_error_ms;
@@ -53,6 +54,7 @@ void device_lose_power(struct device *device);
 void device_kill(struct device *device);
 void device_end(struct device *device);
 void device_suspend(struct device *device, dun_ms ms);
+void device_wake_up(struct device *device);
 void device_burst(struct device *device);
 void device_step_clock(struct device *device);
 void device_new_metric(struct device *device);

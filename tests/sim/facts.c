@@ -156,7 +156,7 @@ void facts_attempt(struct facts *facts, const struct dun_record *record, struct 
     bool spare = record->stream == sim_run->device.spare_stream;
     struct stream_facts *stream = stream_of(facts, record->stream, spare);
     struct fact *fact = facts_fact(stream, record->sequence);
-    if (fact->durable || fact->arrived)
+    if (fact->durable || fact->survived || fact->arrived)
         sim_fail("stream %016llx sequence %llu is used again", (unsigned long long)record->stream,
                  (unsigned long long)record->sequence);
     if (fact->attempt_count == ATTEMPTS_MAX)
@@ -220,21 +220,50 @@ static void settle_attempts(struct facts *facts, struct dun_agent *agent)
 
 /// What the device's RAM says ///
 
-/* A log was mounted: what it found is what there is from now on. */
-static void note_mount(struct facts *facts, struct stream_facts *stream, const struct dun_log *log)
+static bool is_pending(const struct facts *facts, const struct stream_facts *stream,
+                       uint64_t sequence)
 {
-    check_mount(facts, stream, log);
+    for (uint32_t i = 0; i < facts->pending_count; i++)
+        if (facts->pending[i].stream == stream->stream && facts->pending[i].sequence == sequence)
+            return true;
+    return false;
+}
+
+/* A log was mounted: what it found, up to below `end`, is what there is from now on. */
+static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_t end)
+{
+    check_mount(facts, stream, end);
     for (uint64_t s = stream->durable_top + 1; s < stream->count; s++) {
         struct fact *fact = facts_fact(stream, s);
-        if (s < log->next && fact->attempt_count > 0)
-            fact->durable = true;
-        else if (s >= log->next)
+        if (s < end && fact->attempt_count > 0)
+            fact->survived = true;
+        else if (s >= end && !is_pending(facts, stream, s))
             fact->attempt_count = 0;
     }
-    if (log->next > stream->durable_top + 1)
-        stream->durable_top = log->next - 1;
+    if (end > stream->durable_top + 1)
+        stream->durable_top = end - 1;
     if (!stream->spare)
         facts->durable_stream = stream->stream;
+}
+
+/* The call may have written to the log after it mounted it. */
+static uint64_t end_at_mount(const struct facts *facts, const struct dun_log *log)
+{
+    uint64_t end = log->next;
+    for (uint32_t i = 0; i < facts->pending_count; i++)
+        if (facts->pending[i].stream == log->stream && facts->pending[i].sequence < end)
+            end = facts->pending[i].sequence;
+    return end;
+}
+
+static void note_mounts(struct facts *facts, const struct dun_store *store, bool spare)
+{
+    if (!store->mounted || facts->mounted[spare])
+        return;
+    struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
+    facts->mounted[spare] = true;
+    stream->ledger_seen = UINT32_MAX;
+    note_mount(facts, stream, end_at_mount(facts, &store->log));
 }
 
 static void note_ledger(struct stream_facts *stream, const struct dun_ledger *ledger, uint64_t next)
@@ -272,17 +301,14 @@ static void note_store(struct facts *facts, const struct dun_store *store, bool 
     if (!store->mounted)
         return;
     struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
-    if (!facts->mounted[spare]) {
-        facts->mounted[spare] = true;
-        stream->ledger_seen = UINT32_MAX;
-        note_mount(facts, stream, &store->log);
-    }
     note_ledger(stream, &store->ledger, store->log.next);
     note_acks(stream, store);
 }
 
 void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
 {
+    note_mounts(facts, &agent->store, false);
+    note_mounts(facts, &agent->spare, true);
     settle_attempts(facts, agent);
     if (cut)
         return;

@@ -36,6 +36,7 @@ struct fact {
     uint32_t payload_size;
     uint8_t attempt_count;
     bool durable;
+    bool survived;    /* it may have been what a boot found behind the durable ones */
     bool arrived;     /* at the broker */
     bool received;    /* by whoever the device may rely on: broker, or recorder */
     bool told;        /* a loss entry that was received covers it */

@@ -1,6 +1,8 @@
 /* faults.c: each fault of scenario.h when its time has come. FAULTS.md describes them. */
 #include "world.h"
 
+#define DAY_MS (24 * 60 * 60 * (dun_ms)1000)
+
 static void fail_storage(struct sim *sim)
 {
     sim->flash.write_error = rng_chance(&sim->rng, 500) ? DUN_E_IO : DUN_E_NO_SPACE;
@@ -53,7 +55,9 @@ static void device_fault(struct sim *sim, enum fault fault)
         device_step_clock(device);
         break;
     case FAULT_SUSPEND:
-        device_suspend(device, rng_spread(&sim->rng, 1000, INT64_C(3000000000)));
+        device_suspend(device, rng_chance(&sim->rng, 20)
+                                   ? rng_range(&sim->rng, 20 * DAY_MS, 30 * DAY_MS)
+                                   : rng_spread(&sim->rng, 1000, sim->scenario.calm_ms / 10));
         break;
     case FAULT_CATALOG:
         device_new_metric(device);
@@ -234,6 +238,7 @@ void faults_end(struct sim *sim)
             end_fault(sim, (enum fault)i);
         sim->fault_due[i] = DUN_MS_NEVER;
     }
+    device_wake_up(&sim->device);
     sim_flash_heal(&sim->flash);
     broker_heal(&sim->broker);
 }

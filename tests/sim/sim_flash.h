@@ -40,6 +40,7 @@ struct sim_flash {
     int fail_once[3];  /* the next program, erase, sync fails with it */
     uint64_t cut_in;   /* power fails in so many operations; 0: it does not */
     void (*cut)(void); /* called when power failed; must not return */
+    bool half_erased;  /* an erase was cut or failed: the block may still look like one in use */
     uint64_t programs, erases, syncs;
 };
 
