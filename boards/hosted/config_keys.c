@@ -88,7 +88,7 @@ const struct dun_key dun_keys[] = {
      FIELD(reconnect_max_ms), 1, DAY, NULL, "5m", "where the doubling of that bound ends"},
 
     {"log", "size", "DUNLIN_LOG_SIZE", "log-size", 0, DUN_KEY_SIZE, FIELD(log_size),
-     16 << 10, (int64_t)64 << 30, NULL, "0", "size of the log (default: the board's)"},
+     16 << 10, (int64_t)1 << 30, NULL, "0", "size of the log (default: the board's)"},
     {"log", "policy", "DUNLIN_LOG_POLICY", "log-policy", 0, DUN_KEY_CHOICE, FIELD(log_policy),
      0, 0, policies, "drop-oldest", "what a full log does"},
     {"log", "keep_every", "DUNLIN_LOG_KEEP_EVERY", "log-keep-every", 0, DUN_KEY_INTEGER,

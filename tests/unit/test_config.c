@@ -241,7 +241,7 @@ static void test_all_errors_are_told_with_their_lines(void **state)
         ":17: [colours]: no such section; there are [agent] [broker] [log] [batch]",
         ":19: this line is neither [section] nor key = value\n",
         ":20: a section must end with ]\n",
-        ":22: [log] size = 1K: must be a size from 16K to 64G",
+        ":22: [log] size = 1K: must be a size from 16K to 1G",
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
