@@ -12,8 +12,8 @@
  * the loss ledger) follows it, so the newest block alone tells all there is to know.
  *
  * How it survives:
- * - Bytes gather in the unit buffer and are programmed once, in ascending order. A sync pads the
- * unit.
+ * - Bytes are programmed once, in ascending order: small pieces gather in the unit buffer, whole
+ *   units of a larger one go straight from the caller's memory. A sync pads the unit.
  * - A block is synced before the next one is opened. So only the newest block can be torn, and an
  *   opening that did not make it leaves the block before it in charge.
  * - A record counts if its CRC matches, which covers the stream, the block's serial and the full
@@ -130,10 +130,10 @@ static void skip_block(struct dun_log *log)
 
 /// Bytes out ///
 
-static int program(struct dun_log *log)
+static int program(struct dun_log *log, const uint8_t *data, uint32_t size)
 {
     const struct dun_flash *flash = log->flash;
-    int result = flash->prog(flash->context, log->head, log->offset, log->unit, log->fill);
+    int result = flash->prog(flash->context, log->head, log->offset, data, size);
 
     if (result < 0) {
         if (log->serial != log->base_serial)
@@ -141,30 +141,34 @@ static int program(struct dun_log *log)
         withdraw(log);
         return result;
     }
-    log->offset += log->fill;
+    log->offset += size;
     log->fill = 0;
     return DUN_OK;
 }
 
+/* In at most two programs: what fills the buffer, then whole units straight; the rest waits. */
 static int emit(struct dun_log *log, const void *data, uint32_t size)
 {
     const uint8_t *bytes = data;
 
     while (size > 0) {
-        uint32_t chunk = log->unit_size - log->fill;
+        bool straight = log->fill == 0 && size >= log->unit_size;
+        uint32_t room = straight ? size - size % log->unit_size : log->unit_size - log->fill;
+        uint32_t chunk = room < size ? room : size;
+        int result = DUN_OK;
 
-        if (chunk > size)
-            chunk = size;
-        memcpy(log->unit + log->fill, bytes, chunk);
-        log->fill += chunk;
+        if (straight) {
+            result = program(log, bytes, chunk);
+        } else {
+            memcpy(log->unit + log->fill, bytes, chunk);
+            log->fill += chunk;
+            if (log->fill == log->unit_size)
+                result = program(log, log->unit, log->fill);
+        }
+        if (result < 0)
+            return result;
         bytes += chunk;
         size -= chunk;
-        if (log->fill == log->unit_size) {
-            int result = program(log);
-
-            if (result < 0)
-                return result;
-        }
     }
     return DUN_OK;
 }
@@ -203,7 +207,7 @@ static int settle(struct dun_log *log)
     memset(log->unit + log->fill, 0xFF, padded - log->fill);
     log->fill = padded;
     if (padded > 0)
-        result = program(log);
+        result = program(log, log->unit, padded);
     if (result < 0)
         return result;
     result = log->flash->sync(log->flash->context);

@@ -25,7 +25,7 @@ enum dun_log_overflow {
 struct dun_log_config {
     const struct dun_flash *flash;
     struct dun_ledger *ledger;
-    struct dun_buffer unit; /* write buffer: prog_size bytes or more; more means fewer programs */
+    struct dun_buffer unit; /* write buffer: prog_size bytes or more; more joins small pieces */
     uint64_t new_stream;    /* random id for the case that there is no log yet, not 0 */
     enum dun_log_overflow overflow;
 };
@@ -108,8 +108,8 @@ uint32_t dun_log_record_max(const struct dun_log *log);
  * (overflow: the ledger gets the range). Nothing is durable before dun_log_sync.
  * Returns 0; DUN_E_TOO_LARGE, DUN_E_FULL (DROP_NEWEST), DUN_E_INVALID (pieces that do not add up),
  * or what the flash said (DUN_E_IO, DUN_E_NO_SPACE): then all records since the last good sync are
- * withdrawn, as by a failed dun_log_sync. Cost: the bytes written; O(1) programs for each unit
- * buffer; at most one erase.
+ * withdrawn, as by a failed dun_log_sync. Cost: the bytes written, in O(1) programs a piece,
+ * whatever its size; at most one erase.
  */
 DUN_MUST_USE int dun_log_begin(struct dun_log *log, uint32_t size);
 DUN_MUST_USE int dun_log_begin_urgent(struct dun_log *log, uint32_t size); /* for the cursor */

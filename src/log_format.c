@@ -11,6 +11,7 @@ static const uint8_t magic[4] = {'D', 'L', 'O', 'G'};
 static const uint8_t lost_mark[4] = {'L', 'O', 'S', 'T'};
 
 #define OPENING_SIZE_MAX 256 /* of any version to come */
+#define RECORD_FRAME     (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE)
 
 uint32_t dun_log_seed(uint64_t stream, uint32_t serial)
 {
@@ -192,25 +193,72 @@ static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset
     return crc == dun_get32(dun_log_walk_peek(walk, offset, DUN_LOG_CRC_SIZE));
 }
 
-/* Is there a valid record at `offset`, at most `ahead_max` records further on than expected? */
-static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahead_max,
-                       struct dun_log_found *found)
+/*
+ * What is looked for behind the last good record. Noise looks like the head of a record once in so
+ * many bytes, and each look at a CRC may read a whole record: when a block's worth was read for
+ * nothing, what follows a record must look right, too, before it is read.
+ */
+struct hunt {
+    uint32_t ahead_max; /* records that may be missing */
+    uint64_t tried;     /* bytes of what looked like records and was none */
+};
+
+/* Is there behind what was found the header of the next record, padding, or the block's end? */
+static bool is_followed(struct dun_log_walk *walk, const struct dun_log_found *found)
+{
+    const struct dun_flash *flash = walk->flash;
+    uint32_t end = found->offset + found->size + DUN_LOG_CRC_SIZE;
+    uint16_t due = (uint16_t)(found->sequence + (found->meta ? 0 : 1));
+    uint8_t bytes[DUN_LOG_HEADER_SIZE];
+
+    if (flash->geometry.block_size - end < RECORD_FRAME)
+        return true;
+    walk->bytes_read += sizeof bytes; /* past the window, which is needed where it is */
+    if (flash->read(flash->context, walk->block, end, bytes, sizeof bytes) < 0 &&
+        flash->read(flash->context, walk->block, end, bytes, sizeof bytes) < 0)
+        memset(bytes, 0, sizeof bytes);
+    return bytes[0] == 0xFF || dun_get16(bytes + 2) == due;
+}
+
+/* Does a record seem to begin at `offset`, by its length and sequence? */
+static bool looks_like_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahead_max,
+                              struct dun_log_found *found)
 {
     const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
     uint16_t length = dun_get16(header);
     uint16_t ahead = (uint16_t)(dun_get16(header + 2) - (uint16_t)walk->sequence);
-    uint32_t room = walk->flash->geometry.block_size - offset - DUN_LOG_HEADER_SIZE;
+    uint32_t room = walk->flash->geometry.block_size - offset - RECORD_FRAME;
 
     found->meta = (length & DUN_LOG_META) != 0;
     found->urgent = (length & DUN_LOG_URGENT) != 0;
     found->size = length & DUN_LOG_SIZE_MASK;
     found->offset = offset + DUN_LOG_HEADER_SIZE;
     found->sequence = walk->sequence + ahead;
-    if (length == DUN_LOG_BLANK || ahead > ahead_max || room < found->size + DUN_LOG_CRC_SIZE ||
-        found->sequence >= walk->end + (found->meta && walk->end != UINT64_MAX ? 1 : 0))
+    return length != DUN_LOG_BLANK && ahead <= ahead_max && found->size <= room;
+}
+
+static bool is_void(const struct dun_log_walk *walk, const struct dun_log_found *found)
+{
+    return found->sequence >= walk->end + (found->meta && walk->end != UINT64_MAX ? 1 : 0);
+}
+
+/* Is there a valid record at `offset`? */
+static bool try_record(struct dun_log_walk *walk, uint32_t offset, struct hunt *hunt,
+                       struct dun_log_found *found)
+{
+    uint16_t length;
+
+    if (!looks_like_record(walk, offset, hunt->ahead_max, found))
         return false;
-    return crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,
-                       found->size);
+    length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
+    if (hunt->tried >= walk->flash->geometry.block_size && !is_followed(walk, found))
+        return false;
+    if (!is_void(walk, found) &&
+        crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,
+                    found->size))
+        return true;
+    hunt->tried += found->size + RECORD_FRAME;
+    return false;
 }
 
 /*
@@ -225,7 +273,8 @@ static uint32_t step_over(struct dun_log_walk *walk, uint32_t offset)
     uint32_t size = boundary - offset;
     uint32_t run = boundary;
 
-    if (!all_blank(dun_log_walk_peek(walk, offset, size), size))
+    if (*dun_log_walk_peek(walk, offset, 1) != 0xFF ||
+        !all_blank(dun_log_walk_peek(walk, offset, size), size))
         return offset + 1;
     while (run < walk->window_from + walk->window_size &&
            walk->window[run - walk->window_from] == 0xFF)
@@ -237,13 +286,13 @@ bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found)
 {
     uint32_t block_size = walk->flash->geometry.block_size;
     uint32_t offset = walk->offset;
+    struct hunt hunt = {0, 0};
 
-    while (offset + DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE <= block_size) {
-        uint32_t ahead_max = (offset - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
-
-        if (ahead_max > DUN_LOG_AHEAD_MAX)
-            ahead_max = DUN_LOG_AHEAD_MAX;
-        if (try_record(walk, offset, ahead_max, found)) {
+    while (offset + RECORD_FRAME <= block_size) {
+        hunt.ahead_max = (offset - walk->offset) / RECORD_FRAME;
+        if (hunt.ahead_max > DUN_LOG_AHEAD_MAX)
+            hunt.ahead_max = DUN_LOG_AHEAD_MAX;
+        if (try_record(walk, offset, &hunt, found)) {
             walk->offset = found->offset + found->size + DUN_LOG_CRC_SIZE;
             walk->sequence = found->sequence + (found->meta ? 0 : 1);
             return true;

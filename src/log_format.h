@@ -132,7 +132,8 @@ const uint8_t *dun_log_walk_peek(struct dun_log_walk *walk, uint32_t offset, uin
 /*
  * Goes to the next valid record: padding is skipped, and so is damage, behind which the sequence of
  * what was found lies ahead of walk->sequence as it was before the call. False: none up to the end
- * of the block. Cost: the bytes up to it; over damage, each byte is tried as a start.
+ * of the block. Cost: the bytes up to it; over damage, where each byte is tried as a start, about
+ * a block and a record more.
  */
 bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found);
 

@@ -276,9 +276,9 @@ static bool looks_like_state(struct dun_log_walk *walk, uint32_t offset)
     if ((length & DUN_LOG_META) == 0 || counts_at + 2 > walk->flash->geometry.block_size)
         return false;
     counts = dun_log_walk_peek(walk, counts_at, 2);
-    return (length & (DUN_LOG_META - 1)) == DUN_LOG_STATE_SIZE +
-                                                counts[0] * (uint32_t)DUN_LOG_DONE_SIZE +
-                                                counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
+    return (length & DUN_LOG_SIZE_MASK) == DUN_LOG_STATE_SIZE +
+                                               counts[0] * (uint32_t)DUN_LOG_DONE_SIZE +
+                                               counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
 }
 
 /*

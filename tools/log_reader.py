@@ -73,9 +73,11 @@ class Records:
         self.spoilt = 0
         seed = crc32c(struct.pack("<QI", stream, serial))
         offset = hole = OPENING
+        self.tried = 0
         while offset + 8 <= len(block):
             record = self._at(block, offset, hole, seed)
             if record:
+                self.tried = 0
                 self.found.append(record)
                 is_state, sequence, payload = record
                 self.next = sequence + (0 if is_state else 1)
@@ -107,7 +109,7 @@ class Records:
     def _looks_like_state(block, offset, length):
         if not length & 0x8000 or offset + 14 > len(block):
             return False
-        return length & 0x7FFF == 10 + 8 * block[offset + 12] + 37 * block[offset + 13]
+        return length & 0x3FFF == 10 + 8 * block[offset + 12] + 37 * block[offset + 13]
 
     def _at(self, block, offset, hole, seed):
         length, low = struct.unpack_from("<HH", block, offset)
@@ -117,11 +119,21 @@ class Records:
         if length == 0xFFFF or end > len(block) or ahead > min((offset - hole) // 8, 1023):
             return None
         sequence = self.next + ahead
+        due = sequence + (0 if length & 0x8000 else 1)
+        if self.tried >= len(block) and not self._is_followed(block, end, due):
+            return None
         payload = block[offset + 4:end - 4]
         crc = crc32c(payload, crc32c(struct.pack("<HQ", length, sequence), seed))
         if crc != struct.unpack_from("<I", block, end - 4)[0]:
+            self.tried += 8 + size
             return None
         return bool(length & 0x8000), sequence, payload
+
+    @staticmethod
+    def _is_followed(block, end, due):
+        if end + 8 > len(block) or block[end] == 0xFF:
+            return True
+        return struct.unpack_from("<H", block, end + 2)[0] == due & 0xFFFF
 
     def state(self):
         """The last state record that is well formed, or None."""

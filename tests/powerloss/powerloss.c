@@ -521,6 +521,48 @@ static void run_one(const struct shape *shape, const struct workload *workload,
     free(run.image);
 }
 
+/* Noise from `from` on in block 0; behind it, up to `end`, the head of each other record is hit. */
+static void make_noise(struct device *device, uint32_t from, uint32_t behind, uint32_t end)
+{
+    uint8_t *block = device->nor.live;
+    struct dun_log_cursor cursor;
+
+    for (int result = dun_log_first(&device->log, &cursor); result == 1 && cursor.block == 0;
+         result = dun_log_next(&device->log, &cursor))
+        if (cursor.sequence % 2 == 0 && cursor.offset > behind && cursor.offset < end)
+            block[cursor.offset - 1] ^= 0xFF;
+    for (uint32_t i = from; i < behind; i++)
+        block[i] = (uint8_t)roll(device, 256);
+}
+
+/* For the second reader: so much noise that the readers look at records more closely. */
+static void save_noise(struct device *device)
+{
+    static const struct shape shape = {{65536, 3, 1}, 512, 900, 160, 1, 1, 1, 0};
+    struct dun_loss losses[ORACLE_LOSSES];
+    static uint8_t unit[4096];
+    struct dun_ledger ledger;
+    struct dun_log log;
+
+    run.shape = 0;
+    for (uint32_t seed = 1; seed <= 6; seed++) {
+        start(device, &shape, &workloads[1]);
+        device->random = seed;
+        learn_bounds(device, shape.steps);
+        make_noise(device, 4000, 10000 + seed * 2000, 30000 + seed * 2000);
+        nor_init(&run.probe, shape.geometry);
+        free(run.probe.live);
+        run.probe.frozen = true;
+        run.image = run.probe.live = device->nor.live;
+        if (mount_on(&run.probe.flash, device, &log, &ledger, losses, unit) != DUN_OK)
+            fail("the mount failed");
+        save_image(device, &log);
+        run.probe.live = NULL;
+        nor_free(&run.probe);
+        nor_free(&device->nor);
+    }
+}
+
 static void run_shape(struct device *device, struct device *second)
 {
     const struct dun_flash_geometry *geometry = &shapes[run.shape].geometry;
@@ -541,6 +583,8 @@ static void run_all(struct device *device, struct device *second)
 
     for (run.shape = 0; run.shape < count; run.shape++)
         run_shape(device, second);
+    if (run.images != NULL)
+        save_noise(device);
     printf("%llu power cuts and %llu second cuts tried, all survived\n",
            (unsigned long long)run.cuts, (unsigned long long)run.cuts2);
 }

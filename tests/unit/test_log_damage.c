@@ -122,12 +122,56 @@ static void records_of_an_earlier_lap_are_not_taken(void **state)
     assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
 }
 
+static uint64_t noise_state;
+
+static uint8_t noise(void)
+{
+    noise_state = noise_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint8_t)(noise_state >> 40);
+}
+
+/* So much noise that a reader no longer reads all that looks like a record: it finds them still. */
+static void records_behind_much_noise_are_found(void **state)
+{
+    enum { FROM = 8192, TO = 24576, COUNT = 1000 };
+    struct bench bench;
+    struct dun_log_cursor cursor;
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+    static bool touched[COUNT + 1];
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        start(&bench, 65536, 2, 4);
+        append_many(&bench, COUNT);
+        for (int result = dun_log_first(&bench.log, &cursor); result == 1;
+             result = dun_log_next(&bench.log, &cursor))
+            touched[cursor.sequence] =
+                cursor.offset - 4 < TO && cursor.offset + cursor.size + 4 > FROM;
+        noise_state = seed;
+        for (uint32_t at = FROM; at < TO; at++)
+            block[at] = noise();
+        assert_int_equal(mount_again(&bench), 0);
+        assert_int_equal(dun_log_next_sequence(&bench.log), COUNT + 1);
+        int result = dun_log_first(&bench.log, &cursor);
+        for (uint64_t s = 1; s <= COUNT; s++) {
+            if (touched[s])
+                continue;
+            assert_int_equal(result, 1);
+            assert_int_equal(cursor.sequence, s);
+            check_record(&bench, &cursor);
+            result = dun_log_next(&bench.log, &cursor);
+        }
+        assert_int_equal(result, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_those_of_the_format),
         cmocka_unit_test(any_flipped_bit_is_survived),
         cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
+        cmocka_unit_test(records_behind_much_noise_are_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
