@@ -155,6 +155,8 @@ class RealLog(Folder):
         points = of_type(objects, "point")
         self.assertTrue(all(point["time"] for point in points))
         for record in of_type(objects, "record"):
+            self.assertEqual(struct.unpack_from("<HH", self.image, record["byte"]),
+                             (record["size"], record["seq"] & 0xFFFF))
             held = [point for point in points if point["seq"] == record["seq"]]
             self.assertEqual((record["points"], record["metrics"]),
                              (len(held), len({point["metric"] for point in held})))
