@@ -122,6 +122,53 @@ static void records_of_an_earlier_lap_are_not_taken(void **state)
     assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
 }
 
+/* The header of a record has 16 bits of its sequence; the CRC has all of them. */
+static void a_record_65536_sequences_old_is_not_taken(void **state)
+{
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+    struct bench bench;
+    struct dun_log_cursor cursor;
+
+    (void)state;
+    start(&bench, 256, 4, 4);
+    append_many(&bench, 3);
+    le(block + 16, 1 + 65536, 8);
+    le(block + 40, dun_crc32c(0, block, 40), 4);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 0);
+    assert_true(dun_log_next_sequence(&bench.log) > 1 + 65536);
+}
+
+/*
+ * The oldest blocks of a full ring are gone. One: its turn had come when the power failed. Two: no
+ * cut does that.
+ */
+static void check_gap(uint32_t gone, enum dun_loss_reason reason)
+{
+    struct bench bench;
+    struct dun_log_cursor cursor;
+
+    start(&bench, 256, 5, 4);
+    append_many(&bench, 60);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    while (cursor.block != (bench.log.tail + gone) % 5)
+        assert_int_equal(dun_log_next(&bench.log, &cursor), 1);
+    for (uint32_t i = 0; i < gone; i++)
+        assert_int_equal(bench.ram.erase(bench.ram.context, (bench.log.tail + i) % 5), 0);
+    assert_int_equal(mount_again(&bench), 0);
+    check_records(&bench, cursor.sequence, 60);
+    assert_true(bench.ledger.count > 0);
+    assert_int_equal(bench.losses[bench.ledger.count - 1].last, cursor.sequence - 1);
+    assert_int_equal(bench.losses[bench.ledger.count - 1].reason, reason);
+}
+
+static void a_gap_at_mount_is_overflow_or_damage(void **state)
+{
+    (void)state;
+    check_gap(1, DUN_LOSS_OVERFLOW);
+    check_gap(2, DUN_LOSS_DAMAGED);
+}
+
 static uint64_t noise_state;
 
 static uint8_t noise(void)
@@ -171,6 +218,8 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_format),
         cmocka_unit_test(any_flipped_bit_is_survived),
         cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
+        cmocka_unit_test(a_record_65536_sequences_old_is_not_taken),
+        cmocka_unit_test(a_gap_at_mount_is_overflow_or_damage),
         cmocka_unit_test(records_behind_much_noise_are_found),
     };
 
