@@ -15,6 +15,8 @@ import time
 from . import wire
 from .records import Records
 
+DRAIN_S = 10  # for a broker that hangs; one that lives ends within milliseconds
+
 
 @dataclasses.dataclass
 class Fault:
@@ -168,6 +170,7 @@ class _Connection:
         self.proxy, self.fault = proxy, fault
         self.sockets = (client, server)
         self.ended = threading.Event()
+        self.lock = threading.Lock()
         self.in_flight = {}
         self.level, self.aliases = 4, {}
         self.topics = []  # of each PUBLISH that went up whole
@@ -191,19 +194,44 @@ class _Connection:
                 self.proxy.acknowledged.add(payload)
 
     def end(self):
-        if self.ended.is_set():
+        """Ends both ways now; what was passed before still reaches its end, unless by RST."""
+        with self.lock:
+            if self.ended.is_set():
+                return
+            self.ended.set()
+        client, server = self.sockets
+        if self.fault.reset:
+            for one in self.sockets:
+                self._close(one, reset=True)
             return
-        self.ended.set()
-        for one in self.sockets:
-            how = socket.SHUT_RDWR
-            if self.fault.reset:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                how = socket.SHUT_RD  # sends nothing, but wakes the reader, so that close closes
-            try:
-                one.shutdown(how)
-            except OSError:
+        self._close(client)
+        try:
+            server.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        threading.Thread(target=self._drain, args=(server,), daemon=True).start()
+
+    def _drain(self, server):
+        """Reads what the broker still answers until it ends too. A socket that is closed before
+        that answers with RST, upon which Mosquitto drops what it had not read yet."""
+        try:
+            server.settimeout(DRAIN_S)
+            while server.recv(65536):
                 pass
-            one.close()
+        except OSError:
+            pass
+        self._close(server)
+
+    @staticmethod
+    def _close(one, reset=False):
+        try:
+            if reset:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # SHUT_RD sends nothing, but wakes the reader, so that close closes.
+            one.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
+        except OSError:
+            pass
+        one.close()
 
 
 class Proxy:
