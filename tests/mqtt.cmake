@@ -27,11 +27,17 @@ if(DUN_CLANG)
         RESULT_VARIABLE fuzz_result OUTPUT_QUIET ERROR_QUIET)
 endif()
 
+# dun_fuzz_skipped(NAME): without libFuzzer fuzz.NAME does not vanish; the check tells that it is
+# skipped.
+function(dun_fuzz_skipped name)
+    add_test(NAME fuzz.${name} COMMAND sh -c "echo SKIPPED no clang with libFuzzer; exit 77")
+    set_tests_properties(fuzz.${name} PROPERTIES SKIP_RETURN_CODE 77)
+endfunction()
+
 # dun_fuzz_test(NAME SOURCES...): fuzz/fuzz_NAME.c with these sources and the seeds of its name.
 function(dun_fuzz_test name)
     if(NOT fuzz_result EQUAL 0)
-        add_test(NAME fuzz.${name} COMMAND sh -c "echo SKIPPED: no clang with libFuzzer; exit 77")
-        set_tests_properties(fuzz.${name} PROPERTIES SKIP_RETURN_CODE 77)
+        dun_fuzz_skipped(${name})
         return()
     endif()
     set(program ${PROJECT_BINARY_DIR}/fuzz_${name})

@@ -56,4 +56,6 @@ if(fuzz_result EQUAL 0)
         -timeout=10 -artifact_prefix=${corpus}/ ${corpus}
         ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/decode)
     set_tests_properties(fuzz.decode PROPERTIES TIMEOUT 60)
+else()
+    dun_fuzz_skipped(decode)
 endif()
