@@ -1,4 +1,5 @@
 /* faults.c: each fault of scenario.h when its time has come. FAULTS.md describes them. */
+#include "log_format.h"
 #include "world.h"
 
 #define DAY_MS (24 * 60 * 60 * (dun_ms)1000)
@@ -27,12 +28,33 @@ static void kill_block(struct sim *sim)
     sim_trace("block %u dies: %u", block, sim->flash.dead[block]);
 }
 
+/* Once a run the opening of the block written last may be hit, where nothing else has made its
+ * place in the chain uncertain. */
+static bool newest_may_be_hit(struct sim *sim, const struct dun_log *log)
+{
+    const dun_ms *mean = sim->scenario.mean_ms;
+    bool may = !sim->newest_hit && log->tail != log->base && mean[FAULT_STORAGE] == 0 &&
+               mean[FAULT_PROGRAM_ONCE] == 0 && mean[FAULT_ERASE_ONCE] == 0 &&
+               mean[FAULT_SYNC_ONCE] == 0 && mean[FAULT_BLOCK_DIES] == 0;
+    sim->newest_hit |= may;
+    return may;
+}
+
 static void flip(struct sim *sim)
 {
+    const struct dun_agent *agent = sim->device.agent;
+    if (!agent || !sim->device.on || !agent->store.mounted)
+        return;
+    const struct dun_log *log = &agent->store.log;
     /* Seen at the next boot: between the check of a record and its way out there is no defence. */
     device_lose_power(&sim->device);
-    for (uint64_t bits = 1 + rng_below(&sim->rng, 3); bits > 0; bits--)
-        sim->damaged |= sim_flash_flip(&sim->flash);
+    for (uint64_t bits = 1 + rng_below(&sim->rng, 3); bits > 0; bits--) {
+        uint32_t block = (uint32_t)rng_below(&sim->rng, log->flash->geometry.block_count);
+        if (block != log->base)
+            sim->damaged |= sim_flash_flip(&sim->flash, block, UINT32_MAX);
+        else if (newest_may_be_hit(sim, log))
+            sim->damaged |= sim_flash_flip(&sim->flash, block, DUN_LOG_OPENING_SIZE);
+    }
 }
 
 static void device_fault(struct sim *sim, enum fault fault)

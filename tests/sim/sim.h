@@ -19,8 +19,9 @@ struct sim {
     uint64_t seed;
     dun_ms now; /* true time since the run began */
     bool trace;
-    bool calm;    /* faults are over */
-    bool damaged; /* bits flipped or blocks died: records may be called damaged */
+    bool calm;       /* faults are over */
+    bool newest_hit; /* a bit flipped in the newest block */
+    bool damaged;    /* bits flipped or blocks died: records may be called damaged */
     struct rng rng;
     struct scenario scenario;
     struct sim_flash flash, spare;

@@ -295,13 +295,12 @@ void sim_flash_wipe(struct sim_flash *flash)
     find_high(flash);
 }
 
-bool sim_flash_flip(struct sim_flash *flash)
+bool sim_flash_flip(struct sim_flash *flash, uint32_t block, uint32_t below)
 {
-    const struct dun_flash_geometry *geometry = &flash->flash.geometry;
-    uint32_t block = (uint32_t)rng_below(&flash->rng, geometry->block_count);
-    if (flash->high[block] == 0)
+    uint32_t high = flash->high[block] < below ? flash->high[block] : below;
+    if (high == 0)
         return false;
-    size_t byte = at(flash, block, (uint32_t)rng_below(&flash->rng, flash->high[block]));
+    size_t byte = at(flash, block, (uint32_t)rng_below(&flash->rng, high));
     uint8_t bit = (uint8_t)(1u << rng_below(&flash->rng, 8));
     flash->live[byte] ^= bit;
     flash->medium[byte] ^= bit;

@@ -56,8 +56,8 @@ void sim_flash_boot(struct sim_flash *flash);
 /* All bytes as from the factory, nothing pending. */
 void sim_flash_wipe(struct sim_flash *flash);
 
-/* Flips a bit in a byte that was programmed; false if there is none in the block tried. */
-bool sim_flash_flip(struct sim_flash *flash);
+/* Flips a bit in a byte of the block that was programmed and lies below `below`; false: none is. */
+bool sim_flash_flip(struct sim_flash *flash, uint32_t block, uint32_t below);
 
 /* Takes all faults away but dead blocks. */
 void sim_flash_heal(struct sim_flash *flash);
