@@ -39,9 +39,17 @@ int dun_lane_next(struct dun_lane *lane)
     return result;
 }
 
+/* The record under the cursor may have been dropped since, or its block may have died. */
+static bool still_there(const struct dun_lane *lane)
+{
+    uint8_t byte;
+    return lane->cursor.serial != 0 &&
+           dun_log_read(&lane->store->log, &lane->cursor, 0, &byte, 1) == DUN_OK;
+}
+
 int dun_lane_find(struct dun_lane *lane, uint64_t sequence)
 {
-    if (lane->cursor.serial != 0 && lane->cursor.sequence == sequence)
+    if (lane->cursor.sequence == sequence && still_there(lane))
         return 1;
     if (lane->cursor.sequence >= sequence || lane->cursor.serial == 0 ||
         sequence - lane->cursor.sequence > WALK_MAX)

@@ -221,10 +221,12 @@ static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
 {
     struct dun_store *store = outbox->lanes[slot->lane].store;
     uint64_t sequence = sequence_of(outbox, slot);
+    slot->acked = 1;
+    if (sequence < dun_log_first_sequence(&store->log))
+        return; /* the far end had stored it before a repetition was refused */
     dun_ledger_add(&store->ledger, sequence, sequence, reason);
     dun_store_ack(store, sequence, now + (dun_ms)outbox->config.ack_persist_ms);
     outbox->stats->records_rejected++;
-    slot->acked = 1;
 }
 
 void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now)

@@ -219,11 +219,19 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
 
 /// Sealing ///
 
-static bool something_waits(const struct dun_recorder *recorder, const struct dun_store *store)
+static bool points_wait(const struct dun_recorder *recorder)
 {
     return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 ||
-           recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0 ||
-           dun_ledger_untold(&store->ledger) > 0;
+           recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0;
+}
+
+/* A record that tells nothing but losses must not push others out: it waits for room. */
+static bool losses_wait(const struct dun_store *store, dun_ms now)
+{
+    if (!usable(store, now) || dun_ledger_untold(&store->ledger) == 0)
+        return false;
+    uint64_t room = dun_log_capacity(&store->log) - dun_log_used(&store->log);
+    return dun_store_backlog(store) == 0 || room >= store->config.flash->geometry.block_size;
 }
 
 /* A ledger that overflows in the course of sealing has news again; the next seal tells that. */
@@ -261,29 +269,37 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
     return result;
 }
 
-/* What the durable store lost is told there, even if the spare took the last record. */
-static bool nothing_waits(const struct dun_recorder *recorder, dun_ms now)
+/* What a store lost is told in that store, even if the other one takes the records. */
+static void tell_losses(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
-    const struct dun_store *durable = recorder->durable;
-    bool untold = usable(durable, now) && dun_ledger_untold(&durable->ledger) > 0;
-    return recorder->active && !untold && !something_waits(recorder, recorder->active);
+    if (!losses_wait(store, now))
+        return;
+    struct dun_record record = empty_record(recorder);
+    record.loss_count = dun_ledger_untold(&store->ledger);
+    int result;
+    do
+        result = append(recorder, store, &record);
+    while (result == DUN_E_TOO_LARGE && shrink(&record));
+    if (result < 0 && result != DUN_E_TOO_LARGE && result != DUN_E_FULL)
+        note_failure(recorder, store, result, now);
 }
 
 int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
 {
+    int result = DUN_OK;
     recorder->seal_due = false;
-    if (nothing_waits(recorder, now)) {
-        recorder->waiting_since_ms = DUN_MS_NEVER;
-        return DUN_OK;
-    }
-    int result = seal_where_possible(recorder, now);
+    if (!recorder->active || points_wait(recorder))
+        result = seal_where_possible(recorder, now);
+    tell_losses(recorder, recorder->durable, now);
+    tell_losses(recorder, recorder->spare, now);
     if (result < 0) {
         recorder->blocked_until_ms = now + recorder->limits.retry_ms;
         return result;
     }
     recorder->blocked_until_ms = 0;
     recorder->urgent = false;
-    recorder->waiting_since_ms = something_waits(recorder, recorder->active) ? now : DUN_MS_NEVER;
+    bool more = points_wait(recorder) || losses_wait(recorder->active, now);
+    recorder->waiting_since_ms = more ? now : DUN_MS_NEVER;
     return DUN_OK;
 }
 
