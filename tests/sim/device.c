@@ -11,7 +11,7 @@
 
 #include "sim.h"
 
-#define SPINS_MAX 20000
+#define SPINS_MAX 1000
 
 static jmp_buf power;
 
@@ -383,9 +383,10 @@ static void run_step(struct device *device, const struct request *request)
 
 static void check_spin(struct device *device)
 {
-    if (device->spun_at != sim_now())
+    if (device->spun_at != sim_now() || device->spun_moved != sim_run->net.moved)
         device->spins = 0;
     device->spun_at = sim_now();
+    device->spun_moved = sim_run->net.moved;
     if (++device->spins > SPINS_MAX)
         sim_fail("the agent wants to be called again and again at one time");
 }

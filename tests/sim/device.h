@@ -38,8 +38,9 @@ struct device {
     bool alarm, alarm_told; /* metric 0 is out of its limit; and the device has seen it */
     uint16_t declared;
     bool ending;
-    uint32_t spins; /* steps at one and the same time */
+    uint32_t spins; /* steps at one and the same time that moved no byte */
     dun_ms spun_at;
+    uint64_t spun_moved;
 };
 
 void device_init(struct device *device, struct rng rng);

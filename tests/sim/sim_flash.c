@@ -228,8 +228,10 @@ static int flash_erase(void *context, uint32_t block)
 static void fail_sync(struct sim_flash *flash)
 {
     settle_by_chance(flash);
-    if (rng_chance(&flash->rng, 500))
+    if (rng_chance(&flash->rng, 500)) {
         memcpy(flash->live, flash->medium, total(flash));
+        find_high(flash);
+    }
 }
 
 static int flash_sync(void *context)

@@ -181,6 +181,7 @@ static int link_read(void *context, void *data, size_t size)
     size_t moved = pipe_read(&connection->down, data, slice_of(net, size));
     if (moved == 0 && pipe_ended(&connection->down))
         return DUN_E_CLOSED;
+    net->moved += moved;
     return (int)moved;
 }
 
@@ -203,6 +204,7 @@ static int link_write(void *context, const void *data, size_t size)
     size_t moved = slice_of(net, size < most ? size : most);
     if (moved > 0 && !pipe_write(net, &connection->up, data, moved))
         moved = 0;
+    net->moved += moved;
     if (connection->reset_after > 0 && moved >= connection->reset_after) {
         sim_trace("the connection is reset in a packet");
         sim_net_reset(net);

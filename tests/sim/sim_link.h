@@ -74,6 +74,7 @@ struct sim_net {
     int current; /* the device's connection, -1: none */
     enum sim_connect_trouble trouble;
     uint64_t opens;
+    uint64_t moved; /* bytes between the device and its connections */
 };
 
 void sim_net_init(struct sim_net *net, struct sim_net_shape shape, struct rng rng);
