@@ -275,6 +275,42 @@ static void mount_reads_the_same_whatever_the_count(void **state)
     assert_true(bench.report.bytes_read <= 16 * 44 * 3 + 4096 + 1024);
 }
 
+/* A sync with nothing but acks fails: the next one must write them, or they come to nothing. */
+static void acks_outlive_a_failed_sync(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    start(&bench, 1024, 4, 4);
+    append_many(&bench, 5);
+    assert_int_equal(dun_log_ack_to(&bench.log, 3), 0);
+    bench.sync_error = DUN_E_IO;
+    assert_int_equal(dun_log_sync(&bench.log), DUN_E_IO);
+    bench.sync_error = 0;
+    assert_int_equal(dun_log_sync(&bench.log), 0);
+    assert_int_equal(bench.ram.erase(bench.ram.context, 0), 0); /* where the first attempt lies */
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(dun_log_first_sequence(&bench.log), 6);
+    assert_int_equal(bench.ledger.count, 1); /* what was open in the block: 4 and 5 */
+    assert_int_equal(bench.losses[0].first, 4);
+}
+
+/* Before a boot a record may have been read that was only in a cache. */
+static void a_mount_syncs_what_it_gives_out(void **state)
+{
+    struct bench bench;
+    uint32_t syncs;
+
+    (void)state;
+    start(&bench, 1024, 4, 4);
+    append_many(&bench, 5);
+    syncs = bench.syncs;
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(bench.syncs, syncs + 1);
+    bench.sync_error = DUN_E_IO;
+    assert_int_equal(mount_again(&bench), DUN_E_IO);
+}
+
 static void a_failed_sync_withdraws(void **state)
 {
     struct bench bench;
@@ -562,6 +598,8 @@ int main(void)
         cmocka_unit_test(drop_newest_refuses_and_keeps),
         cmocka_unit_test(each_block_is_erased_once_a_lap),
         cmocka_unit_test(mount_reads_the_same_whatever_the_count),
+        cmocka_unit_test(acks_outlive_a_failed_sync),
+        cmocka_unit_test(a_mount_syncs_what_it_gives_out),
         cmocka_unit_test(a_failed_sync_withdraws),
         cmocka_unit_test(a_block_that_fails_is_skipped),
         cmocka_unit_test(a_dead_device_does_not_eat_the_backlog),
