@@ -14,3 +14,12 @@ add_executable(dunlin_sim
     sim/sim_link.c
     sim/world.c)
 target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dun_warnings)
+
+# A fixed set of seeds, and a new one each time, which says where it began.
+set(DUN_SIM_MINUTES 0.2)
+if(DUN_SANITIZE)
+    set(DUN_SIM_MINUTES 0.8)
+endif()
+add_test(NAME sim.fixed COMMAND dunlin_sim --seeds 1..120)
+add_test(NAME sim.fresh COMMAND dunlin_sim --fresh --minutes ${DUN_SIM_MINUTES})
+set_tests_properties(sim.fixed sim.fresh PROPERTIES TIMEOUT 600)
