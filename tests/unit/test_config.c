@@ -253,6 +253,17 @@ static void test_all_errors_are_told_with_their_lines(void **state)
     assert_int_equal(count_errors(), sizeof lines / sizeof lines[0]);
 }
 
+static void test_what_does_not_go_together(void **state)
+{
+    (void)state;
+    assert_int_equal(read_all("[log]\npolicy = drop-newest\n[send]\nack = stored\n", NULL, NULL),
+                     DUN_E_INVALID);
+    assert_says(":4: [send] ack = stored: does not go with [log] policy = drop-newest");
+    assert_int_equal(read_all("[broker]\nreconnect_min = 5s\nreconnect_max = 1s\n", NULL, NULL),
+                     DUN_E_INVALID);
+    assert_says(":3: [broker] reconnect_max = 1s: must not be less than reconnect_min");
+}
+
 static void test_bad_words_and_variables(void **state)
 {
     const char *const environment[] = {"DUNLIN_PORT=many", "DUNLIN_PASSWORD=sesame", NULL};
@@ -574,6 +585,7 @@ int main(void)
         TEST(test_urls),
         TEST(test_bad_urls_are_told_without_their_text),
         TEST(test_all_errors_are_told_with_their_lines),
+        TEST(test_what_does_not_go_together),
         TEST(test_bad_words_and_variables),
         TEST(test_secrets_do_not_stand_in_the_file),
         TEST(test_hostile_files),
