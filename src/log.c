@@ -280,11 +280,15 @@ static int emit_state(struct dun_log *log)
     return result;
 }
 
+uint32_t dun_log_room(const struct dun_log *log)
+{
+    return log->head_open ? log->flash->geometry.block_size - log->offset - log->fill : 0;
+}
+
 /* True if the head has room for a record with `size` bytes of payload. */
 static bool fits(const struct dun_log *log, uint32_t size)
 {
-    return log->head_open && log->flash->geometry.block_size - log->offset - log->fill >=
-                                 size + DUN_LOG_RECORD_OVERHEAD;
+    return dun_log_room(log) >= size + DUN_LOG_RECORD_OVERHEAD;
 }
 
 static bool state_fits(const struct dun_log *log)

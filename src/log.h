@@ -159,6 +159,9 @@ DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
 uint32_t dun_log_serial(const struct dun_log *log);
 uint64_t dun_log_victims_end(const struct dun_log *log);
 
+/* Bytes that records, each with its overhead, can take before a block must be opened. */
+uint32_t dun_log_room(const struct dun_log *log);
+
 /* Records that went to the ledger since mount: taken by overflow, or found damaged. Wraps. */
 uint32_t dun_log_overflowed(const struct dun_log *log);
 uint32_t dun_log_damaged(const struct dun_log *log);

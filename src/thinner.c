@@ -40,7 +40,8 @@ static bool stays(const struct dun_thinner *thinner, const struct dun_log_cursor
 
 /*
  * The archive opened a block: what the next one will take is thinned once more, into the fresh
- * block. At most half of that, so that thinning always makes room, even if all is urgent.
+ * block. At most half of that, so that thinning always makes room, even if all is urgent; after a
+ * boot at most what is left of it, since opening the next would take what is being read.
  */
 static int thin_archive(struct dun_thinner *thinner)
 {
@@ -50,6 +51,8 @@ static int thin_archive(struct dun_thinner *thinner)
     thinner->archive_serial = dun_log_serial(log);
     uint64_t end = dun_log_victims_end(log);
     uint32_t room = log->flash->geometry.block_size / 2;
+    if (room > dun_log_room(log))
+        room = dun_log_room(log);
     struct dun_log_cursor cursor;
     int result = dun_log_first(log, &cursor);
     for (; result > 0 && cursor.sequence < end; result = dun_log_next(log, &cursor)) {

@@ -22,9 +22,10 @@ struct dun_thinner {
 };
 
 /*
- * To be called after each append to the store: saves what its next block will take. 0, or an error
- * of the archive: then the records in question are simply lost, as the ledger tells. Cost: nothing
- * unless the store opened a block since; then that block's victims are read once.
+ * To be called before each append to the store, so that the first one after a boot cannot take what
+ * a power cut kept from being saved: saves what its next block will take. 0, or an error of the
+ * archive: then the records in question are simply lost, as the ledger tells. Cost: nothing unless
+ * the store opened a block since; then that block's victims are read once.
  */
 DUN_MUST_USE int dun_thinner_tick(struct dun_thinner *thinner);
 
