@@ -44,6 +44,21 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
 }
 
+/* The durable store may be mounted only when storage comes back. An earlier run may have published
+ * all that is there; what is recorded from now on is fresh. */
+static void note_mount(struct dun_outbox *outbox)
+{
+    if (outbox->durable_seen || !outbox->durable->mounted)
+        return;
+    outbox->durable_seen = true;
+    uint64_t next = dun_log_next_sequence(&outbox->durable->log);
+    outbox->published[0] = next - 1;
+    if (!strict(outbox)) {
+        outbox->lanes[DUN_LANE_BACKFILL].end = next;
+        dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], next, UINT64_MAX);
+    }
+}
+
 void dun_outbox_start(struct dun_outbox *outbox)
 {
     outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
@@ -51,8 +66,7 @@ void dun_outbox_start(struct dun_outbox *outbox)
     outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
     outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
     set_lanes(outbox, UINT64_MAX);
-    if (outbox->durable->mounted) /* an earlier run may have published all that is there */
-        outbox->published[0] = dun_log_next_sequence(&outbox->durable->log) - 1;
+    note_mount(outbox);
 }
 
 void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
@@ -151,7 +165,7 @@ static bool next_new(struct dun_outbox *outbox, dun_ms now)
  */
 static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
 {
-    if (outbox->swept || outbox->window.count > 0)
+    if (outbox->swept || outbox->backfill_paused || outbox->window.count > 0)
         return false;
     if (dun_outbox_backlog(outbox) == 0)
         return false;
@@ -161,6 +175,7 @@ static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
 
 bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
+    note_mount(outbox);
     outbox->backfill_paused = false; /* until the rate is all that holds it up */
     if (outbox->window.sent < outbox->window.count) {
         int found = next_resend(outbox);
@@ -256,6 +271,7 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
                                           uint64_t sequence, dun_ms now)
 {
     struct dun_store *stores[] = {outbox->durable, outbox->spare};
+    note_mount(outbox);
     for (size_t i = 0; i < 2; i++) {
         struct dun_store *store = stores[i];
         if (!store->mounted || dun_log_stream(&store->log) != stream)
@@ -275,7 +291,8 @@ dun_ms dun_outbox_deadline(const struct dun_outbox *outbox)
 {
     dun_ms deadline = outbox->backfill_paused ? outbox->backfill_ms : DUN_MS_NEVER;
     bool waiting = outbox->config.ack_mode == DUN_ACK_STORED && !outbox->swept &&
-                   outbox->window.count == 0 && dun_outbox_backlog(outbox) > 0;
+                   !outbox->backfill_paused && outbox->window.count == 0 &&
+                   dun_outbox_backlog(outbox) > 0;
     if (waiting)
         deadline =
             dun_ms_earlier(deadline, outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms);

@@ -56,6 +56,7 @@ struct dun_outbox {
     bool backfill_paused;  /* a record waits for that */
     dun_ms stored_ms;      /* DUN_ACK_STORED: when the far end last freed something */
     uint64_t published[2]; /* highest sequence published, of the durable store and the spare */
+    bool durable_seen;     /* the durable store was mounted in this run */
     bool resending;        /* the window of the last connection is being published again */
     bool swept;            /* the lanes went from their start since a record was last pushed */
 };

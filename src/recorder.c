@@ -4,6 +4,8 @@
  */
 #include "recorder.h"
 
+#define TELL_PAUSE_MS (10 * 60 * 1000)
+
 static struct dun_notice notice(enum dun_notice_kind kind, int error)
 {
     return (struct dun_notice){.kind = kind, .error = error};
@@ -55,6 +57,7 @@ static void note_failure(struct dun_recorder *recorder, struct dun_store *store,
 void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->waiting_since_ms = DUN_MS_NEVER;
+    recorder->told_ms = now;
     int result = try_mount(recorder, recorder->durable, now);
     if (recorder->thinner)
         (void)try_mount(recorder, recorder->thinner->archive, now);
@@ -225,11 +228,17 @@ static bool points_wait(const struct dun_recorder *recorder)
            recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0;
 }
 
-/* A record that tells nothing but losses must not push others out: it waits for room. */
-static bool losses_wait(const struct dun_store *store, dun_ms now)
+/*
+ * A record that tells nothing but losses should not push others out, which would be the next loss
+ * to tell: it waits for room. Not for ever, since the far end may wait for just this record.
+ */
+static bool losses_wait(const struct dun_recorder *recorder, const struct dun_store *store,
+                        dun_ms now)
 {
     if (!usable(store, now) || dun_ledger_untold(&store->ledger) == 0)
         return false;
+    if (now >= recorder->told_ms + TELL_PAUSE_MS)
+        return true;
     uint64_t room = dun_log_capacity(&store->log) - dun_log_used(&store->log);
     return dun_store_backlog(store) == 0 || room >= store->config.flash->geometry.block_size;
 }
@@ -272,10 +281,11 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 /* What a store lost is told in that store, even if the other one takes the records. */
 static void tell_losses(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
-    if (!losses_wait(store, now))
+    if (!losses_wait(recorder, store, now))
         return;
     struct dun_record record = empty_record(recorder);
     record.loss_count = dun_ledger_untold(&store->ledger);
+    recorder->told_ms = now;
     int result;
     do
         result = append(recorder, store, &record);
@@ -298,7 +308,7 @@ int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
     }
     recorder->blocked_until_ms = 0;
     recorder->urgent = false;
-    bool more = points_wait(recorder) || losses_wait(recorder->active, now);
+    bool more = points_wait(recorder) || losses_wait(recorder, recorder->active, now);
     recorder->waiting_since_ms = more ? now : DUN_MS_NEVER;
     return DUN_OK;
 }

@@ -45,6 +45,7 @@ struct dun_recorder {
     uint64_t urgent_sequence; /* the durable record that holds an urgent sample; 0: none is new */
     struct dun_store *active; /* the store that took the last record; NULL: none did */
     dun_ms waiting_since_ms;  /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
+    dun_ms told_ms;           /* when a record was last made for nothing but losses */
     dun_ms blocked_until_ms;  /* no store works: do not try before */
     uint64_t lost_points;     /* not in any ledger yet */
     uint64_t refused_points;  /* taken by the policy `drop newest`, not in any ledger yet */
