@@ -281,6 +281,18 @@ static bool looks_like_state(struct dun_log_walk *walk, uint32_t offset)
                                                counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
 }
 
+/* The next unit, if all that is left of the one at `offset` is padding; else `offset`. */
+static uint32_t behind_padding(struct dun_log_walk *walk, uint32_t offset)
+{
+    uint32_t unit = walk->flash->geometry.prog_size;
+    uint32_t boundary = (offset + unit - 1) / unit * unit;
+
+    for (uint32_t at = offset; at < boundary; at++)
+        if (*dun_log_walk_peek(walk, at, 1) != 0xFF)
+            return offset;
+    return boundary;
+}
+
 /*
  * How many records seem to lie between the last good one and the blank rest. They were torn by a
  * power cut, or damaged later, after they had been sent: in case of the latter their sequences must
@@ -303,6 +315,8 @@ static uint32_t spoilt_records(struct dun_log_walk *walk)
         if (!ordered || length == DUN_LOG_BLANK)
             break;
         offset += DUN_LOG_HEADER_SIZE + (length & DUN_LOG_SIZE_MASK) + DUN_LOG_CRC_SIZE;
+        if (offset < end)
+            offset = behind_padding(walk, offset);
     }
     end = (end - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
     return count < end ? count : end;

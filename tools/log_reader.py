@@ -103,6 +103,9 @@ class Records:
             if length == 0xFFFF:
                 break
             offset += 8 + (length & 0x3FFF)
+            boundary = -(-offset // prog_size) * prog_size
+            if all(byte == 0xFF for byte in block[offset:boundary]):
+                offset = boundary
         self.spoilt = min(self.spoilt, (end - good) // 8)
 
     @staticmethod

@@ -136,7 +136,29 @@ static void a_record_65536_sequences_old_is_not_taken(void **state)
     le(block + 40, dun_crc32c(0, block, 40), 4);
     assert_int_equal(mount_again(&bench), 0);
     assert_int_equal(dun_log_first(&bench.log, &cursor), 0);
-    assert_true(dun_log_next_sequence(&bench.log) > 1 + 65536);
+    assert_int_equal(dun_log_next_sequence(&bench.log), 1 + 65536 + 3);
+}
+
+/* The last records were damaged after they had been sent: their sequences must not come again. */
+static void damaged_last_records_keep_their_sequences(void **state)
+{
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+    struct bench bench;
+    struct dun_log_cursor cursor;
+
+    (void)state;
+    start(&bench, 1024, 4, 16);
+    append_many(&bench, 8);
+    for (int result = dun_log_first(&bench.log, &cursor); result == 1;
+         result = dun_log_next(&bench.log, &cursor))
+        if (cursor.sequence >= 4)
+            block[cursor.offset] ^= 1;
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(dun_log_next_sequence(&bench.log), 9);
+    check_records(&bench, 1, 3);
+    assert_int_equal(bench.ledger.count, 1);
+    assert_int_equal(bench.losses[0].first, 4);
+    assert_int_equal(bench.losses[0].last, 8);
 }
 
 /*
@@ -219,6 +241,7 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_is_survived),
         cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
         cmocka_unit_test(a_record_65536_sequences_old_is_not_taken),
+        cmocka_unit_test(damaged_last_records_keep_their_sequences),
         cmocka_unit_test(a_gap_at_mount_is_overflow_or_damage),
         cmocka_unit_test(records_behind_much_noise_are_found),
     };
