@@ -57,5 +57,8 @@ int dun_lane_find(struct dun_lane *lane, uint64_t sequence)
     int result = 1;
     while (result > 0 && lane->cursor.sequence < sequence)
         result = dun_log_next(&lane->store->log, &lane->cursor);
-    return result > 0 ? lane->cursor.sequence == sequence : result;
+    if (result > 0 && lane->cursor.sequence == sequence)
+        return 1;
+    lane->cursor = before(sequence + 1); /* what the search ran into is not given out yet */
+    return result < 0 ? result : 0;
 }

@@ -48,7 +48,7 @@ static void apply(struct sim_flash *flash, const struct sim_flash_op *op, enum f
                   uint8_t *image)
 {
     uint32_t torn = rng_u32(&flash->rng, 0, op->size);
-    flash->half_erased |= op->erase && fate != FATE_DONE;
+    flash->half_recycled |= fate != FATE_DONE;
     uint8_t *bytes = image + at(flash, op->block, op->offset);
     for (uint32_t i = 0; i < op->size; i++) {
         uint8_t value = new_byte(flash, op, i, bytes[i]);

@@ -35,12 +35,12 @@ struct sim_flash {
     struct sim_flash_op *ops;
     uint32_t op_count, op_capacity;
     /* Faults at work. */
-    int write_error;   /* programs, erases and syncs fail with it; 0: none */
-    bool reads_fail;   /* with DUN_E_IO */
-    int fail_once[3];  /* the next program, erase, sync fails with it */
-    uint64_t cut_in;   /* power fails in so many operations; 0: it does not */
-    void (*cut)(void); /* called when power failed; must not return */
-    bool half_erased;  /* an erase was cut or failed: the block may still look like one in use */
+    int write_error;    /* programs, erases and syncs fail with it; 0: none */
+    bool reads_fail;    /* with DUN_E_IO */
+    int fail_once[3];   /* the next program, erase, sync fails with it */
+    uint64_t cut_in;    /* power fails in so many operations; 0: it does not */
+    void (*cut)(void);  /* called when power failed; must not return */
+    bool half_recycled; /* an erase or program was cut or failed: see check.c */
     uint64_t programs, erases, syncs;
 };
 

@@ -140,6 +140,7 @@ static void test_record_dropped_while_it_waits_is_not_found_again(void **state)
     struct fixture *f = *state;
     mount(f);
     append(f);
+    f->outbox.config.backfill_percent = 0; /* one lane, which must not skip what is left */
     dun_outbox_start(&f->outbox);
     dun_outbox_restart(&f->outbox, 0);
     assert_true(dun_outbox_next(&f->outbox, 0));
@@ -149,7 +150,7 @@ static void test_record_dropped_while_it_waits_is_not_found_again(void **state)
     assert_true(dun_outbox_next(&f->outbox, 0));
     const struct dun_lane *lane = dun_outbox_lane(&f->outbox);
     uint8_t byte;
-    assert_true(lane->cursor.sequence > 1);
+    assert_int_equal(lane->cursor.sequence, dun_log_first_sequence(&f->durable.log));
     assert_int_equal(dun_log_read(&f->durable.log, &lane->cursor, 0, &byte, 1), DUN_OK);
 }
 
