@@ -33,9 +33,10 @@ static void kill_block(struct sim *sim)
 static bool newest_may_be_hit(struct sim *sim, const struct dun_log *log)
 {
     const dun_ms *mean = sim->scenario.mean_ms;
-    bool may = !sim->newest_hit && log->tail != log->base && mean[FAULT_STORAGE] == 0 &&
-               mean[FAULT_PROGRAM_ONCE] == 0 && mean[FAULT_ERASE_ONCE] == 0 &&
-               mean[FAULT_SYNC_ONCE] == 0 && mean[FAULT_BLOCK_DIES] == 0;
+    bool may = !sim->newest_hit && !sim->damaged && log->tail != log->base &&
+               mean[FAULT_STORAGE] == 0 && mean[FAULT_PROGRAM_ONCE] == 0 &&
+               mean[FAULT_ERASE_ONCE] == 0 && mean[FAULT_SYNC_ONCE] == 0 &&
+               mean[FAULT_BLOCK_DIES] == 0;
     sim->newest_hit |= may;
     return may;
 }
