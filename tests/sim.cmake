@@ -20,7 +20,7 @@ set(DUN_SIM_MINUTES 0.2)
 if(DUN_SANITIZE)
     set(DUN_SIM_MINUTES 0.8)
 endif()
-add_test(NAME sim.fixed COMMAND dunlin_sim --seeds 1..120)
+add_test(NAME sim.fixed COMMAND dunlin_sim --seeds 1..100)
 add_test(NAME sim.fresh COMMAND dunlin_sim --fresh --minutes ${DUN_SIM_MINUTES})
 # The longest of all tests start first, so that the others run beside them.
 set_tests_properties(sim.fixed sim.fresh PROPERTIES TIMEOUT 600 COST 200)
