@@ -33,17 +33,23 @@ static int setup(void **state)
     return fixture.errors == NULL;
 }
 
-static int teardown(void **state)
+static void remove_file(void)
 {
-    (void)state;
     if (fixture.path[0] != '\0') {
         unlink(fixture.path);
     }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_file();
     return fclose(fixture.errors);
 }
 
 static void write_file(const char *text, size_t size)
 {
+    remove_file(); /* of an earlier reading in the same test */
     strcpy(fixture.path, "/tmp/dunlin-config-XXXXXX");
     int fd = mkstemp(fixture.path);
     assert_true(fd >= 0);
