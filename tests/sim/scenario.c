@@ -140,6 +140,11 @@ static void make_net(struct scenario *s, struct rng *rng)
 /* Faults that no device survives without loss of what it counts are kept to devices that can. */
 static void make_possible(struct scenario *s)
 {
+    /* Long runs must not spend their time on repetitions, byte by byte. */
+    if (s->agent.stored_wait_ms < s->calm_ms / 1000)
+        s->agent.stored_wait_ms = (uint32_t)(s->calm_ms / 1000);
+    if (s->net.slice > 0 && s->calm_ms > DAY_MS / 4)
+        s->net.slice += 200;
     if (s->geometry.block_count < 10)
         s->mean_ms[FAULT_BLOCK_DIES] = 0;
     if (s->geometry.block_count < 4)
