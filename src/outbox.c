@@ -74,6 +74,7 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
     outbox->window.sent = 0;
+    outbox->urgent = 0;
     outbox->resending = true;
     outbox->swept = false;
     outbox->backfill_ms = now;
@@ -83,8 +84,11 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence)
 {
     struct dun_lane *live = &outbox->lanes[DUN_LANE_LIVE];
-    if (strict(outbox) || outbox->resending || sequence <= live->cursor.sequence + 1)
+    bool earlier_waits = outbox->urgent != 0 && live->cursor.sequence < outbox->urgent;
+    if (strict(outbox) || outbox->resending || earlier_waits ||
+        sequence <= live->cursor.sequence + 1)
         return;
+    outbox->urgent = sequence;
     live->from = sequence;
     outbox->lanes[DUN_LANE_BACKFILL].end = sequence;
 }

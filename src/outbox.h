@@ -55,6 +55,7 @@ struct dun_outbox {
     dun_ms backfill_ms;    /* when backfill may publish again */
     bool backfill_paused;  /* a record waits for that */
     dun_ms stored_ms;      /* DUN_ACK_STORED: when the far end last freed something */
+    uint64_t urgent;       /* the record that the live lane last jumped to, 0: none */
     uint64_t published[2]; /* highest sequence published, of the durable store and the spare */
     bool durable_seen;     /* the durable store was mounted in this run */
     bool resending;        /* the window of the last connection is being published again */
@@ -88,7 +89,8 @@ uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refuse
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
                                           uint64_t sequence, dun_ms now);
 
-/* Record `sequence` of the durable store overtakes all that was not published yet. */
+/* Record `sequence` of the durable store overtakes all that was not published yet, but for an
+ * earlier urgent one and what was recorded after that. */
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence);
 
 /* Records stored and not freed, in all stores. */

@@ -13,6 +13,8 @@
 
 struct sim *sim_run;
 
+#define EXIT_SKIPPED 77 /* as ctest is told */
+
 static jmp_buf failed;
 static const char *program;
 
@@ -21,6 +23,7 @@ struct options {
     double minutes; /* 0: all seeds from first to last */
     bool trace;
     bool keep_going;
+    bool search; /* what is found is told and does not fail the run */
 };
 
 /// What the model calls ///
@@ -138,6 +141,12 @@ static int run_all(const struct options *options)
             break;
     }
     report(&totals, seconds() - start);
+    if (options->search && totals.failures > 0) {
+        printf("SKIPPED sim.fresh: %llu of %llu new seeds failed, as FAULTS.md says they may; the "
+               "lines above replay them\n",
+               (unsigned long long)totals.failures, (unsigned long long)totals.runs);
+        return EXIT_SKIPPED;
+    }
     return totals.failures > 0;
 }
 
@@ -147,7 +156,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: %s [--seed N | --seeds A..B | --fresh] [--minutes M] [--trace] "
-            "[--keep-going]\n",
+            "[--keep-going] [--search]\n",
             program);
     return 2;
 }
@@ -185,6 +194,9 @@ int main(int argc, char **argv)
             options.trace = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {
             options.keep_going = true;
+        } else if (strcmp(argv[i], "--search") == 0) {
+            options.keep_going = true;
+            options.search = true;
         } else if (strcmp(argv[i], "--fresh") == 0) {
             choose_fresh(&options);
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
