@@ -239,6 +239,17 @@ static int adopt_image(struct dun_flash_file *file, int fd)
     return DUN_OK;
 }
 
+/*
+ * An earlier process may have died after a sync that failed. The page cache then shows bytes that
+ * the disk does not have, marked clean, so that no later sync brings them there. So what is dirty
+ * is written, and all is read anew. A failure shows itself in what is read or synced next.
+ */
+static void distrust_cache(int fd)
+{
+    (void)fdatasync(fd);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int open_image(struct dun_flash_file *file)
 {
     int result = DUN_OK;
@@ -248,10 +259,12 @@ static int open_image(struct dun_flash_file *file)
         return DUN_OK;
     set_path(file, "/log");
     fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0)
+    if (fd >= 0) {
+        distrust_cache(fd);
         result = adopt_image(file, fd);
-    else
+    } else {
         result = errno == ENOENT ? make_image(file, &fd) : failed(file);
+    }
     if (result == DUN_OK)
         result = remember_size(file, image_size(&file->flash.geometry));
     if (result == DUN_OK)
