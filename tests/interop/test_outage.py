@@ -122,6 +122,10 @@ class StoredRecords(Records):
         self.taken = len(payloads)
         return super().count()
 
+    def check(self, test, strict=False):
+        self.count()  # what came in the course of the end
+        super().check(test, strict)
+
 
 if __name__ == "__main__":
     main()
