@@ -27,7 +27,7 @@ bool dun_catalog_encode_attributes(pb_ostream_t *out, uint32_t tag, const struct
     return true;
 }
 
-bool dun_catalog_encode_metric(pb_ostream_t *out, const struct dun_catalog *catalog, uint16_t id)
+static bool write_metric(pb_ostream_t *out, const struct dun_catalog *catalog, uint16_t id)
 {
     const struct dun_metric *metric = &catalog->metrics[id];
     if (!dun_wire_uint(out, dunlin_v1_Metric_id_tag, id) ||
@@ -49,7 +49,7 @@ struct entry {
 static bool write_entry(pb_ostream_t *out, const void *context)
 {
     const struct entry *entry = context;
-    return dun_catalog_encode_metric(out, entry->catalog, entry->id);
+    return write_metric(out, entry->catalog, entry->id);
 }
 
 bool dun_catalog_encode(pb_ostream_t *out, const struct dun_catalog *catalog, uint32_t tag,
@@ -73,7 +73,7 @@ static bool hash_bytes(pb_ostream_t *out, const pb_byte_t *bytes, size_t count)
 static uint32_t extend_hash(uint32_t hash, const struct dun_catalog *catalog, uint16_t id)
 {
     pb_ostream_t out = {.callback = hash_bytes, .state = &hash, .max_size = SIZE_MAX};
-    bool ok = dun_catalog_encode_metric(&out, catalog, id);
+    bool ok = write_metric(&out, catalog, id);
     DUN_ASSERT(ok);
     return hash;
 }

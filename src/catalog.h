@@ -26,9 +26,6 @@ DUN_MUST_USE int dun_catalog_add(struct dun_catalog *catalog, const struct dun_m
 /* The hash of the first `count` metrics. Cost: encodes them anew. */
 uint32_t dun_catalog_hash(const struct dun_catalog *catalog, uint16_t count);
 
-/* Encodes metric `id` as one dunlin.v1.Metric, without tag or length. */
-bool dun_catalog_encode_metric(pb_ostream_t *out, const struct dun_catalog *catalog, uint16_t id);
-
 /* Encodes the metric's attributes as fields `tag` of the message being written. */
 bool dun_catalog_encode_attributes(pb_ostream_t *out, uint32_t tag,
                                    const struct dun_metric *metric);

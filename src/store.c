@@ -82,26 +82,26 @@ static uint32_t encoded_size(const struct dun_encoder *encoder, const struct dun
 }
 
 /*
- * Making room may add to the ledger, and the record tells the ledger: so its size is taken again
- * until it holds. Room that was made once is not needed twice, so the second turn is the last.
+ * Making room may add to the ledger, and the record tells the ledger: then its size is taken again.
+ * Room that was made once is not needed twice, so the second turn is the last.
  */
 static int begin_record(struct dun_store *store, const struct dun_encoder *encoder,
                         const struct dun_record *record, uint32_t *size)
 {
-    uint32_t settled = encoded_size(encoder, record);
     uint32_t size_max = dun_log_record_max(&store->log);
+    uint32_t changes;
     if (record->size_max != 0 && record->size_max < size_max)
         size_max = record->size_max;
     do {
-        *size = settled;
+        changes = store->ledger.changes;
+        *size = encoded_size(encoder, record);
         if (*size > size_max)
             return DUN_E_TOO_LARGE;
         int result = record->urgent ? dun_log_begin_urgent(&store->log, *size)
                                     : dun_log_begin(&store->log, *size);
         if (result < 0)
             return result;
-        settled = encoded_size(encoder, record);
-    } while (settled != *size);
+    } while (store->ledger.changes != changes);
     return DUN_OK;
 }
 
