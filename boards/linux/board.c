@@ -82,7 +82,8 @@ static int wait_fd(void)
 static short wait_events(void)
 {
     bool blocked = node.uplink.wants_write(node.uplink.context);
-    return (short)(dun_link_posix_events(&posix) | (blocked ? POLLOUT : 0));
+    int events = dun_link_posix_events(&posix) | (blocked ? POLLOUT : 0);
+    return (short)(dun_uplink_wants_read(&node.uplink) ? events : events & ~POLLIN);
 }
 
 int main(int argc, char *argv[])

@@ -335,7 +335,8 @@ dun_ms device_wake(struct device *device)
     for (uint16_t i = 0; i < device->declared; i++)
         wake = dun_ms_earlier(wake, device->sample_at[i]);
     bool wants_write = device->uplink.wants_write(device->uplink.context);
-    wake = dun_ms_earlier(wake, sim_net_device_wake(&sim_run->net, wants_write));
+    bool wants_read = dun_uplink_wants_read(&device->uplink);
+    wake = dun_ms_earlier(wake, sim_net_device_wake(&sim_run->net, wants_read, wants_write));
     return wake > device->asleep_until ? wake : device->asleep_until;
 }
 
