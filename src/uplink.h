@@ -82,6 +82,9 @@ struct dun_uplink {
     dun_ms (*deadline)(void *context);
     /* True when bytes wait that the link did not take: the board then waits for writability. */
     bool (*wants_write)(void *context);
+    /* False while it takes no bytes: the board then does not wait for readability, which would
+     * wake it at once again. */
+    bool (*wants_read)(void *context);
     /* Ends the connection, with a DISCONNECT packet where it can still be sent (no will). */
     void (*close)(void *context, dun_ms now);
 };
