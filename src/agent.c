@@ -9,6 +9,7 @@
 #include "crc32c.h"
 
 #define OFFLINE_GRACE_MS         1000 /* for the ack of `offline` */
+#define SESSION_EXPIRY_S         3600 /* what was in flight keeps its packet ids for so long */
 #define UNIX_2026_01_01_MS       INT64_C(1767225600000)
 #define RECORD_BYTES_DEFAULT     1024
 #define BACKFILL_PERCENT_DEFAULT 75
@@ -156,6 +157,9 @@ static void init_sender(struct dun_agent *agent)
                    .stats = &agent->stats,
                    .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
     };
+    struct dun_uplink_config *broker = &agent->sender.uplink_config;
+    if (broker->session_expiry_s == 0 && !broker->clean_start)
+        broker->session_expiry_s = SESSION_EXPIRY_S;
     dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
 }
 
