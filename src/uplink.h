@@ -113,18 +113,13 @@ struct dun_uplink {
     dun_ms (*deadline)(void *context);
     /* True when bytes wait that the link did not take: the board then waits for writability. */
     bool (*wants_write)(void *context);
-    /* False while no byte that came can be taken before others have gone out: to wait for
-     * readability then would be to wait for nothing. NULL: always true. */
+    /* False while it takes no bytes: the board then does not wait for readability, which would
+     * wake it at once again. */
     bool (*wants_read)(void *context);
     /* Ends the connection, with a DISCONNECT packet where it can still be sent, which withdraws the
      * will. `will`: the broker shall tell it (v5 reason 0x04; 3.1.1: the link is just closed). */
     void (*close)(void *context, bool will, dun_ms now);
     void (*stats)(void *context, struct dun_uplink_stats *stats);
 };
-
-static inline bool dun_uplink_wants_read(const struct dun_uplink *uplink)
-{
-    return uplink->wants_read == NULL || uplink->wants_read(uplink->context);
-}
 
 #endif

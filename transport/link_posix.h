@@ -39,7 +39,7 @@ void dun_link_posix_init(struct dun_link_posix *posix, dun_ms attempt_timeout_ms
 int dun_link_posix_fd(const struct dun_link_posix *posix);
 
 /* Events for poll(2): POLLIN, POLLOUT. Add POLLOUT when the uplink's wants_write says so, and take
- * POLLIN away while its wants_read says no. */
+ * POLLIN away when its wants_read does not. */
 short dun_link_posix_events(const struct dun_link_posix *posix);
 
 #endif

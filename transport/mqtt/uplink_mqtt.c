@@ -398,10 +398,10 @@ static bool uplink_wants_write(void *context)
            (uplink->write_end > uplink->write_start || dun_mqtt_output(&uplink->session, &piece));
 }
 
-/* What was read already waits for the same reason as what would be read next. */
+/* What was read waits while the acks that the broker is owed find no room: see can_feed. */
 static bool uplink_wants_read(void *context)
 {
-    const struct dun_uplink_mqtt *uplink = context;
+    struct dun_uplink_mqtt *uplink = context;
     return uplink->state != DUN_UPLINK_MQTT_RUNNING || uplink->read_start == uplink->read_end ||
            dun_mqtt_can_feed(&uplink->session);
 }
