@@ -11,6 +11,7 @@
 
 /* Tokens of the retained messages lie above those of the window. */
 #define TOKEN_RETAINED 0xFF00u
+#define PROTOBUF_TYPE  "application/protobuf"
 
 #define REASON_TAKEN_OVER 0x8E /* v5 3.14.2.1 */
 #define SEEMS_TAKEN_OVER  3    /* connections closed soon and without a reason, in a row */
@@ -51,19 +52,18 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
     return dun_log_read(&lane->store->log, &lane->cursor, offset, data, size);
 }
 
-static int publish(struct dun_sender *sender, const char *channel, uint32_t size, uint16_t token,
-                   bool retain, dun_ms now)
+/* Fills in the topic and the payload of `message`, whose size is given. */
+static int publish(struct dun_sender *sender, const char *channel, struct dun_message *message,
+                   dun_ms now)
 {
     char topic[DUN_TOPIC_MAX];
     make_topic(sender, channel, topic);
-    struct dun_message message = {
-        .topic = topic,
-        .payload = {.context = sender, .size = size, .read = read_payload},
-        .token = token,
-        .qos = 1,
-        .retain = retain,
-    };
-    int result = sender->uplink->publish(sender->uplink->context, &message, now);
+    message->topic = topic;
+    message->payload.context = sender;
+    message->payload.read = read_payload;
+    message->qos = 1;
+    message->content_type = message->text ? NULL : PROTOBUF_TYPE;
+    int result = sender->uplink->publish(sender->uplink->context, message, now);
     sender->busy = result == DUN_OK;
     return result;
 }
@@ -100,9 +100,13 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
             return false; /* its token is still in use */
         sender->reading_body = messages[i].body;
         sender->reading_about = sender->about;
-        uint32_t size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about);
-        uint16_t token = (uint16_t)(TOKEN_RETAINED + messages[i].bit);
-        if (publish(sender, messages[i].channel, size, token, true, now) != DUN_OK)
+        struct dun_message message = {
+            .payload.size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about),
+            .token = (uint16_t)(TOKEN_RETAINED + messages[i].bit),
+            .retain = true,
+            .text = (messages[i].bit & (DUN_RETAINED_STATUS | DUN_RETAINED_OFFLINE)) != 0,
+        };
+        if (publish(sender, messages[i].channel, &message, now) != DUN_OK)
             return false;
         sender->due &= (uint8_t)~messages[i].bit;
         sender->unacked |= messages[i].bit;
@@ -128,8 +132,9 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
     uint8_t first;
     if (read_payload(sender, 0, &first, 1) < 0)
         return false;
-    int result = publish(sender, dun_record_channel(first), sender->reading.cursor.size,
-                         dun_outbox_token(outbox), false, now);
+    struct dun_message message = {.payload.size = sender->reading.cursor.size,
+                                  .token = dun_outbox_token(outbox)};
+    int result = publish(sender, dun_record_channel(first), &message, now);
     if (result == DUN_E_TOO_LARGE) {
         note_rejected(sender, sender->reading.cursor.sequence, 0);
         dun_outbox_unpublishable(outbox, DUN_LOSS_TOO_LARGE, now);
@@ -205,6 +210,8 @@ static void on_down(struct dun_sender *sender, int error, uint8_t reason, dun_ms
 {
     bool was_up = sender->state == DUN_SENDER_UP;
     bool taken_over = was_taken_over(sender, error, reason, now);
+    if (error == DUN_E_UNSUPPORTED)
+        sender->uplink_config.mqtt_version = 4;
     if (was_up && !taken_over && now - sender->up_since_ms >= sender->stable_ms)
         dun_backoff_reset(&sender->backoff);
     if (was_up)
@@ -289,6 +296,8 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
     make_topic(sender, "status", sender->status_topic);
     sender->uplink_config.will_topic = sender->status_topic;
     sender->uplink_config.will_payload = (struct dun_span){(const uint8_t *)"offline", 7};
+    sender->uplink_config.will_qos = 1;
+    sender->uplink_config.will_retain = true;
     sender->state = DUN_SENDER_DOWN;
     sender->reconnect_ms = now + dun_backoff_next(&sender->backoff);
 }
@@ -349,12 +358,6 @@ void dun_sender_refresh(struct dun_sender *sender)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
 }
 
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence)
-{
-    if (sender->state == DUN_SENDER_UP)
-        dun_outbox_urgent(&sender->outbox, sequence);
-}
-
 void dun_sender_say_offline(struct dun_sender *sender)
 {
     sender->due |= DUN_RETAINED_OFFLINE;
@@ -368,6 +371,6 @@ bool dun_sender_drained(const struct dun_sender *sender)
 void dun_sender_stop(struct dun_sender *sender, dun_ms now)
 {
     if (sender->state == DUN_SENDER_CONNECTING || sender->state == DUN_SENDER_UP)
-        sender->uplink->close(sender->uplink->context, now);
+        sender->uplink->close(sender->uplink->context, false, now);
     sender->state = DUN_SENDER_ENDED;
 }

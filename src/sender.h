@@ -70,9 +70,6 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender);
 /* The catalog or the stream changed: publish the retained messages again. */
 void dun_sender_refresh(struct dun_sender *sender);
 
-/* The record `sequence` of the durable store overtakes what still waits. */
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence);
-
 /* Publishes `offline` as the last message. */
 void dun_sender_say_offline(struct dun_sender *sender);
 
