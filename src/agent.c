@@ -160,7 +160,10 @@ static void init_sender(struct dun_agent *agent)
     struct dun_uplink_config *broker = &agent->sender.uplink_config;
     if (broker->session_expiry_s == 0 && !broker->clean_start)
         broker->session_expiry_s = SESSION_EXPIRY_S;
-    dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
+    /* Devices whose board has no entropy still differ by their names. */
+    uint64_t name = dun_crc32c(0, config->device, strlen(config->device));
+    dun_backoff_init(&agent->sender.backoff, config->backoff,
+                     config->random_seed ^ (name << 32 | config->boot));
 }
 
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,

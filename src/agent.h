@@ -38,8 +38,8 @@ struct dun_agent_config {
     uint8_t backfill_percent;          /* of the window that the backlog may use, to 100 [75] */
     uint32_t backfill_bytes_s;         /* payload bytes a second of the backlog [no limit] */
     uint32_t stored_wait_ms;           /* publish again what is not stored after [60 s] */
-    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, full jitter] */
-    uint64_t random_seed;              /* for the jitter of the backoff */
+    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, no spread] */
+    uint64_t random_seed;              /* for the moments of the backoff's tries */
 };
 
 /* What the board hands over. Everything stays borrowed for the life of the agent. */
