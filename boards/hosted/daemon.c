@@ -207,7 +207,8 @@ static void open_archive(struct daemon *daemon)
 }
 
 /* A log that cannot be made or read is no reason not to start: the agent records to memory and
- * tries again. Another agent in the same folder is one, and so is a folder that cannot be. */
+ * tries again. Another agent in the same folder is one, and so is a folder that cannot be, unless
+ * the board may lack one. */
 static int open_storage(struct daemon *daemon)
 {
     const struct dun_config *config = &daemon->config;
@@ -233,7 +234,8 @@ static int open_storage(struct daemon *daemon)
         dun_say_text(&say, "error", strerror(file->system_error));
     }
     end_line(&say);
-    return error == DUN_E_BUSY || error == DUN_E_INVALID ? error : DUN_OK;
+    bool fatal = error == DUN_E_BUSY || (error == DUN_E_INVALID && !daemon->board->may_lack_state);
+    return fatal ? error : DUN_OK;
 }
 
 static struct dun_agent_config agent_config(const struct daemon *daemon)
@@ -354,6 +356,10 @@ static int run(struct daemon *daemon)
         if (dun_agent_ended(daemon->board->agent)) {
             return DUN_EXIT_OK;
         }
+        if (daemon->file.taken) {
+            say_trouble("another agent took this state folder", "state", daemon->config.state);
+            return DUN_EXIT_FAILED;
+        }
         deadline = dun_ms_earlier(deadline, dun_notify_watchdog(&daemon->notify, now));
         sleep_until(daemon, deadline);
     }
@@ -377,6 +383,9 @@ static int run_daemon(struct daemon *daemon)
     dun_say_setup(STDERR_FILENO, (enum dun_say_level)daemon->config.log_level,
                   dun_say_is_journal(STDERR_FILENO));
     dun_notify_open(&daemon->notify);
+    if (daemon->board->survey != NULL) {
+        daemon->board->survey(&daemon->config);
+    }
     dun_system_watch_ends(daemon->config.state);
     if (load_password(daemon) != DUN_OK || open_storage(daemon) != DUN_OK) {
         return DUN_EXIT_FAILED;
