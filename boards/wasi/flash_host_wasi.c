@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <wasi/wasip2.h>
 
 #include "flash_host.h"
 #include "system.h"
@@ -51,6 +52,59 @@ bool dun_flash_host_owns(struct dun_flash_file *file)
         memcmp(own, found, OWNER_SIZE) != 0)
         file->taken = true;
     return !file->taken;
+}
+
+/* How much of `folder` the granted folder `name` is; 0: it does not lie below. */
+static size_t covers(const wasip2_string_t *name, const char *folder)
+{
+    size_t size = name->len;
+
+    while (size > 0 && name->ptr[size - 1] == '/')
+        size--;
+    if (strncmp(folder, (const char *)name->ptr, size) != 0)
+        return 0;
+    return folder[size] == '/' || folder[size] == '\0' ? size : 0;
+}
+
+/* Opens `path`, which lies below the granted folder `root`, and syncs it. */
+static bool sync_below(filesystem_own_descriptor_t root, const char *path)
+{
+    filesystem_own_descriptor_t folder;
+    filesystem_error_code_t error;
+
+    path += strspn(path, "/");
+    path = *path != '\0' ? path : ".";
+    wasip2_string_t name = {(uint8_t *)path, strlen(path)};
+    if (!filesystem_method_descriptor_open_at(
+            filesystem_borrow_descriptor(root), FILESYSTEM_PATH_FLAGS_SYMLINK_FOLLOW, &name,
+            FILESYSTEM_OPEN_FLAGS_DIRECTORY, FILESYSTEM_DESCRIPTOR_FLAGS_READ, &folder, &error))
+        return false;
+    bool synced = filesystem_method_descriptor_sync(filesystem_borrow_descriptor(folder), &error);
+    filesystem_descriptor_drop_own(folder);
+    return synced;
+}
+
+/* By WASI 0.2 itself: fsync(2) goes through the adapter from preview 1, which takes files only. */
+bool dun_flash_host_sync_folder(const char *folder)
+{
+    filesystem_preopens_list_tuple2_own_descriptor_string_t roots;
+    size_t best = 0;
+    bool synced = false;
+
+    filesystem_preopens_get_directories(&roots);
+    for (size_t i = 0; i < roots.len; i++) {
+        size_t size = covers(&roots.ptr[i].f1, folder);
+
+        if (size > best) {
+            best = size;
+            synced = sync_below(roots.ptr[i].f0, folder + size);
+        }
+    }
+    for (size_t i = 0; i < roots.len; i++)
+        filesystem_descriptor_drop_own(roots.ptr[i].f0);
+    filesystem_preopens_list_tuple2_own_descriptor_string_free(&roots);
+    errno = EIO;
+    return synced;
 }
 
 /* WASI does not tell how full a filesystem is. */
