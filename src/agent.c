@@ -304,6 +304,14 @@ static dun_ms next_deadline(const struct dun_agent *agent)
     return deadline;
 }
 
+static void pass_urgent(struct dun_agent *agent)
+{
+    struct dun_recorder *recorder = &agent->recorder;
+    if (recorder->urgent_first != 0)
+        dun_outbox_urgent(&agent->sender.outbox, recorder->urgent_first, recorder->urgent_last);
+    recorder->urgent_first = 0;
+}
+
 dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
 {
     if (dun_agent_ended(agent))
@@ -314,9 +322,7 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
         read_sensors(agent, now);
     dun_recorder_tick(&agent->recorder, now);
     update_about(agent);
-    if (agent->recorder.urgent_sequence != 0)
-        dun_sender_urgent(&agent->sender, agent->recorder.urgent_sequence);
-    agent->recorder.urgent_sequence = 0;
+    pass_urgent(agent);
     dun_sender_pump(&agent->sender, now);
     agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
     tick_store(agent, &agent->store, now);

@@ -108,9 +108,9 @@ int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, du
 
 /*
  * Values of `metric` are usual from `low` to `high`. A value that crosses a bound, either way, is
- * urgent: its batch is sealed in this step and overtakes all that waits to be sent. One that is
- * recorded while there is no connection waits with the backlog. Returns 0, or
- * DUN_E_INVALID for an unknown id, low above high, or an agent without `limits`.
+ * urgent: its batch is sealed in this step and overtakes all that waits to be sent, unless order is
+ * strict. After a reboot it waits with the backlog. Returns 0, or DUN_E_INVALID for an unknown id,
+ * low above high, or an agent without `limits`.
  */
 DUN_MUST_USE int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low,
                                  int64_t high);

@@ -549,12 +549,6 @@ void dun_sender_refresh(struct dun_sender *sender)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
 }
 
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence)
-{
-    if (sender->state == DUN_SENDER_UP)
-        dun_outbox_urgent(&sender->outbox, sequence);
-}
-
 void dun_sender_say_offline(struct dun_sender *sender)
 {
     sender->due |= DUN_RETAINED_OFFLINE;

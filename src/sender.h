@@ -90,9 +90,6 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender);
 /* The catalog or the stream changed: publish the retained messages again. */
 void dun_sender_refresh(struct dun_sender *sender);
 
-/* The record `sequence` of the durable store overtakes what still waits. */
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence);
-
 /* The largest record that the broker takes, as far as it said, bytes; 0: any. */
 uint32_t dun_sender_record_max(const struct dun_sender *sender);
 
