@@ -14,9 +14,8 @@
 #define REASON_USE_ANOTHER       0x9C
 #define REASON_MOVED             0x9D
 
-/* A broker may close for many reasons; so often in a row, and just after CONNECT, it may be that it
- * does not know version 5 and has no words to say so. */
-#define SILENT_MAX 2
+#define SILENT_MAX                                                                                 \
+    2 /* connections closed without a word, until it is asked if the version is why */
 
 static uint8_t first_choice(const struct dun_route *route)
 {
@@ -29,6 +28,7 @@ static void forget_broker(struct dun_route *route)
     route->speaks = first_choice(route);
     route->older_told = false;
     route->silent = 0;
+    route->doubt = DUN_ROUTE_SURE;
     route->will_qos_0 = false;
     route->will_not_retained = false;
 }
@@ -53,15 +53,18 @@ void dun_route_take(struct dun_route *route, struct dun_uplink_config *config, d
     config->will_retain = !route->will_not_retained;
 }
 
-enum dun_route_change dun_route_up(struct dun_route *route, dun_ms now)
+enum dun_route_change dun_route_up(struct dun_route *route)
 {
-    bool old = route->version == 0 && route->speaks == V3_1_1;
-    bool told = route->older_told;
+    bool newer = route->speaks == V5 && route->older_told;
     route->silent = 0;
-    route->older_told = old;
-    if (old && !told)
-        route->newer_ms = now + (dun_ms)route->retry_ms;
-    return old == told ? DUN_ROUTE_SAME : old ? DUN_ROUTE_OLDER : DUN_ROUTE_NEWER;
+    if (route->doubt == DUN_ROUTE_TRIES_OLD) {
+        route->doubt = DUN_ROUTE_OLD_WORKS;
+        route->speaks = V5;
+        return DUN_ROUTE_AGAIN;
+    }
+    route->doubt = DUN_ROUTE_SURE;
+    route->older_told &= !newer;
+    return newer ? DUN_ROUTE_NEWER : DUN_ROUTE_SAME;
 }
 
 /// Redirects ///
@@ -154,21 +157,28 @@ static enum dun_route_change speak_older(struct dun_route *route, dun_ms now)
 }
 
 /* A connection never came up: perhaps because of its version, and nobody said so. */
-static void suspect_version(struct dun_route *route, const struct dun_uplink_event *event)
+static enum dun_route_change suspect_version(struct dun_route *route,
+                                             const struct dun_uplink_event *event, dun_ms now)
 {
     bool silent = event->error == DUN_E_CLOSED && event->reason == 0 && route->speaks == V5;
+    bool confirmed = silent && route->doubt == DUN_ROUTE_OLD_WORKS;
     if (route->version != 0)
-        return;
+        return DUN_ROUTE_SAME;
     if (route->older_told) {
         route->speaks = V3_1_1; /* a try with version 5 taught nothing */
-        return;
+        return DUN_ROUTE_SAME;
     }
-    route->silent = silent ? (uint8_t)(route->silent + 1) : 0;
+    route->doubt = DUN_ROUTE_SURE;
     route->speaks = V5;
+    if (confirmed)
+        return speak_older(route, now);
+    route->silent = silent ? (uint8_t)(route->silent + 1) : 0;
     if (route->silent >= SILENT_MAX) {
         route->silent = 0;
-        route->speaks = V3_1_1; /* once; if it comes up so, it was the version */
+        route->speaks = V3_1_1;
+        route->doubt = DUN_ROUTE_TRIES_OLD;
     }
+    return DUN_ROUTE_SAME;
 }
 
 /* v5 3.1.2-20 and 3.2.2-13: a broker that cannot have such a will refuses the connection. */
@@ -194,8 +204,8 @@ enum dun_route_change dun_route_down(struct dun_route *route, const struct dun_u
         return DUN_ROUTE_AGAIN;
     if (!was_up && event->error == DUN_E_UNSUPPORTED && route->version == 0 && route->speaks == V5)
         return speak_older(route, now);
-    if (!was_up)
-        suspect_version(route, event);
+    if (!was_up && suspect_version(route, event, now) == DUN_ROUTE_OLDER)
+        return DUN_ROUTE_OLDER;
     if (route->away && (!was_up || !route->moved))
         return go_home(route);
     return DUN_ROUTE_SAME;

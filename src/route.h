@@ -19,7 +19,14 @@ enum dun_route_change {
     DUN_ROUTE_NEWER,     /* it speaks version 5 after all */
     DUN_ROUTE_ELSEWHERE, /* the next connection goes to another broker, as we were told */
     DUN_ROUTE_HOME,      /* it goes back to the configured one, since the other one failed */
-    DUN_ROUTE_AGAIN,     /* it asks this broker for less: nothing to tell */
+    DUN_ROUTE_AGAIN,     /* it goes to the same one, and asks for something else: nothing to tell */
+};
+
+/* A broker that hangs up on version 5 without a word may be too old to have any, or just be ill. */
+enum dun_route_doubt {
+    DUN_ROUTE_SURE = 0,
+    DUN_ROUTE_TRIES_OLD, /* the next connection is one of 3.1.1 */
+    DUN_ROUTE_OLD_WORKS, /* it came up; version 5 is asked once more, and then we know */
 };
 
 struct dun_route {
@@ -36,11 +43,12 @@ struct dun_route {
     dun_ms newer_ms; /* when version 5 may be tried again */
     dun_ms hops_ms;  /* when the first of `hops` was made */
     uint8_t hops;
-    uint8_t silent; /* connections that ended without a word after CONNECT of version 5, in a row */
-    uint8_t speaks; /* the version of the next connection */
-    bool older_told;                    /* that this broker is old */
-    bool away;                          /* at other_host */
-    bool moved;                         /* for good, as it said */
+    uint8_t silent;  /* connections that ended just after CONNECT of version 5, in a row */
+    uint8_t doubt;   /* enum dun_route_doubt */
+    uint8_t speaks;  /* the version of the next connection */
+    bool older_told; /* that this broker is old */
+    bool away;       /* at other_host */
+    bool moved;      /* for good, as it said */
     bool will_qos_0, will_not_retained; /* this broker wants it so */
 };
 
@@ -49,8 +57,8 @@ void dun_route_start(struct dun_route *route);
 /* Fills host, port, version and the kind of will of the connection that begins now. */
 void dun_route_take(struct dun_route *route, struct dun_uplink_config *config, dun_ms now);
 
-/* It came up: SAME, OLDER or NEWER. */
-enum dun_route_change dun_route_up(struct dun_route *route, dun_ms now);
+/* It came up: SAME, NEWER, or AGAIN: then the caller ends it. */
+enum dun_route_change dun_route_up(struct dun_route *route);
 
 /* It ended, or never came up. `was_up` and `stable` tell how far it got. After anything but SAME
  * and HOME the next try may come soon: the answer was that of a broker that works. */

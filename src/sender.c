@@ -400,7 +400,14 @@ static void refuse_terms(struct dun_sender *sender, dun_ms now)
 static void on_up(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     const struct dun_uplink_terms *terms = &event->terms;
-    note_route(sender, dun_route_up(&sender->route, now), 0);
+    enum dun_route_change change = dun_route_up(&sender->route);
+    if (change == DUN_ROUTE_AGAIN) {
+        sender->uplink->close(sender->uplink->context, false, now);
+        sender->state = DUN_SENDER_DOWN;
+        sender->reconnect_ms = now;
+        return;
+    }
+    note_route(sender, change, 0);
     if (terms->qos_max == 0 && sender->outbox.config.ack_mode == DUN_ACK_PUBLISHED) {
         refuse_terms(sender, now);
         return;
