@@ -1,8 +1,8 @@
 """A broker comes back to a fleet of 1,000: how many devices reconnect in which second.
 
 The devices are whole (agent, log, MQTT client), in one process and in virtual time; the rivals are
-models of the rule by which they wait, at the same broker. Nothing is timed: each run prints the same.
-A second of the peak may begin at any moment; the plots count whole seconds.
+models of the rule by which they wait, at the same broker. Nothing is timed: two runs print the
+same. A second of the peak may begin at any moment; the plots count whole seconds.
 """
 import argparse
 import os
