@@ -164,10 +164,13 @@ static void init_sender(struct dun_agent *agent)
     struct dun_uplink_config *broker = &agent->sender.uplink_config;
     if (broker->session_expiry_s == 0 && !broker->clean_start)
         broker->session_expiry_s = SESSION_EXPIRY_S;
-    dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
+    /* Devices whose board has no entropy still differ by their names. */
+    uint64_t name = dun_crc32c(0, config->device, strlen(config->device));
+    uint64_t seed = config->random_seed ^ (name << 32 | config->boot);
     const struct dun_backoff_config hold = {.base_ms = config->backoff.base_ms,
                                             .max_ms = config->backoff.max_ms};
-    dun_backoff_init(&agent->sender.hold, hold, ~config->random_seed);
+    dun_backoff_init(&agent->sender.backoff, config->backoff, seed);
+    dun_backoff_init(&agent->sender.hold, hold, ~seed);
 }
 
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,

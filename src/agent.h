@@ -42,8 +42,8 @@ struct dun_agent_config {
     uint32_t message_expiry_s;         /* MQTT 5: the broker drops records after [never] */
     uint32_t version_retry_ms;         /* an old broker is tried with MQTT 5 again after [1 h] */
     bool stay;                         /* follow no Server Reference [no] */
-    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, full jitter] */
-    uint64_t random_seed;              /* for the jitter of the backoff */
+    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, no spread] */
+    uint64_t random_seed;              /* for the moments of the backoff's tries */
 };
 
 /* What the board hands over. Everything stays borrowed for the life of the agent. */

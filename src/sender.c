@@ -30,6 +30,9 @@
 #define REASON_QUOTA           0x97
 #define REASON_QOS             0x9B
 #define REASON_CONNECTION_RATE 0x9F
+#define REASON_TAKEN_OVER      0x8E
+
+#define SEEMS_TAKEN_OVER 3 /* connections closed soon and without a reason, in a row */
 
 /// Topics ///
 
@@ -253,8 +256,10 @@ static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t r
 {
     if (verdict == DUN_VERDICT_TAKEN) {
         sender->rejected_run = 0;
-        if (sender->hold_ms == 0)
+        if (sender->hold_ms == 0) {
             dun_backoff_reset(&sender->hold);
+            dun_backoff_up(&sender->hold);
+        }
     } else if (verdict == DUN_VERDICT_LATER || ++sender->rejected_run >= REJECTED_RUN_MAX) {
         sender->rejected_run = 0;
         hold(sender, reason, now);
@@ -349,6 +354,36 @@ static void note_route(struct dun_sender *sender, enum dun_route_change change, 
         dun_notices_add(sender->notices, notice);
 }
 
+/*
+ * Two clients with one id take the connection from each other for as long as they run. MQTT 5 tells
+ * the loser; before, the broker just closes, as soon as the other one's wait is over, which is
+ * about as long as ours. Such a connection proves nothing however old it is: without a reset both
+ * wait longer and longer.
+ */
+static bool was_taken_over(const struct dun_sender *sender, const struct dun_uplink_event *event,
+                           dun_ms now)
+{
+    dun_ms age_ms = now - sender->up_since_ms;
+    bool young =
+        age_ms < sender->stable_ms || age_ms < 2 * (dun_ms)dun_backoff_window(&sender->backoff);
+    bool told = event->reason == REASON_TAKEN_OVER;
+    return sender->state == DUN_SENDER_UP && event->error == DUN_E_CLOSED &&
+           (told || (event->reason == 0 && young));
+}
+
+static void note_taken_over(struct dun_sender *sender, uint8_t reason, uint32_t delay_ms)
+{
+    if (sender->taken_over < UINT8_MAX)
+        sender->taken_over++;
+    if (reason == 0 && sender->taken_over < SEEMS_TAKEN_OVER)
+        return; /* a broker that restarts closes too */
+    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
+                                                         .reason = reason,
+                                                         .delay_ms = delay_ms,
+                                                         .value = sender->taken_over,
+                                                         .name = sender->uplink_config.client_id});
+}
+
 /* How long to wait for the next try. A broker that told us what to do better gets it soon, one that
  * asked for rest gets that. */
 static uint32_t delay_after(struct dun_sender *sender, const struct dun_uplink_event *event,
@@ -359,14 +394,17 @@ static uint32_t delay_after(struct dun_sender *sender, const struct dun_uplink_e
          asks_to_wait(event) && sender->backoff.failures < REST_FAILURES && i < REST_FAILURES; i++)
         (void)dun_backoff_next(&sender->backoff);
     uint32_t delay_ms = dun_backoff_next(&sender->backoff);
-    return soon && delay_ms > sender->backoff.config.base_ms ? sender->backoff.config.base_ms
-                                                             : delay_ms;
+    uint32_t soon_ms = sender->backoff.config.base_ms > sender->backoff.config.spread_ms
+                           ? sender->backoff.config.base_ms
+                           : sender->backoff.config.spread_ms;
+    return soon && delay_ms > soon_ms ? soon_ms : delay_ms;
 }
 
 static void on_down(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     bool was_up = sender->state == DUN_SENDER_UP;
-    bool stable = was_up && now - sender->up_since_ms >= sender->stable_ms;
+    bool taken_over = was_taken_over(sender, event, now);
+    bool stable = was_up && !taken_over && now - sender->up_since_ms >= sender->stable_ms;
     if (stable)
         dun_backoff_reset(&sender->backoff);
     if (was_up)
@@ -386,6 +424,10 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
                                                              .reason = event->reason,
                                                              .delay_ms = delay_ms});
     note_route(sender, change, event->reason);
+    if (taken_over)
+        note_taken_over(sender, event->reason, delay_ms);
+    else if (was_up)
+        sender->taken_over = 0;
 }
 
 /* No QoS 1, and a PUBACK is what would free a record. */
@@ -414,6 +456,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     }
     sender->state = DUN_SENDER_UP;
     sender->up_since_ms = now;
+    dun_backoff_up(&sender->backoff);
     sender->busy = false;
     sender->qos = terms->qos_max > 0 ? 1 : 0;
     sender->packet_max = terms->packet_max;
@@ -487,9 +530,9 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
     sender->route.port = sender->uplink_config.port;
     sender->route.version = sender->uplink_config.mqtt_version;
     dun_route_start(&sender->route);
+    sender->hold_ms = 0;
     sender->state = DUN_SENDER_DOWN;
     sender->reconnect_ms = now + dun_backoff_next(&sender->backoff);
-    dun_backoff_reset(&sender->backoff);
 }
 
 static void connect(struct dun_sender *sender, dun_ms now)

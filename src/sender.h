@@ -50,7 +50,7 @@ struct dun_sender {
     struct dun_stats *stats;
     struct dun_notices *notices;
     struct dun_backoff backoff;
-    uint32_t stable_ms; /* a connection this old resets the backoff */
+    uint32_t stable_ms; /* a connection this old resets the backoff, if it was not taken over */
     struct dun_outbox outbox;
     struct dun_route route;  /* its settings; host, port and version come from uplink_config */
     struct dun_backoff hold; /* how long to pause when the broker asks for it */
@@ -61,6 +61,7 @@ struct dun_sender {
     enum dun_sender_state state;
     dun_ms reconnect_ms;
     dun_ms up_since_ms;
+    uint8_t taken_over;             /* so many connections in a row */
     bool busy;                      /* the uplink still reads a payload */
     bool subscribe_due;             /* to .../stored */
     uint8_t due;                    /* enum dun_retained, bits still to be published */
