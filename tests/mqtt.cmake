@@ -4,6 +4,19 @@ target_link_libraries(test_uplink_mosquitto PRIVATE dunlin_mqtt dunlin_link_posi
 add_test(NAME interop.uplink_mosquitto COMMAND test_uplink_mosquitto)
 set_tests_properties(interop.uplink_mosquitto PROPERTIES TIMEOUT 180 SKIP_RETURN_CODE 77)
 
+# dun_uplink_shell(NAME LIBRARIES...): an uplink by hand, for the contract suite.
+function(dun_uplink_shell name)
+    add_executable(uplink_shell_${name} interop/support/uplink_shell.c
+        interop/support/uplink_shell_${name}.c)
+    target_link_libraries(uplink_shell_${name} PRIVATE dun_warnings ${ARGN})
+endfunction()
+
+dun_uplink_shell(mqtt dunlin_mqtt dunlin_link_posix)
+if(TARGET dunlin_paho)
+    dun_uplink_shell(paho dunlin_paho)
+endif()
+dun_interop_test(uplink_contract)
+
 add_executable(run_transcript transcripts/run_transcript.c)
 target_link_libraries(run_transcript PRIVATE dunlin_mqtt dun_warnings)
 file(GLOB transcripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/transcripts/*.txt)
