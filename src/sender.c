@@ -13,6 +13,9 @@
 #define TOKEN_RETAINED 0xFF00u
 #define PROTOBUF_TYPE  "application/protobuf"
 
+#define REASON_TAKEN_OVER 0x8E /* v5 3.14.2.1 */
+#define SEEMS_TAKEN_OVER  3    /* connections closed soon and without a reason, in a row */
+
 /// Topics ///
 
 static char *append_text(char *at, const char *end, const char *text)
@@ -162,6 +165,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
 {
     sender->state = DUN_SENDER_UP;
     sender->up_since_ms = now;
+    dun_backoff_up(&sender->backoff);
     sender->busy = false;
     sender->unacked = 0;
     sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
@@ -173,12 +177,42 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
                     (struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
 }
 
+/*
+ * Two clients with one id take the connection from each other for as long as they run. MQTT 5 tells
+ * the loser; before, the broker just closes, as soon as the other one's wait is over, which is
+ * about as long as ours. Such a connection proves nothing however old it is: without a reset both
+ * wait longer and longer.
+ */
+static bool was_taken_over(const struct dun_sender *sender, int error, uint8_t reason, dun_ms now)
+{
+    dun_ms age_ms = now - sender->up_since_ms;
+    bool young =
+        age_ms < sender->stable_ms || age_ms < 2 * (dun_ms)dun_backoff_window(&sender->backoff);
+    bool told = reason == REASON_TAKEN_OVER;
+    return sender->state == DUN_SENDER_UP && error == DUN_E_CLOSED &&
+           (told || (reason == 0 && young));
+}
+
+static void note_taken_over(struct dun_sender *sender, uint8_t reason, uint32_t delay_ms)
+{
+    if (sender->taken_over < UINT8_MAX)
+        sender->taken_over++;
+    if (reason == 0 && sender->taken_over < SEEMS_TAKEN_OVER)
+        return; /* a broker that restarts closes too */
+    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
+                                                         .reason = reason,
+                                                         .delay_ms = delay_ms,
+                                                         .value = sender->taken_over,
+                                                         .name = sender->uplink_config.client_id});
+}
+
 static void on_down(struct dun_sender *sender, int error, uint8_t reason, dun_ms now)
 {
     bool was_up = sender->state == DUN_SENDER_UP;
+    bool taken_over = was_taken_over(sender, error, reason, now);
     if (error == DUN_E_UNSUPPORTED)
         sender->uplink_config.mqtt_version = 4;
-    if (was_up && now - sender->up_since_ms >= sender->stable_ms)
+    if (was_up && !taken_over && now - sender->up_since_ms >= sender->stable_ms)
         dun_backoff_reset(&sender->backoff);
     if (was_up)
         sender->stats->disconnects++;
@@ -192,6 +226,10 @@ static void on_down(struct dun_sender *sender, int error, uint8_t reason, dun_ms
                                                          .error = error,
                                                          .reason = reason,
                                                          .delay_ms = delay_ms});
+    if (taken_over)
+        note_taken_over(sender, reason, delay_ms);
+    else if (was_up)
+        sender->taken_over = 0;
 }
 
 static void on_acked(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
@@ -262,7 +300,6 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
     sender->uplink_config.will_retain = true;
     sender->state = DUN_SENDER_DOWN;
     sender->reconnect_ms = now + dun_backoff_next(&sender->backoff);
-    dun_backoff_reset(&sender->backoff);
 }
 
 static void connect(struct dun_sender *sender, dun_ms now)
@@ -319,12 +356,6 @@ void dun_sender_refresh(struct dun_sender *sender)
 {
     if (sender->state == DUN_SENDER_UP)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
-}
-
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence)
-{
-    if (sender->state == DUN_SENDER_UP)
-        dun_outbox_urgent(&sender->outbox, sequence);
 }
 
 void dun_sender_say_offline(struct dun_sender *sender)

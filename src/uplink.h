@@ -113,6 +113,9 @@ struct dun_uplink {
     dun_ms (*deadline)(void *context);
     /* True when bytes wait that the link did not take: the board then waits for writability. */
     bool (*wants_write)(void *context);
+    /* False while it takes no bytes: the board then does not wait for readability, which would
+     * wake it at once again. */
+    bool (*wants_read)(void *context);
     /* Ends the connection, with a DISCONNECT packet where it can still be sent, which withdraws the
      * will. `will`: the broker shall tell it (v5 reason 0x04; 3.1.1: the link is just closed). */
     void (*close)(void *context, bool will, dun_ms now);

@@ -236,6 +236,9 @@ static void wait_for_link(struct client *client, dun_ms now)
     if (client->uplink.wants_write(client->uplink.context)) {
         events |= POLLOUT;
     }
+    if (!client->uplink.wants_read(client->uplink.context)) {
+        events &= (short)~POLLIN;
+    }
     struct pollfd poll_fd = {.fd = dun_link_posix_fd(&client->posix), .events = events};
     poll(&poll_fd, 1, (int)wait_ms);
 }

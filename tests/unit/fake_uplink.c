@@ -105,6 +105,12 @@ static dun_ms fake_deadline(void *context)
     return DUN_MS_NEVER;
 }
 
+static bool fake_wants_read(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static bool fake_wants_write(void *context)
 {
     (void)context;
@@ -138,6 +144,7 @@ void fake_uplink_init(struct fake_uplink *fake)
                                        .poll = fake_poll,
                                        .deadline = fake_deadline,
                                        .wants_write = fake_wants_write,
+                                       .wants_read = fake_wants_read,
                                        .close = fake_close,
                                        .stats = fake_stats};
 }

@@ -328,6 +328,34 @@ static void a_large_payload_streams_through(void **state)
     }
 }
 
+/* A link that takes nothing, and messages that are owed an ack: a board that went on waiting for
+ * bytes to read would turn for ever, since nobody takes them. */
+static void nothing_is_read_while_acks_find_no_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct source source = {0};
+    char messages[6 * 9 + 1] = "";
+    up(&f);
+    f.fake.room = 0;
+    assert_int_equal(publish(&f, 1, 3000, &source), DUN_OK);
+    for (int i = 0; i < 6; i++) {
+        memcpy(messages + 9 * i, "\x32\x07\x00\x01t\x00\x01xy", 9);
+        messages[9 * i + 6] = (char)(i + 1);
+    }
+    receive(&f, messages, 6 * 9);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(poll_once(&f), DUN_UPLINK_MESSAGE);
+    }
+    assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
+    assert_false(f.uplink.wants_read(f.uplink.context));
+    f.fake.room = SIZE_MAX;
+    for (int i = 0; i < 3; i++) {
+        poll_once(&f); /* WRITABLE, and the other two */
+    }
+    assert_true(f.uplink.wants_read(f.uplink.context));
+}
+
 static void a_failing_reader_ends_the_connection(void **state)
 {
     (void)state;
@@ -717,6 +745,7 @@ int main(void)
         cmocka_unit_test(nothing_is_published_before_up),
         cmocka_unit_test(publishes_share_a_write),
         cmocka_unit_test(a_large_payload_streams_through),
+        cmocka_unit_test(nothing_is_read_while_acks_find_no_room),
         cmocka_unit_test(a_failing_reader_ends_the_connection),
         cmocka_unit_test(a_dead_link_becomes_down),
         cmocka_unit_test(input_before_the_end_counts),

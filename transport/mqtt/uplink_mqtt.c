@@ -398,6 +398,14 @@ static bool uplink_wants_write(void *context)
            (uplink->write_end > uplink->write_start || dun_mqtt_output(&uplink->session, &piece));
 }
 
+/* What was read waits while the acks that the broker is owed find no room: see can_feed. */
+static bool uplink_wants_read(void *context)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    return uplink->state != DUN_UPLINK_MQTT_RUNNING || uplink->read_start == uplink->read_end ||
+           dun_mqtt_can_feed(&uplink->session);
+}
+
 static dun_ms uplink_deadline(void *context)
 {
     struct dun_uplink_mqtt *uplink = context;
@@ -457,6 +465,7 @@ int dun_uplink_mqtt_init(struct dun_uplink_mqtt *uplink, const struct dun_link *
         .poll = uplink_poll,
         .deadline = uplink_deadline,
         .wants_write = uplink_wants_write,
+        .wants_read = uplink_wants_read,
         .close = uplink_close,
         .stats = uplink_stats,
     };
