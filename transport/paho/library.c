@@ -13,6 +13,7 @@
 #include "paho/library.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,7 @@
 #include "mqtt/packet.h"
 
 #define HANG_UP_MAX_MS 1000
+#define SETTLE_MS      20
 #define CONNECT_MAX_S  (24 * 3600) /* the uplink's own time-out comes first */
 #define NO_LIMIT       65535
 
@@ -254,21 +256,24 @@ static int arrived(void *context, char *topic, int topic_size, MQTTAsync_message
 {
     struct dun_uplink_paho *uplink = context;
     struct dun_uplink_paho_inbound inbound = {topic, message};
-    size_t size =
-        (topic_size > 0 ? (size_t)topic_size : strlen(topic)) + (size_t)message->payloadlen;
-    bool taken = true;
+    size_t size = strlen(topic) + (size_t)message->payloadlen;
+    bool nul_within = topic_size > 0 && (size_t)topic_size != strlen(topic);
+    bool unwanted = nul_within || size > uplink->parts.inbound_max;
+    bool taken = false;
     pthread_mutex_lock(&uplink->mutex);
-    if (!uplink->live || uplink->ended || topic_size > 0 || size > uplink->parts.inbound_max) {
-        uplink->stats.skipped_messages += uplink->live;
-        dun_paho_free_inbound(&inbound);
-    } else if (uplink->inbound_count == DUN_UPLINK_PAHO_MESSAGES_MAX) {
-        taken = false;
-    } else {
+    uplink->stats.skipped_messages += uplink->live && unwanted;
+    unwanted |= !uplink->live || uplink->ended;
+    if (!unwanted && uplink->inbound_count < DUN_UPLINK_PAHO_MESSAGES_MAX) {
         unsigned at = uplink->inbound_first + uplink->inbound_count++;
         uplink->inbound[at % DUN_UPLINK_PAHO_MESSAGES_MAX] = inbound;
         dun_paho_wake(uplink);
+        taken = true;
     }
     pthread_mutex_unlock(&uplink->mutex);
+    if (unwanted) {
+        dun_paho_free_inbound(&inbound);
+        taken = true;
+    }
     return taken;
 }
 
@@ -294,6 +299,7 @@ static bool take_two(struct dun_uplink_paho *uplink, bool session_present)
 /* `properties` NULL: 3.1.1. */
 static void on_connected(struct dun_uplink_paho *uplink, bool present, MQTTProperties *properties)
 {
+    dun_paho_overhear(NULL);
     pthread_mutex_lock(&uplink->mutex);
     uplink->connecting = false;
     uplink->has_session = true;
@@ -338,8 +344,9 @@ static int connect_error(const struct dun_uplink_paho *uplink, int code, const c
         bool old_broker = code == DUN_MQTT_OLD_VERSION || code == DUN_MQTT_VERSION_REFUSED;
         return uplink->version == DUN_MQTT_5 && old_broker ? DUN_E_UNSUPPORTED : DUN_E_REFUSED;
     }
-    if (uplink->tls_error != DUN_OK) {
-        return uplink->tls_error;
+    int tls_error = atomic_load(&uplink->tls_error);
+    if (tls_error != DUN_OK) {
+        return tls_error;
     }
     if (message == NULL || strcmp(message, "TCP/TLS connect failure") == 0) {
         return DUN_E_UNREACHABLE;
@@ -425,6 +432,9 @@ static bool wait_hung_up(struct dun_uplink_paho *uplink)
     }
     bool done = uplink->hung_up;
     pthread_mutex_unlock(&uplink->mutex);
+    /* The library's sending thread called us back and does not listen yet: a connect that it
+     * missed would wait for a second. */
+    nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000}, NULL);
     return done;
 }
 
@@ -585,7 +595,7 @@ static void connect(struct dun_uplink_paho *uplink, const struct dun_uplink_conf
     uplink->clean = config->clean_start || (version == DUN_MQTT_5 && !uplink->has_session);
     uplink->keepalive_s = keepalive_of(uplink, config->keepalive_s);
     uplink->connecting = true;
-    uplink->tls_error = DUN_OK;
+    atomic_store(&uplink->tls_error, DUN_OK);
     pthread_mutex_unlock(&uplink->mutex);
     int code = uplink->handle == NULL ? make_handle(uplink, config) : MQTTASYNC_SUCCESS;
     if (code == MQTTASYNC_SUCCESS) {
@@ -634,6 +644,7 @@ void *dun_paho_work(void *context)
     while (do_job(uplink)) {
     }
     pthread_mutex_unlock(&uplink->mutex);
+    dun_paho_overhear(NULL);
     if (uplink->handle != NULL) {
         free_handle(uplink);
     }

@@ -20,6 +20,10 @@ int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter);
 /* Translates the configuration; strings stay borrowed, `ssl` is the library's to copy. */
 void dun_paho_set_tls(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl);
 
+/* From now on what the library says about TLS is this uplink's; NULL: nobody's. */
+void dun_paho_overhear(struct dun_uplink_paho *uplink);
+
+/* Without the mutex. */
 void dun_paho_free_inbound(struct dun_uplink_paho_inbound *inbound);
 
 /* With the mutex held: */

@@ -3,6 +3,7 @@
  * are verified always, and nothing older than TLS 1.2 is spoken. The clock is the host's: OpenSSL
  * behind Paho cannot be given another, so `earliest_unix_ms` and `unset_clock` are not looked at.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "paho/library.h"
@@ -11,33 +12,75 @@
 #define SUITES     "TLSv1.2+HIGH:!aNULL:!eNULL:!PSK"
 #define SUITES_PSK "TLSv1.2+PSK:!aNULL:!eNULL"
 
-/* One line of OpenSSL's error queue. Only the words tell what went wrong. */
-static int on_trouble(const char *line, size_t size, void *context)
+/// What went wrong ///
+
+/* The library tells the application hardly more than that it failed. Why stands in the trace of
+ * its TLS: the alerts that went either way (RFC 8446 6.2), and what became of the name. Words that
+ * are not known make the message less exact, never a connection. */
+static const struct {
+    const char *words;
+    int error;
+} known[] = {
+    {"X509_check_ip_asc is 0", DUN_E_TLS_NAME},
+    {"X509_check_ip_asc is -", DUN_E_TLS_NAME},
+    {"alert write:fatal:certificate expired", DUN_E_TLS_DATE},
+    {"alert write:fatal:unknown CA", DUN_E_TLS_CA},
+    {"alert write:fatal:bad certificate", DUN_E_TLS_CA},
+    {"alert read:fatal", DUN_E_REFUSED},
+    {"certificate verify failed", DUN_E_TLS_CA},
+    {"No such file", DUN_E_NOT_FOUND},
+};
+
+/* The trace is one for the process and does not say whose it is. */
+static struct dun_uplink_paho *_Atomic overhearing;
+
+static int error_of(const char *line, int otherwise)
 {
-    static const struct {
-        const char *words;
-        int error;
-    } known[] = {
-        {"certificate verify failed", DUN_E_TLS_CA},
-        {"alert", DUN_E_REFUSED},
-        {"No such file", DUN_E_NOT_FOUND},
-    };
-    struct dun_uplink_paho *uplink = context;
-    int error = DUN_E_TLS;
-    (void)size;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strstr(line, known[i].words) != NULL) {
-            error = known[i].error;
-            break;
+            return known[i].error;
         }
     }
-    pthread_mutex_lock(&uplink->mutex);
-    if (uplink->tls_error == DUN_OK) {
-        uplink->tls_error = error;
+    return otherwise;
+}
+
+/* The first that was heard holds. */
+static void note(struct dun_uplink_paho *uplink, int error)
+{
+    int none = DUN_OK;
+    atomic_compare_exchange_strong(&uplink->tls_error, &none, error);
+}
+
+static void on_trace(enum MQTTASYNC_TRACE_LEVELS level, char *line)
+{
+    struct dun_uplink_paho *uplink = atomic_load(&overhearing);
+    int error = error_of(line, DUN_OK);
+    (void)level;
+    if (uplink != NULL && error != DUN_OK) {
+        note(uplink, error);
     }
-    pthread_mutex_unlock(&uplink->mutex);
+}
+
+/* A line of OpenSSL's error queue; it comes after the alerts. */
+static int on_trouble(const char *line, size_t size, void *context)
+{
+    (void)size;
+    note(context, error_of(line, DUN_E_TLS));
     return 1;
 }
+
+void dun_paho_overhear(struct dun_uplink_paho *uplink)
+{
+    bool before = atomic_exchange(&overhearing, uplink) != NULL;
+    if (uplink != NULL) {
+        MQTTAsync_setTraceCallback(on_trace);
+        MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_MINIMUM);
+    } else if (before) {
+        MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_FATAL);
+    }
+}
+
+/// What it shall do ///
 
 static unsigned give_psk(const char *hint, char *identity, unsigned identity_max,
                          unsigned char *psk, unsigned psk_max, void *context)
@@ -74,6 +117,7 @@ static void set_alpn(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl)
 void dun_paho_set_tls(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl)
 {
     const struct dun_tls_config *tls = uplink->parts.tls;
+    dun_paho_overhear(uplink);
     ssl->ssl_error_cb = on_trouble;
     ssl->ssl_error_context = uplink;
     ssl->enableServerCertAuth = 1;

@@ -26,10 +26,11 @@ static struct dun_span text_span(const char *text)
     return (struct dun_span){(const uint8_t *)text, text != NULL ? strlen(text) : 0};
 }
 
+/* Takes back what was lent to the agent until this call, and the mutex. */
 static void lock(struct dun_uplink_paho *uplink)
 {
-    pthread_mutex_lock(&uplink->mutex);
     dun_paho_free_inbound(&uplink->told);
+    pthread_mutex_lock(&uplink->mutex);
 }
 
 static void unlock(struct dun_uplink_paho *uplink)
@@ -45,11 +46,6 @@ static void leave(struct dun_uplink_paho *uplink, uint8_t farewell)
     for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
         uplink->parts.slots[i].bound = false;
     }
-    for (; uplink->inbound_count > 0; uplink->inbound_count--) {
-        dun_paho_free_inbound(&uplink->inbound[uplink->inbound_first]);
-        uplink->inbound_first =
-            (uint16_t)((uplink->inbound_first + 1) % DUN_UPLINK_PAHO_MESSAGES_MAX);
-    }
     uplink->ack_first = DUN_PAHO_NONE;
     uplink->state = DUN_UPLINK_PAHO_CLOSED;
     uplink->live = false;
@@ -59,6 +55,16 @@ static void leave(struct dun_uplink_paho *uplink, uint8_t farewell)
     uplink->hang_up_wanted = true;
     uplink->farewell = farewell;
     pthread_cond_broadcast(&uplink->changed);
+}
+
+/* Without the mutex: nothing arrives any more when the connection was left. */
+static void drop_inbound(struct dun_uplink_paho *uplink)
+{
+    for (; uplink->inbound_count > 0; uplink->inbound_count--) {
+        dun_paho_free_inbound(&uplink->inbound[uplink->inbound_first]);
+        uplink->inbound_first =
+            (uint16_t)((uplink->inbound_first + 1) % DUN_UPLINK_PAHO_MESSAGES_MAX);
+    }
 }
 
 /// Telling what happened ///
@@ -195,6 +201,9 @@ static bool uplink_poll(void *context, dun_ms now, struct dun_uplink_event *even
     }
     told = told || tell_writable(uplink, event);
     unlock(uplink);
+    if (event->kind == DUN_UPLINK_DOWN) {
+        drop_inbound(uplink);
+    }
     return told;
 }
 
@@ -202,15 +211,15 @@ static int check(const struct dun_uplink_config *config)
 {
     struct dun_span client_id = text_span(config->client_id);
     bool has_will = config->will_topic != NULL;
+    bool v3 = config->mqtt_version == DUN_MQTT_3_1_1;
     if (config->host == NULL || config->host[0] == '\0' || config->port == 0 ||
-        (config->mqtt_version != 0 && config->mqtt_version != DUN_MQTT_3_1_1 &&
-         config->mqtt_version != DUN_MQTT_5)) {
+        (config->mqtt_version != 0 && !v3 && config->mqtt_version != DUN_MQTT_5)) {
         return DUN_E_INVALID;
     }
     if (client_id.size > STRING_MAX || config->password.size > STRING_MAX ||
         config->will_payload.size > STRING_MAX || text_span(config->username).size > STRING_MAX ||
         (has_will && (!dun_mqtt_topic_ok(text_span(config->will_topic)) || config->will_qos > 1)) ||
-        (client_id.size == 0 && !config->clean_start) ||               /* 3.1.3-8 */
+        (client_id.size == 0 && !config->clean_start && v3) ||         /* 3.1.3-8 */
         (config->password.data != NULL && config->username == NULL)) { /* 3.1.2-22 */
         return DUN_E_INVALID;
     }
@@ -435,10 +444,14 @@ static void uplink_close(void *context, bool will, dun_ms now)
     struct dun_uplink_paho *uplink = context;
     (void)now;
     lock(uplink);
-    if (uplink->state != DUN_UPLINK_PAHO_CLOSED) {
+    bool open = uplink->state != DUN_UPLINK_PAHO_CLOSED;
+    if (open) {
         leave(uplink, will ? DUN_MQTT_LEAVE_WITH_WILL : DUN_MQTT_SUCCESS);
     }
     unlock(uplink);
+    if (open) {
+        drop_inbound(uplink);
+    }
 }
 
 static void uplink_stats(void *context, struct dun_uplink_stats *stats)

@@ -16,6 +16,7 @@
 
 #include <MQTTAsync.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "tls_config.h"
 #include "uplink.h"
@@ -115,7 +116,7 @@ struct dun_uplink_paho {
     bool clean;
     uint16_t keepalive_s;
     uint8_t alpn[DUN_UPLINK_PAHO_ALPN_MAX + 1];
-    int tls_error; /* enum dun_error, of what OpenSSL said */
+    atomic_int tls_error; /* enum dun_error, of what OpenSSL said; without the mutex */
 };
 
 /*
