@@ -17,3 +17,11 @@ add_executable(log_bounds bench/log_bounds.c)
 target_link_libraries(log_bounds PRIVATE log_workload dun_test_support dun_warnings)
 add_test(NAME bench.log_bounds COMMAND log_bounds)
 set_tests_properties(bench.log_bounds PROPERTIES TIMEOUT 120)
+
+# A fleet whose broker comes back: counts, in virtual time, and a bound that is a test.
+add_executable(storm bench/storm.c ${PROJECT_SOURCE_DIR}/boards/node.c)
+target_include_directories(storm PRIVATE ${PROJECT_SOURCE_DIR}/boards
+    ${PROJECT_SOURCE_DIR}/boards/template)
+target_link_libraries(storm PRIVATE dunlin_mqtt dun_warnings)
+add_test(NAME bench.storm COMMAND storm)
+set_tests_properties(bench.storm PROPERTIES TIMEOUT 120)
