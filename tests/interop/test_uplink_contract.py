@@ -12,7 +12,6 @@ import tempfile
 import unittest
 
 from support import wire
-from support.agent import program
 from support.broker import Broker
 from support.broker_stub import Stub
 from support.proxy import Fault, Proxy
@@ -529,7 +528,6 @@ class Mqtt(Connecting, Publishing, Losing, Hearing, Both):
     kind = "mqtt"
 
 
-@unittest.skipUnless(os.path.exists(program("uplink_shell_paho")), "Paho's library is not here")
 class Paho(Connecting, Publishing, Losing, Hearing, Secure, Both):
     kind = "paho"
 
