@@ -78,6 +78,6 @@ def main():
           [[f"{ms:g}", found["dunlin"] / bound,
             *(found["dunlin"] / found[client] for client in clients[1:])]
            for ms, bound, found in rows])
-    print("RAM a message in flight: 4 bytes in the session, 4 in the outbox, its payload in the log\n"
-          "(asserted when tests/bench/publish_dunlin.c is compiled).\n")
+    print("RAM a message in flight: 4 bytes in the session, 4 in the outbox, its payload in the\n"
+          "log (asserted when tests/bench/publish_dunlin.c is compiled).\n")
     return 0

@@ -137,6 +137,6 @@ int main(int argc, char **argv)
         }
     }
     publish_report(client.acked, client.since_ns);
-    client.uplink.close(client.uplink.context, (dun_ms)(publish_now_ns() / 1000000));
+    client.uplink.close(client.uplink.context, false, (dun_ms)(publish_now_ns() / 1000000));
     return 0;
 }
