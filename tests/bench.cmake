@@ -45,3 +45,11 @@ add_test(NAME bench.clients
     COMMAND ${PYTHON_OF_SYSTEM} ${CMAKE_CURRENT_SOURCE_DIR}/bench/test_clients.py)
 set_tests_properties(bench.clients PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
     ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
+
+# A fleet whose broker comes back: counts, in virtual time, and a bound that is a test.
+add_executable(storm bench/storm.c ${PROJECT_SOURCE_DIR}/boards/node.c)
+target_include_directories(storm PRIVATE ${PROJECT_SOURCE_DIR}/boards
+    ${PROJECT_SOURCE_DIR}/boards/template)
+target_link_libraries(storm PRIVATE dunlin_mqtt dun_warnings)
+add_test(NAME bench.storm COMMAND storm)
+set_tests_properties(bench.storm PROPERTIES TIMEOUT 120)
