@@ -55,3 +55,7 @@ target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
 target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_link_posix dun_warnings)
 target_link_options(dunlind PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Wl,--strip-all,--gc-sections>)
 dun_component(dunlind)
+
+if(DUN_TESTS)
+    include(${PROJECT_SOURCE_DIR}/tests/wasi.cmake)
+endif()

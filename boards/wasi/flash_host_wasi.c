@@ -54,7 +54,7 @@ bool dun_flash_host_owns(struct dun_flash_file *file)
     return !file->taken;
 }
 
-/* How much of `folder` the granted folder `name` is; 0: it does not lie below. */
+/* How much of `folder` the granted folder `name` is, plus one; 0: it does not lie below. */
 static size_t covers(const wasip2_string_t *name, const char *folder)
 {
     size_t size = name->len;
@@ -63,7 +63,7 @@ static size_t covers(const wasip2_string_t *name, const char *folder)
         size--;
     if (strncmp(folder, (const char *)name->ptr, size) != 0)
         return 0;
-    return folder[size] == '/' || folder[size] == '\0' ? size : 0;
+    return folder[size] == '/' || folder[size] == '\0' ? size + 1 : 0;
 }
 
 /* Opens `path`, which lies below the granted folder `root`, and syncs it. */
@@ -97,7 +97,7 @@ bool dun_flash_host_sync_folder(const char *folder)
 
         if (size > best) {
             best = size;
-            synced = sync_below(roots.ptr[i].f0, folder + size);
+            synced = sync_below(roots.ptr[i].f0, folder + size - 1);
         }
     }
     for (size_t i = 0; i < roots.len; i++)
