@@ -9,6 +9,7 @@
 #include "crc32c.h"
 
 #define OFFLINE_GRACE_MS         1000 /* for the ack of `offline` */
+#define SESSION_EXPIRY_S         3600 /* what was in flight keeps its packet ids for so long */
 #define UNIX_2026_01_01_MS       INT64_C(1767225600000)
 #define RECORD_BYTES_DEFAULT     1024
 #define BACKFILL_PERCENT_DEFAULT 75
@@ -156,7 +157,13 @@ static void init_sender(struct dun_agent *agent)
                    .stats = &agent->stats,
                    .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
     };
-    dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
+    struct dun_uplink_config *broker = &agent->sender.uplink_config;
+    if (broker->session_expiry_s == 0 && !broker->clean_start)
+        broker->session_expiry_s = SESSION_EXPIRY_S;
+    /* Devices whose board has no entropy still differ by their names. */
+    uint64_t name = dun_crc32c(0, config->device, strlen(config->device));
+    dun_backoff_init(&agent->sender.backoff, config->backoff,
+                     config->random_seed ^ (name << 32 | config->boot));
 }
 
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,
@@ -293,6 +300,14 @@ static dun_ms next_deadline(const struct dun_agent *agent)
     return deadline;
 }
 
+static void pass_urgent(struct dun_agent *agent)
+{
+    struct dun_recorder *recorder = &agent->recorder;
+    if (recorder->urgent_first != 0)
+        dun_outbox_urgent(&agent->sender.outbox, recorder->urgent_first, recorder->urgent_last);
+    recorder->urgent_first = 0;
+}
+
 dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
 {
     if (dun_agent_ended(agent))
@@ -303,9 +318,7 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
         read_sensors(agent, now);
     dun_recorder_tick(&agent->recorder, now);
     update_about(agent);
-    if (agent->recorder.urgent_sequence != 0)
-        dun_sender_urgent(&agent->sender, agent->recorder.urgent_sequence);
-    agent->recorder.urgent_sequence = 0;
+    pass_urgent(agent);
     dun_sender_pump(&agent->sender, now);
     tick_store(agent, &agent->store, now);
     tick_store(agent, &agent->spare, now);

@@ -22,6 +22,8 @@ enum dun_notice_kind {
     DUN_NOTICE_CLOCK,          /* wall clock known (`reason` 1) or stepped by `value` ms (2) */
     DUN_NOTICE_SENSOR_FAILED,  /* `name`, `error` */
     DUN_NOTICE_STORED_IGNORED, /* a cursor on .../stored, `reason`: enum dun_stored_verdict */
+    DUN_NOTICE_TAKEN_OVER,     /* `name`: our client id, which another client uses, `value` times in
+                                * a row; `reason` 0: so it seems; next try in `delay_ms` */
     DUN_NOTICE_REJECTED, /* the broker refused record `value` (0: a retained message) for good */
 };
 

@@ -1,10 +1,11 @@
 /*
  * outbox.h: which record goes out next, and what becomes of it: the lanes, the window, the acks.
  *
- * Lanes share the link: live (recorded since the connection came up), the spare store's, backfill
- * (what an outage left behind; it has a share of the window and of the bytes a second), and last
- * the archive of thinned records. Order is kept within a lane. After a lost connection the window
- * is published again first, in the order of old and with the same tokens.
+ * Lanes share the link: urgent records before all others, live (recorded since the connection came
+ * up), the spare store's, backfill (what an outage left behind; it has a share of the window and of
+ * the bytes a second), and last the archive of thinned records. Order is kept within a lane. After
+ * a lost connection the window is published again first, in the order of old and with the same
+ * tokens.
  */
 #ifndef DUN_OUTBOX_H
 #define DUN_OUTBOX_H
@@ -25,7 +26,15 @@ enum dun_lane_id {
     DUN_LANE_SPARE,
     DUN_LANE_ARCHIVE, /* what thinning kept; freed by the PUBACK in either mode, as the ledger has
                          told it lost */
+    DUN_LANE_URGENT,
     DUN_LANE_COUNT,
+};
+
+#define DUN_OUTBOX_URGENT_MAX 4 /* ranges of urgent records that are known apart */
+
+/* Urgent records of the durable store, first to below end; those below next were published. */
+struct dun_urgent_range {
+    uint64_t first, next, end;
 };
 
 struct dun_outbox_config {
@@ -52,10 +61,11 @@ struct dun_outbox {
     struct dun_stats *stats;
     struct dun_window window;
     struct dun_lane lanes[DUN_LANE_COUNT];
+    struct dun_urgent_range urgent[DUN_OUTBOX_URGENT_MAX]; /* in the order of their sequences */
+    uint8_t urgent_count;
     dun_ms backfill_ms;    /* when backfill may publish again */
     bool backfill_paused;  /* a record waits for that */
     dun_ms stored_ms;      /* DUN_ACK_STORED: when the far end last freed something */
-    uint64_t urgent;       /* the record that the live lane last jumped to, 0: none */
     uint64_t published[2]; /* highest sequence published, of the durable store and the spare */
     bool durable_seen;     /* the durable store was mounted in this run */
     bool resending;        /* the window of the last connection is being published again */
@@ -89,9 +99,12 @@ uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refuse
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
                                           uint64_t sequence, dun_ms now);
 
-/* Record `sequence` of the durable store overtakes all that was not published yet, but for an
- * earlier urgent one and what was recorded after that. */
-void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence);
+/*
+ * Records first..last of the durable store, the newest there are, overtake all that was not
+ * published yet; also those recorded without a connection. Of more than DUN_OUTBOX_URGENT_MAX
+ * ranges that wait the last two become one, with what lies between. A reboot forgets them.
+ */
+void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last);
 
 /* Records stored and not freed, in all stores. */
 uint64_t dun_outbox_backlog(const struct dun_outbox *outbox);

@@ -191,8 +191,11 @@ static void note_stored(struct dun_recorder *recorder, const struct dun_store *s
                         const struct dun_record *record)
 {
     recorder->stats->points_recorded += record->point_count;
-    if (recorder->urgent && store == recorder->durable && recorder->urgent_sequence == 0)
-        recorder->urgent_sequence = record->sequence;
+    if (!recorder->urgent || store != recorder->durable)
+        return;
+    if (recorder->urgent_first == 0)
+        recorder->urgent_first = record->sequence;
+    recorder->urgent_last = record->sequence;
 }
 
 /* Stores as much of what waits as one record holds. */

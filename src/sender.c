@@ -11,6 +11,10 @@
 
 /* Tokens of the retained messages lie above those of the window. */
 #define TOKEN_RETAINED 0xFF00u
+#define PROTOBUF_TYPE  "application/protobuf"
+
+#define REASON_TAKEN_OVER 0x8E /* v5 3.14.2.1 */
+#define SEEMS_TAKEN_OVER  3    /* connections closed soon and without a reason, in a row */
 
 /// Topics ///
 
@@ -48,19 +52,18 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
     return dun_log_read(&lane->store->log, &lane->cursor, offset, data, size);
 }
 
-static int publish(struct dun_sender *sender, const char *channel, uint32_t size, uint16_t token,
-                   bool retain, dun_ms now)
+/* Fills in the topic and the payload of `message`, whose size is given. */
+static int publish(struct dun_sender *sender, const char *channel, struct dun_message *message,
+                   dun_ms now)
 {
     char topic[DUN_TOPIC_MAX];
     make_topic(sender, channel, topic);
-    struct dun_message message = {
-        .topic = topic,
-        .payload = {.context = sender, .size = size, .read = read_payload},
-        .token = token,
-        .qos = 1,
-        .retain = retain,
-    };
-    int result = sender->uplink->publish(sender->uplink->context, &message, now);
+    message->topic = topic;
+    message->payload.context = sender;
+    message->payload.read = read_payload;
+    message->qos = 1;
+    message->content_type = message->text ? NULL : PROTOBUF_TYPE;
+    int result = sender->uplink->publish(sender->uplink->context, message, now);
     sender->busy = result == DUN_OK;
     return result;
 }
@@ -97,9 +100,13 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
             return false; /* its token is still in use */
         sender->reading_body = messages[i].body;
         sender->reading_about = sender->about;
-        uint32_t size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about);
-        uint16_t token = (uint16_t)(TOKEN_RETAINED + messages[i].bit);
-        if (publish(sender, messages[i].channel, size, token, true, now) != DUN_OK)
+        struct dun_message message = {
+            .payload.size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about),
+            .token = (uint16_t)(TOKEN_RETAINED + messages[i].bit),
+            .retain = true,
+            .text = (messages[i].bit & (DUN_RETAINED_STATUS | DUN_RETAINED_OFFLINE)) != 0,
+        };
+        if (publish(sender, messages[i].channel, &message, now) != DUN_OK)
             return false;
         sender->due &= (uint8_t)~messages[i].bit;
         sender->unacked |= messages[i].bit;
@@ -125,8 +132,9 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
     uint8_t first;
     if (read_payload(sender, 0, &first, 1) < 0)
         return false;
-    int result = publish(sender, dun_record_channel(first), sender->reading.cursor.size,
-                         dun_outbox_token(outbox), false, now);
+    struct dun_message message = {.payload.size = sender->reading.cursor.size,
+                                  .token = dun_outbox_token(outbox)};
+    int result = publish(sender, dun_record_channel(first), &message, now);
     if (result == DUN_E_TOO_LARGE) {
         note_rejected(sender, sender->reading.cursor.sequence, 0);
         dun_outbox_unpublishable(outbox, DUN_LOSS_TOO_LARGE, now);
@@ -157,6 +165,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
 {
     sender->state = DUN_SENDER_UP;
     sender->up_since_ms = now;
+    dun_backoff_up(&sender->backoff);
     sender->busy = false;
     sender->unacked = 0;
     sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
@@ -168,10 +177,42 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
                     (struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
 }
 
+/*
+ * Two clients with one id take the connection from each other for as long as they run. MQTT 5 tells
+ * the loser; before, the broker just closes, as soon as the other one's wait is over, which is
+ * about as long as ours. Such a connection proves nothing however old it is: without a reset both
+ * wait longer and longer.
+ */
+static bool was_taken_over(const struct dun_sender *sender, int error, uint8_t reason, dun_ms now)
+{
+    dun_ms age_ms = now - sender->up_since_ms;
+    bool young =
+        age_ms < sender->stable_ms || age_ms < 2 * (dun_ms)dun_backoff_window(&sender->backoff);
+    bool told = reason == REASON_TAKEN_OVER;
+    return sender->state == DUN_SENDER_UP && error == DUN_E_CLOSED &&
+           (told || (reason == 0 && young));
+}
+
+static void note_taken_over(struct dun_sender *sender, uint8_t reason, uint32_t delay_ms)
+{
+    if (sender->taken_over < UINT8_MAX)
+        sender->taken_over++;
+    if (reason == 0 && sender->taken_over < SEEMS_TAKEN_OVER)
+        return; /* a broker that restarts closes too */
+    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
+                                                         .reason = reason,
+                                                         .delay_ms = delay_ms,
+                                                         .value = sender->taken_over,
+                                                         .name = sender->uplink_config.client_id});
+}
+
 static void on_down(struct dun_sender *sender, int error, uint8_t reason, dun_ms now)
 {
     bool was_up = sender->state == DUN_SENDER_UP;
-    if (was_up && now - sender->up_since_ms >= sender->stable_ms)
+    bool taken_over = was_taken_over(sender, error, reason, now);
+    if (error == DUN_E_UNSUPPORTED)
+        sender->uplink_config.mqtt_version = 4;
+    if (was_up && !taken_over && now - sender->up_since_ms >= sender->stable_ms)
         dun_backoff_reset(&sender->backoff);
     if (was_up)
         sender->stats->disconnects++;
@@ -185,6 +226,10 @@ static void on_down(struct dun_sender *sender, int error, uint8_t reason, dun_ms
                                                          .error = error,
                                                          .reason = reason,
                                                          .delay_ms = delay_ms});
+    if (taken_over)
+        note_taken_over(sender, reason, delay_ms);
+    else if (was_up)
+        sender->taken_over = 0;
 }
 
 static void on_acked(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
@@ -251,9 +296,10 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
     make_topic(sender, "status", sender->status_topic);
     sender->uplink_config.will_topic = sender->status_topic;
     sender->uplink_config.will_payload = (struct dun_span){(const uint8_t *)"offline", 7};
+    sender->uplink_config.will_qos = 1;
+    sender->uplink_config.will_retain = true;
     sender->state = DUN_SENDER_DOWN;
     sender->reconnect_ms = now + dun_backoff_next(&sender->backoff);
-    dun_backoff_reset(&sender->backoff);
 }
 
 static void connect(struct dun_sender *sender, dun_ms now)
@@ -312,12 +358,6 @@ void dun_sender_refresh(struct dun_sender *sender)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
 }
 
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence)
-{
-    if (sender->state == DUN_SENDER_UP)
-        dun_outbox_urgent(&sender->outbox, sequence);
-}
-
 void dun_sender_say_offline(struct dun_sender *sender)
 {
     sender->due |= DUN_RETAINED_OFFLINE;
@@ -331,6 +371,6 @@ bool dun_sender_drained(const struct dun_sender *sender)
 void dun_sender_stop(struct dun_sender *sender, dun_ms now)
 {
     if (sender->state == DUN_SENDER_CONNECTING || sender->state == DUN_SENDER_UP)
-        sender->uplink->close(sender->uplink->context, now);
+        sender->uplink->close(sender->uplink->context, false, now);
     sender->state = DUN_SENDER_ENDED;
 }

@@ -43,13 +43,14 @@ struct dun_sender {
     struct dun_stats *stats;
     struct dun_notices *notices;
     struct dun_backoff backoff;
-    uint32_t stable_ms; /* a connection this old resets the backoff */
+    uint32_t stable_ms; /* a connection this old resets the backoff, if it was not taken over */
     struct dun_outbox outbox;
 
     /* Its own. */
     enum dun_sender_state state;
     dun_ms reconnect_ms;
     dun_ms up_since_ms;
+    uint8_t taken_over;             /* so many connections in a row */
     bool busy;                      /* the uplink still reads a payload */
     bool subscribe_due;             /* to .../stored */
     uint8_t due;                    /* enum dun_retained, bits still to be published */
@@ -68,9 +69,6 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender);
 
 /* The catalog or the stream changed: publish the retained messages again. */
 void dun_sender_refresh(struct dun_sender *sender);
-
-/* The record `sequence` of the durable store overtakes what still waits. */
-void dun_sender_urgent(struct dun_sender *sender, uint64_t sequence);
 
 /* Publishes `offline` as the last message. */
 void dun_sender_say_offline(struct dun_sender *sender);

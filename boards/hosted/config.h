@@ -104,7 +104,7 @@ struct dun_config {
     char client_id[DUN_TEXT_MAX];
     int64_t port, keepalive_s, connect_timeout_ms;
     int64_t mqtt_version; /* as in struct dun_uplink_config */
-    int64_t reconnect_min_ms, reconnect_max_ms;
+    int64_t reconnect_min_ms, reconnect_max_ms, reconnect_spread_ms;
 
     int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
     int64_t keep_every;                              /* with DUN_LOG_THIN */

@@ -263,7 +263,8 @@ static struct dun_agent_config agent_config(const struct daemon *daemon)
         .backfill_percent = (uint8_t)config->backfill_percent,
         .backfill_bytes_s = (uint32_t)config->backfill_bytes_s,
         .backoff = {.base_ms = (uint32_t)config->reconnect_min_ms,
-                    .max_ms = (uint32_t)config->reconnect_max_ms},
+                    .max_ms = (uint32_t)config->reconnect_max_ms,
+                    .spread_ms = (uint32_t)config->reconnect_spread_ms},
         .random_seed = dun_system_random(),
     };
 }

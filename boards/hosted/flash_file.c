@@ -101,6 +101,17 @@ static int sync_fd(struct dun_flash_file *file, int fd)
     return result < 0 ? failed(file) : DUN_OK;
 }
 
+/*
+ * After a sync that failed, perhaps one of an earlier process that died of it, the page cache may
+ * show bytes that the disk does not have, marked clean: no later sync brings them there. So what is
+ * dirty is written, and all is read anew. A failure shows itself in what is read or synced next.
+ */
+static void distrust_cache(int fd)
+{
+    (void)fdatasync(fd);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 /// The image ///
 
 static int sync_folder(struct dun_flash_file *file)
@@ -239,17 +250,6 @@ static int adopt_image(struct dun_flash_file *file, int fd)
     return DUN_OK;
 }
 
-/*
- * An earlier process may have died after a sync that failed. The page cache then shows bytes that
- * the disk does not have, marked clean, so that no later sync brings them there. So what is dirty
- * is written, and all is read anew. A failure shows itself in what is read or synced next.
- */
-static void distrust_cache(int fd)
-{
-    (void)fdatasync(fd);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 static int open_image(struct dun_flash_file *file)
 {
     int result = DUN_OK;
@@ -332,7 +332,12 @@ static int file_sync(void *context)
     struct dun_flash_file *file = context;
     int result = open_image(file);
 
-    return result < 0 ? result : sync_fd(file, file->image);
+    if (result < 0)
+        return result;
+    result = sync_fd(file, file->image);
+    if (result < 0)
+        distrust_cache(file->image);
+    return result;
 }
 
 /// The lock ///

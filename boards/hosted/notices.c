@@ -32,6 +32,12 @@ static struct words words_of(const struct dun_notice *notice)
                               notice->error == DUN_E_UNSUPPORTED
                                   ? "the broker refuses MQTT 5, going on with 3.1.1"
                                   : "no connection to the broker"};
+    case DUN_NOTICE_TAKEN_OVER:
+        return (struct words){
+            DUN_SAY_ERROR,
+            notice->reason != 0
+                ? "another client with our client id took the connection, give each its own"
+                : "each connection is soon closed, as if another client had our client id"};
     case DUN_NOTICE_MOUNTED:
         return (struct words){DUN_SAY_INFO, "log opened"};
     case DUN_NOTICE_FORMATTED:
@@ -65,6 +71,12 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     case DUN_NOTICE_DOWN:
         dun_say_text(say, "error", dun_say_error(notice->error));
         dun_say_number(say, "reason", notice->reason);
+        dun_say_number(say, "retry_ms", notice->delay_ms);
+        break;
+    case DUN_NOTICE_TAKEN_OVER:
+        dun_say_text(say, "client_id", notice->name);
+        dun_say_text(say, "remedy", "[broker] client_id or [agent] device");
+        dun_say_number(say, "times", notice->value);
         dun_say_number(say, "retry_ms", notice->delay_ms);
         break;
     case DUN_NOTICE_FORMATTED:

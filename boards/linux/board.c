@@ -81,8 +81,9 @@ static int wait_fd(void)
 
 static short wait_events(void)
 {
-    bool blocked = node.uplink.wants_write(node.uplink.context);
-    return (short)(dun_link_posix_events(&posix) | (blocked ? POLLOUT : 0));
+    int out = node.uplink.wants_write(node.uplink.context) ? POLLOUT : 0;
+    int in = node.uplink.wants_read(node.uplink.context) ? 0 : POLLIN;
+    return (short)((dun_link_posix_events(&posix) | out) & ~in);
 }
 
 int main(int argc, char *argv[])

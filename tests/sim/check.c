@@ -100,16 +100,20 @@ static void check_anchor(const struct facts *facts, const struct read_anchor *an
     sim_fail("an anchor that no reading of the clock made");
 }
 
-/* First arrivals of a stream are a merge of two rising runs: giving each to the run that ends
- * highest below it never needs a third. A strict run has one. */
+/* First arrivals of a stream are a merge of rising runs, one a lane: giving each to the run that
+ * ends highest below it never needs another. A strict stream and a spare one have a single run. */
 static void check_order(struct stream_facts *stream, uint64_t sequence)
 {
     bool single = stream->spare || sim_run->scenario.agent.strict_order;
-    int high = stream->ends[1] > stream->ends[0];
-    int run = stream->ends[high] < sequence ? high : !high;
-    if (stream->ends[run] >= sequence || (single && run != high))
-        sim_fail("stream %016llx: sequence %llu came first after %llu and %llu",
-                 (ull)stream->stream, (ull)sequence, (ull)stream->ends[0], (ull)stream->ends[1]);
+    int runs = single ? 1 : stream->urgent ? 3 : 2;
+    int run = -1;
+    for (int i = 0; i < runs; i++)
+        if (stream->ends[i] < sequence && (run < 0 || stream->ends[i] > stream->ends[run]))
+            run = i;
+    if (run < 0)
+        sim_fail("stream %016llx: sequence %llu came first after %llu, %llu and %llu",
+                 (ull)stream->stream, (ull)sequence, (ull)stream->ends[0], (ull)stream->ends[1],
+                 (ull)stream->ends[2]);
     stream->ends[run] = sequence;
 }
 
@@ -118,9 +122,9 @@ static void check_urgent(struct facts *facts, uint64_t stream, uint64_t sequence
 {
     if (facts->urgent_sequence == 0 || connection < facts->urgent_connection)
         return;
-    if (connection > facts->urgent_connection) {
-        facts->urgent_sequence = 0; /* what waited is backlog now */
-        return;
+    if (connection > facts->urgent_connection) { /* the window of the last one goes first again */
+        facts->urgent_connection = connection;
+        facts->urgent_arrivals = 0;
     }
     if (stream != facts->urgent_stream || sequence != facts->urgent_sequence) {
         facts->urgent_arrivals++;
