@@ -29,6 +29,7 @@ struct dun_tls_config {
     const char *psk_identity;     /* NULL or "": certificates */
     struct dun_span psk;          /* raw bytes, at most DUN_TLS_PSK_MAX */
     const char *alpn;             /* one protocol */
+    uint16_t fragment_max;        /* 512, 1024, 2048, 4096: RFC 6066 4; 0: not asked for */
     /* No earlier than this can it be: when the program was built, or the last time a broker's
      * certificate was found good, whichever is later. Milliseconds since 1970. */
     dun_ms earliest_unix_ms;
