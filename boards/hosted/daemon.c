@@ -3,12 +3,9 @@
  * look at the clocks, let the agent do what is due, say what happened, sleep until the next
  * deadline, a byte or a signal. All decisions are the agent's; all words are in notices.c.
  */
-#define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
 #include "daemon.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,8 +41,6 @@ struct daemon {
 
 /* The process runs one; too large for the stack. */
 static struct daemon daemon_state;
-
-static volatile sig_atomic_t signals_seen;
 
 _Noreturn void dun_assert_failed(const char *file, int line, const char *condition)
 {
@@ -207,7 +202,8 @@ static void open_archive(struct daemon *daemon)
 }
 
 /* A log that cannot be made or read is no reason not to start: the agent records to memory and
- * tries again. Another agent in the same folder is one, and so is a folder that cannot be. */
+ * tries again. Another agent in the same folder is one, and so is a folder that cannot be, unless
+ * the board may lack one. */
 static int open_storage(struct daemon *daemon)
 {
     const struct dun_config *config = &daemon->config;
@@ -233,7 +229,8 @@ static int open_storage(struct daemon *daemon)
         dun_say_text(&say, "error", strerror(file->system_error));
     }
     end_line(&say);
-    return error == DUN_E_BUSY || error == DUN_E_INVALID ? error : DUN_OK;
+    bool fatal = error == DUN_E_BUSY || (error == DUN_E_INVALID && !daemon->board->may_lack_state);
+    return fatal ? error : DUN_OK;
 }
 
 static struct dun_agent_config agent_config(const struct daemon *daemon)
@@ -309,53 +306,14 @@ static int start_agent(struct daemon *daemon, dun_ms now)
     return error;
 }
 
-/// Signals and the loop ///
+/// The loop ///
 
-static void on_signal(int signal)
-{
-    (void)signal;
-    signals_seen++;
-}
-
-static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
-
-/* From here on a signal is a wish and kills nothing. It interrupts a read that blocks, so that a
- * configuration that comes through a pipe cannot hold the end up. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigaction(ending_signals[i], &action, NULL);
-    }
-    signal(SIGPIPE, SIG_IGN);
-}
-
-/* The signals stay blocked except while sleeping, so none is missed between a look and a sleep. */
-static void block_signals(sigset_t *asleep)
-{
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigaddset(&blocked, ending_signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &blocked, asleep);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigdelset(asleep, ending_signals[i]);
-    }
-}
-
-static void sleep_until(const struct daemon *daemon, dun_ms deadline, const sigset_t *asleep)
+static void sleep_until(const struct daemon *daemon, dun_ms deadline)
 {
     const struct dun_daemon_board *board = daemon->board;
     dun_ms wait = deadline - dun_system_uptime();
     wait = wait < 0 ? 0 : wait > SLEEP_MAX_MS ? SLEEP_MAX_MS : wait;
-    struct timespec timeout = {.tv_sec = (time_t)(wait / 1000),
-                               .tv_nsec = (long)(wait % 1000) * 1000000};
-    struct pollfd link = {.fd = board->wait_fd(), .events = board->wait_events()};
-    /* Why it woke does not matter: the agent looks at everything. */
-    int ignored = ppoll(&link, 1, &timeout, asleep);
-    (void)ignored;
+    dun_system_sleep(board->wait_fd(), board->wait_events(), wait);
 }
 
 static void begin_end(struct daemon *daemon, dun_ms now)
@@ -370,20 +328,20 @@ static void begin_end(struct daemon *daemon, dun_ms now)
 }
 
 /* Returns the exit code. */
-static int run(struct daemon *daemon, const sigset_t *asleep)
+static int run(struct daemon *daemon)
 {
     dun_ms ending_since = DUN_MS_NEVER;
     for (;;) {
         dun_ms now = dun_system_uptime();
         dun_ms unix_ms = dun_system_unix();
-        if (signals_seen > 0 && ending_since == DUN_MS_NEVER) {
+        if (dun_system_ends() > 0 && ending_since == DUN_MS_NEVER) {
             ending_since = now;
             begin_end(daemon, now);
         }
-        if (signals_seen > 1 && now - ending_since < SAME_SIGNAL_MS) {
-            signals_seen = 1;
+        if (dun_system_ends() > 1 && now - ending_since < SAME_SIGNAL_MS) {
+            dun_system_end_once();
         }
-        if (signals_seen > 1) {
+        if (dun_system_ends() > 1) {
             say_trouble("told to end twice, not waiting for delivery", "state",
                         daemon->config.state);
             return DUN_EXIT_FAILED;
@@ -394,8 +352,12 @@ static int run(struct daemon *daemon, const sigset_t *asleep)
         if (dun_agent_ended(daemon->board->agent)) {
             return DUN_EXIT_OK;
         }
+        if (daemon->file.taken) {
+            say_trouble("another agent took this state folder", "state", daemon->config.state);
+            return DUN_EXIT_FAILED;
+        }
         deadline = dun_ms_earlier(deadline, dun_notify_watchdog(&daemon->notify, now));
-        sleep_until(daemon, deadline, asleep);
+        sleep_until(daemon, deadline);
     }
 }
 
@@ -414,11 +376,13 @@ static void say_ended(const struct daemon *daemon)
 
 static int run_daemon(struct daemon *daemon)
 {
-    sigset_t asleep;
     dun_say_setup(STDERR_FILENO, (enum dun_say_level)daemon->config.log_level,
                   dun_say_is_journal(STDERR_FILENO));
     dun_notify_open(&daemon->notify);
-    block_signals(&asleep);
+    if (daemon->board->survey != NULL) {
+        daemon->board->survey(&daemon->config);
+    }
+    dun_system_watch_ends(daemon->config.state);
     if (load_password(daemon) != DUN_OK) {
         return DUN_EXIT_FAILED;
     }
@@ -432,7 +396,7 @@ static int run_daemon(struct daemon *daemon)
     if (start_agent(daemon, dun_system_uptime()) == DUN_OK) {
         say_started(daemon);
         dun_notify_send(&daemon->notify, "READY=1");
-        code = run(daemon, &asleep);
+        code = run(daemon);
         say_ended(daemon);
     }
     dun_sensors_stop(&daemon->sensors);
@@ -448,8 +412,8 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
 {
     struct daemon *daemon = &daemon_state;
     char hostname[DUN_TEXT_MAX] = "";
-    catch_signals();
-    gethostname(hostname, sizeof hostname - 1);
+    dun_system_catch_ends();
+    dun_system_hostname(hostname, sizeof hostname);
     daemon->board = board;
     dun_config_init(&daemon->config, board->program, stderr);
     int error = dun_config_read(&daemon->config, argc, argv, environment, hostname, &board->limits);
@@ -463,7 +427,7 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
     default:
         break;
     }
-    if (signals_seen > 0 && daemon->config.command == DUN_COMMAND_RUN) {
+    if (dun_system_ends() > 0 && daemon->config.command == DUN_COMMAND_RUN) {
         return DUN_EXIT_OK; /* nothing was begun, and an error may be the read that broke off */
     }
     if (error != DUN_OK) {

@@ -51,6 +51,9 @@ struct dun_daemon_board {
     struct dun_flash_geometry spare_geometry;
     struct dun_agent *agent;
     const struct dun_daemon_tls *tls; /* NULL: this build has none */
+    bool may_lack_state; /* without a usable state folder it records to memory, and does not end */
+    /* Says what the process may not do, before anything is tried. NULL: nothing to say. */
+    void (*survey)(const struct dun_config *config);
     /* Starts `agent`: 0, or an error with `*what` naming the field. */
     int (*start)(const struct dun_daemon_start *start, dun_ms now, const char **what);
     /* What to wait for with poll(2): a descriptor (-1: none) and its events. */

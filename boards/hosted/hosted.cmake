@@ -3,7 +3,17 @@ find_path(INIH_INCLUDE_DIR ini.h REQUIRED)
 find_library(INIH_LIBRARY inih REQUIRED)
 
 set(hosted ${CMAKE_CURRENT_LIST_DIR})
+# What a host without POSIX has in other files of its board.
+if(NOT DEFINED hosted_system)
+    set(hosted_system
+        ${hosted}/filesystem_posix.c
+        ${hosted}/flash_host_posix.c
+        ${hosted}/notify.c
+        ${hosted}/sensor_process.c
+        ${hosted}/system_posix.c)
+endif()
 add_library(dunlin_hosted STATIC
+    ${hosted_system}
     ${hosted}/config.c
     ${hosted}/config_file.c
     ${hosted}/config_files.c
@@ -24,7 +34,6 @@ add_library(dunlin_hosted STATIC
     ${hosted}/sensor_load.c
     ${hosted}/sensor_memory.c
     ${hosted}/sensor_network.c
-    ${hosted}/sensor_process.c
     ${hosted}/sensor_self.c
     ${hosted}/sensor_temperature.c
     ${hosted}/sensors.c

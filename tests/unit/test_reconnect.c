@@ -234,7 +234,7 @@ static void share_an_id(uint8_t reason)
     run(0, 24 * HOUR, 500);
     assert_in_range(opens, 24, 24 * 60);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(dun_backoff_window(&devices[i].sender.backoff), 300 * SECOND);
+        assert_int_equal(dun_backoff_window(&devices[i].sender.backoff), 150 * SECOND);
         assert_true(told(&devices[i], DUN_NOTICE_TAKEN_OVER, &notice) > 0);
         assert_string_equal(notice.name, "twin");
         assert_int_equal(notice.reason, reason);
@@ -283,7 +283,7 @@ static void the_survivor_recovers(void **state)
         drop_all(DUN_E_CLOSED, 0x8E);
         now = run_on(now);
     }
-    assert_int_equal(dun_backoff_window(&devices[0].sender.backoff), 300 * SECOND);
+    assert_int_equal(dun_backoff_window(&devices[0].sender.backoff), 150 * SECOND);
     run(now, now + HOUR, SECOND);
     now += HOUR;
     drop_all(DUN_E_TIMEOUT, 0);
