@@ -39,7 +39,8 @@ function(dun_component name)
         --enable-nontrapping-float-to-int)
     set(optimise ${CMAKE_COMMAND} -E copy ${core} ${optimised})
     if(WASM_OPT AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-        set(optimise ${WASM_OPT} -Oz ${features} --strip-debug --strip-producers ${core} -o ${optimised})
+        set(optimise ${WASM_OPT} -Oz ${features} --strip-debug --strip-producers ${core}
+            -o ${optimised})
     endif()
     add_custom_command(OUTPUT ${out}
         COMMAND ${optimise}
@@ -49,7 +50,8 @@ function(dun_component name)
     add_custom_target(${name}_component ALL DEPENDS ${out})
 endfunction()
 
-add_executable(dunlind ${wasi}/board.c ${wasi}/rights.c ${PROJECT_SOURCE_DIR}/boards/node.c)
+add_executable(dunlind ${wasi}/board.c ${wasi}/resolve_wasi.c ${wasi}/rights.c
+    ${PROJECT_SOURCE_DIR}/boards/node.c)
 target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
     ${PROJECT_SOURCE_DIR}/boards)
 target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_link_posix dun_warnings)
