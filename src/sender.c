@@ -352,6 +352,7 @@ static void note_route(struct dun_sender *sender, enum dun_route_change change, 
         notice.kind = DUN_NOTICE_REDIRECTED;
     else if (change == DUN_ROUTE_HOME)
         notice.kind = DUN_NOTICE_BACK_HOME;
+    sender->stats->redirects += change == DUN_ROUTE_ELSEWHERE;
     if (notice.kind != DUN_NOTICE_NONE)
         dun_notices_add(sender->notices, notice);
 }
