@@ -80,6 +80,6 @@ function(dun_fuzz_test name)
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
 endfunction()
 
-foreach(name decode mqtt_packet mqtt_session)
+foreach(name decode log mqtt_packet mqtt_session)
     dun_fuzz_test(${name})
 endforeach()
