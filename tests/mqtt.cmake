@@ -4,6 +4,22 @@ target_link_libraries(test_uplink_mosquitto PRIVATE dunlin_mqtt dunlin_link_posi
 add_test(NAME interop.uplink_mosquitto COMMAND test_uplink_mosquitto)
 set_tests_properties(interop.uplink_mosquitto PROPERTIES TIMEOUT 180 SKIP_RETURN_CODE 77)
 
+# dun_uplink_shell(NAME CLASS LIBRARIES...): an uplink by hand, and the contract suite over it.
+function(dun_uplink_shell name class)
+    add_executable(uplink_shell_${name} interop/support/uplink_shell.c
+        interop/support/uplink_shell_${name}.c)
+    target_link_libraries(uplink_shell_${name} PRIVATE dun_warnings ${ARGN})
+    add_test(NAME interop.uplink_${name} COMMAND ${PYTHON_OF_SYSTEM}
+        ${CMAKE_CURRENT_SOURCE_DIR}/interop/test_uplink_contract.py ${class})
+    set_tests_properties(interop.uplink_${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
+        COST 60 ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
+endfunction()
+
+dun_uplink_shell(mqtt Mqtt dunlin_mqtt dunlin_link_posix)
+if(TARGET dunlin_paho)
+    dun_uplink_shell(paho Paho dunlin_paho)
+endif()
+
 add_executable(run_transcript transcripts/run_transcript.c)
 target_link_libraries(run_transcript PRIVATE dunlin_mqtt dun_warnings)
 file(GLOB transcripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/transcripts/*.txt)

@@ -103,7 +103,9 @@ struct dun_config {
     char host[DUN_TEXT_MAX], username[DUN_TEXT_MAX], password_file[DUN_TEXT_MAX];
     char client_id[DUN_TEXT_MAX];
     int64_t port, keepalive_s, connect_timeout_ms;
-    int64_t mqtt_version; /* as in struct dun_uplink_config */
+    int64_t mqtt_version;                                     /* as in struct dun_route */
+    int64_t redirects;                                        /* 1: they are not followed */
+    int64_t session_expiry_ms, will_delay_ms, ack_timeout_ms; /* the first two in whole seconds */
     int64_t reconnect_min_ms, reconnect_max_ms, reconnect_spread_ms;
 
     int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
@@ -111,6 +113,7 @@ struct dun_config {
     int64_t batch_points, batch_bytes, batch_age_ms; /* points 0: all of the buffer */
 
     int64_t ack, stored_wait_ms; /* enum dun_ack_mode */
+    int64_t unheard, expiry_ms;  /* enum dun_unheard; in whole seconds */
     int64_t order;               /* enum dun_order */
     int64_t backfill_percent, backfill_bytes_s;
 

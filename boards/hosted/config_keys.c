@@ -29,9 +29,13 @@ static const struct dun_choice policies[] = {{"drop-oldest", DUN_LOG_DROP_OLDEST
                                              {"thin", DUN_LOG_THIN},
                                              {NULL, 0}};
 
-/* 4 and 5 are the protocol levels of the standards. Behind these two stand Mosquitto's words. */
-static const struct dun_choice versions[] = {{"3.1.1", 4},    {"5", 5},      {"311", 4},
-                                             {"mqttv311", 4}, {"mqttv5", 5}, {NULL, 0}};
+/* 4 and 5 are the protocol levels of the standards. Behind these stand Mosquitto's words. */
+static const struct dun_choice versions[] = {{"auto", 0},     {"5", 5},        {"3.1.1", 4},
+                                             {"311", 4},      {"mqttv311", 4}, {"mqttv5", 5},
+                                             {NULL, 0}};
+static const struct dun_choice redirects[] = {{"follow", 0}, {"ignore", 1}, {NULL, 0}};
+static const struct dun_choice unheard[] = {
+    {"deliver", DUN_UNHEARD_DELIVERED}, {"keep", DUN_UNHEARD_KEPT}, {NULL, 0}};
 
 static const struct dun_choice orders[] = {
     {"lanes", DUN_ORDER_LANES}, {"strict", DUN_ORDER_STRICT}, {NULL, 0}};
@@ -75,13 +79,24 @@ const struct dun_key dun_keys[] = {
     {"broker", "client_id", "DUNLIN_CLIENT_ID", "id", 'i', DUN_KEY_TEXT, STRING(client_id), 0, 0,
      NULL, "", "MQTT client id (default: the device id)"},
     {"broker", "version", "DUNLIN_PROTOCOL_VERSION", "protocol-version", 'V', DUN_KEY_CHOICE,
-     FIELD(mqtt_version), 0, 0, versions, "3.1.1",
-     "version of MQTT; a broker that refuses 5 gets 3.1.1"},
+     FIELD(mqtt_version), 0, 0, versions, "auto",
+     "version of MQTT; auto: 5, and 3.1.1 with a broker that does not know it"},
+    {"broker", "redirects", "DUNLIN_REDIRECTS", "redirects", 0, DUN_KEY_CHOICE, FIELD(redirects),
+     0, 0, redirects, "follow", "what to do when the broker names another one"},
+    {"broker", "session_expiry", "DUNLIN_SESSION_EXPIRY", "session-expiry", 0, DUN_KEY_DURATION,
+     FIELD(session_expiry_ms), SECOND, 30 * (int64_t)DAY, NULL, "1h",
+     "how long the broker keeps the session of a device that is gone (MQTT 5)"},
+    {"broker", "will_delay", "DUNLIN_WILL_DELAY", "will-delay", 0, DUN_KEY_DURATION,
+     FIELD(will_delay_ms), 0, DAY, NULL, "0",
+     "how long the broker waits for a lost device before it says offline (MQTT 5)"},
     {"broker", "keepalive", "DUNLIN_KEEPALIVE", "keepalive", 'k', DUN_KEY_INTEGER,
      FIELD(keepalive_s), 5, 65535, NULL, "60", "MQTT keep-alive in seconds"},
     {"broker", "connect_timeout", "DUNLIN_CONNECT_TIMEOUT", "connect-timeout", 0,
      DUN_KEY_DURATION, FIELD(connect_timeout_ms), SECOND, 600 * SECOND, NULL,
      "20s", "how long a connection may take to come up"},
+    {"broker", "ack_timeout", "DUNLIN_ACK_TIMEOUT", "ack-timeout", 0, DUN_KEY_DURATION,
+     FIELD(ack_timeout_ms), SECOND, HOUR, NULL, "1m",
+     "a broker that leaves a publish unanswered for so long is given up"},
     {"broker", "reconnect_min", "DUNLIN_RECONNECT_MIN", "reconnect-min", 0, DUN_KEY_DURATION,
      FIELD(reconnect_min_ms), 1, HOUR, NULL, "1s",
      "window of the first try to reconnect, at a random moment of it; doubles with each failure"},
@@ -108,6 +123,13 @@ const struct dun_key dun_keys[] = {
 
     {"send", "ack", "DUNLIN_ACK", "ack", 0, DUN_KEY_CHOICE, FIELD(ack), 0, 0, acks, "published",
      "what frees a record: the broker's PUBACK, or the recorder's cursor on .../stored"},
+    {"send", "no_subscribers", "DUNLIN_NO_SUBSCRIBERS", "no-subscribers", 0, DUN_KEY_CHOICE,
+     FIELD(unheard), 0, 0, unheard, "deliver",
+     "a record that the broker took and nobody had subscribed: done, or kept to be sent again "
+     "(MQTT 5)"},
+    {"send", "expiry", "DUNLIN_EXPIRY", "expiry", 0, DUN_KEY_DURATION, FIELD(expiry_ms), 0,
+     365 * (int64_t)DAY, NULL, "0",
+     "the broker drops records that it could not deliver for so long (MQTT 5; 0: never)"},
     {"send", "stored_wait", "DUNLIN_STORED_WAIT", "stored-wait", 0, DUN_KEY_DURATION,
      FIELD(stored_wait_ms), SECOND, DAY, NULL, "1m",
      "with ack = stored: publish again what is not stored after"},

@@ -238,6 +238,12 @@ static int open_storage(struct daemon *daemon)
     return fatal ? error : DUN_OK;
 }
 
+/* What is not 0 stays so. */
+static uint32_t whole_seconds(int64_t ms)
+{
+    return (uint32_t)((ms + 999) / 1000);
+}
+
 static struct dun_agent_config agent_config(const struct daemon *daemon)
 {
     const struct dun_config *config = &daemon->config;
@@ -256,6 +262,9 @@ static struct dun_agent_config agent_config(const struct daemon *daemon)
         .keep_every = (uint32_t)config->keep_every,
         .ack_mode = (enum dun_ack_mode)config->ack,
         .stored_wait_ms = (uint32_t)config->stored_wait_ms,
+        .unheard = (enum dun_unheard)config->unheard,
+        .message_expiry_s = whole_seconds(config->expiry_ms),
+        .stay = config->redirects != 0,
         .strict_order = config->order == DUN_ORDER_STRICT,
         .backfill_percent = (uint8_t)config->backfill_percent,
         .backfill_bytes_s = (uint32_t)config->backfill_bytes_s,
@@ -278,6 +287,9 @@ static struct dun_uplink_config uplink_config(const struct daemon *daemon)
         .keepalive_s = (uint16_t)config->keepalive_s,
         .connect_timeout_ms = config->connect_timeout_ms,
         .mqtt_version = (uint8_t)config->mqtt_version,
+        .session_expiry_s = whole_seconds(config->session_expiry_ms),
+        .will_delay_s = whole_seconds(config->will_delay_ms),
+        .ack_timeout_ms = config->ack_timeout_ms,
     };
 }
 

@@ -123,8 +123,8 @@ class Versions(unittest.TestCase):
             receiver.wait_last("status", b"offline")
             self.assertNotIn("level=warning", agent.log())
 
-    def test_3_1_1_unless_told_otherwise(self):
-        self.connects({}, 2)
+    def test_5_unless_told_otherwise(self):
+        self.connects({}, 5)
 
     def test_3_1_1(self):
         self.connects({"version": "3.1.1"}, 2)
@@ -134,7 +134,7 @@ class Versions(unittest.TestCase):
 
     def test_an_old_broker_gets_3_1_1_and_that_is_said_once(self):
         with tempfile.TemporaryDirectory() as folder, Stub(folder, "--old") as stub, \
-                Agent(stub.port, settings={"broker": {"version": "mqttv5"}}) as agent:
+                Agent(stub.port, settings={"broker": {"version": "auto"}}) as agent:
             stub.start()
             agent.start()
             wait_for(lambda: len(stub.payloads()) > 20, agent.log)

@@ -120,7 +120,8 @@ static void test_defaults(void **state)
     assert_string_equal(config->prefix, "dunlin");
     assert_string_equal(config->host, "localhost");
     assert_int_equal(config->port, 1883);
-    assert_int_equal(config->mqtt_version, 4);
+    assert_int_equal(config->mqtt_version, 0);
+    assert_int_equal(config->session_expiry_ms, 3600000);
     assert_int_equal(config->log_size, 1 << 20);
     assert_int_equal(config->batch_points, 1000);
     assert_int_equal(dun_config_interval(config, DUN_BUILTIN_CPU), 5000);
@@ -518,7 +519,7 @@ static void test_versions_of_mqtt(void **state)
     static const struct {
         const char *word;
         int64_t version;
-    } words[] = {{"3.1.1", 4}, {"5", 5}, {"mqttv5", 5}, {"mqttv311", 4}, {"311", 4}};
+    } words[] = {{"3.1.1", 4}, {"5", 5}, {"mqttv5", 5}, {"mqttv311", 4}, {"311", 4}, {"auto", 0}};
     char text[8192];
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -527,11 +528,13 @@ static void test_versions_of_mqtt(void **state)
         assert_int_equal(fixture.config.mqtt_version, words[i].version);
         print_config(text, sizeof text);
         assert_non_null(strstr(text, words[i].version == 5 ? "\nversion = 5 ; command line\n"
-                                                           : "\nversion = 3.1.1 ; command line\n"));
+                                     : words[i].version == 4
+                                         ? "\nversion = 3.1.1 ; command line\n"
+                                         : "\nversion = auto ; command line\n"));
     }
     const char *const wrong[] = {"-V", "4", NULL};
     assert_int_equal(read_all(NULL, NULL, wrong), DUN_E_INVALID);
-    assert_says("-V 4: must be one of 3.1.1 5 ");
+    assert_says("-V 4: must be one of auto 5 3.1.1 ");
 }
 
 static void test_what_is_printed_reads_back(void **state)
