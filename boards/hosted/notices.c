@@ -5,6 +5,7 @@
 #include "ledger.h"
 #include "outbox.h"
 #include "say.h"
+#include "secure.h"
 
 static const char *loss_reason(uint8_t reason)
 {
@@ -145,11 +146,30 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     }
 }
 
-void dun_say_notice(const struct dun_notice *notice, dun_ms now, dun_ms unix_ms)
+/* Why a connection did not come up, where more is known than the error. */
+static void add_secure(struct dun_say *say, const struct dun_notice *notice,
+                       const struct dun_tls_report *tls)
+{
+    static bool up; /* the newest connection came up */
+    bool was_up = up;
+    up = notice->kind == DUN_NOTICE_UP || (notice->kind != DUN_NOTICE_DOWN && up);
+    if (notice->kind == DUN_NOTICE_UP && tls != NULL) {
+        dun_secure_say_up(say, tls);
+    } else if (notice->kind == DUN_NOTICE_DOWN && tls != NULL) {
+        dun_secure_say_trouble(say, tls);
+    } else if (notice->kind == DUN_NOTICE_DOWN && !was_up &&
+               (notice->error == DUN_E_CLOSED || notice->error == DUN_E_PROTOCOL)) {
+        dun_say_text(say, "remedy", "a port with TLS answers like this; mqtts:// speaks it");
+    }
+}
+
+void dun_say_notice(const struct dun_notice *notice, const struct dun_tls_report *tls, dun_ms now,
+                    dun_ms unix_ms)
 {
     struct dun_say say;
     struct words words = words_of(notice);
     dun_say_begin(&say, words.level, words.message);
     add_fields(&say, notice);
+    add_secure(&say, notice, tls);
     dun_say_end(&say, now, unix_ms);
 }
