@@ -43,3 +43,9 @@ foreach(name outage agent_killed link urgent)
     set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 50
         ENVIRONMENT "DUNLIN_BUILD=${PROJECT_BINARY_DIR};DUNLIN_WASMTIME=${WASMTIME}")
 endforeach()
+
+## What tools/bench wasi measures
+
+add_executable(samples ${tests}/bench/samples.c)
+target_link_libraries(samples PRIVATE dunlin_core dun_warnings)
+dun_component(samples)
