@@ -37,12 +37,27 @@ add_custom_command(OUTPUT ${precompiled}
     COMMAND ${WASMTIME} compile -o ${precompiled} ${PROJECT_BINARY_DIR}/dunlind.wasm
     DEPENDS dunlind_component ${PROJECT_BINARY_DIR}/dunlind.wasm)
 add_custom_target(dunlind_precompiled ALL DEPENDS ${precompiled})
-foreach(name outage agent_killed link urgent)
+foreach(name wasi outage agent_killed link urgent)
     add_test(NAME interop.${name}
         COMMAND ${PYTHON_OF_SYSTEM} ${tests}/interop/test_${name}.py)
     set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 50
         ENVIRONMENT "DUNLIN_BUILD=${PROJECT_BINARY_DIR};DUNLIN_WASMTIME=${WASMTIME}")
 endforeach()
+
+## The simulator: a seed gives the same run on wasm and native
+
+file(GLOB sim_sources CONFIGURE_DEPENDS ${tests}/sim/*.c)
+add_executable(dunlin_sim ${sim_sources} ${tests}/wasi/sjlj.c)
+target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt setjmp)
+target_compile_options(dunlin_sim PRIVATE -fno-lto -mexception-handling)
+# With the libc of preview 1, which node has.
+target_link_options(dunlin_sim PRIVATE --target=wasm32-wasip1)
+set_source_files_properties(${tests}/sim/device.c ${tests}/sim/dunlin_sim.c PROPERTIES
+    COMPILE_FLAGS "-mllvm -wasm-enable-sjlj")
+set_target_properties(dunlin_sim PROPERTIES SUFFIX .core.wasm)
+add_test(NAME sim.same_as_native COMMAND ${PYTHON_OF_SYSTEM} ${tests}/wasi/test_sim.py
+    ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim $<TARGET_FILE:dunlin_sim>)
+set_tests_properties(sim.same_as_native PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 40)
 
 ## What tools/bench wasi measures
 

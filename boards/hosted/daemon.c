@@ -216,6 +216,9 @@ static int open_storage(struct daemon *daemon)
     if (error == DUN_OK) {
         return DUN_OK;
     }
+    if (error == DUN_E_INVALID && daemon->board->may_lack_state) {
+        return DUN_OK; /* its survey has told */
+    }
     struct dun_say say;
     if (error == DUN_E_BUSY) {
         dun_say_begin(&say, DUN_SAY_ERROR, "another agent uses this state folder");
@@ -229,8 +232,7 @@ static int open_storage(struct daemon *daemon)
         dun_say_text(&say, "error", strerror(file->system_error));
     }
     end_line(&say);
-    bool fatal = error == DUN_E_BUSY || (error == DUN_E_INVALID && !daemon->board->may_lack_state);
-    return fatal ? error : DUN_OK;
+    return error == DUN_E_BUSY || error == DUN_E_INVALID ? error : DUN_OK;
 }
 
 /* What is not 0 stays so. */

@@ -71,6 +71,8 @@ add_executable(dunlind ${wasi}/board.c ${wasi}/resolve_wasi.c ${wasi}/rights.c
 target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
     ${PROJECT_SOURCE_DIR}/boards)
 target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_link_posix dun_warnings)
+# Numbers are printed without floating point here; a %f would end the component with a clear line.
+target_link_libraries(dunlind PRIVATE c-printscan-no-floating-point)
 target_link_options(dunlind PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Wl,--strip-all,--gc-sections>)
 dun_component(dunlind)
 

@@ -26,7 +26,7 @@ else()
         /usr/lib/llvm-${DUN_WASI_LLVM}/lib/clang/*/lib/wasi/libclang_rt.builtins-wasm32.a)
     set(CMAKE_EXE_LINKER_FLAGS_INIT -nodefaultlibs)
     # At -O0 clang does not run a wasm-opt of its own, which does not know the features in use.
-    set(CMAKE_C_STANDARD_LIBRARIES "-lc-printscan-no-floating-point -lc ${builtins} -O0 -Wl,-O2")
+    set(CMAKE_C_STANDARD_LIBRARIES "-lc ${builtins} -O0 -Wl,-O2")
 endif()
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
