@@ -38,6 +38,10 @@ enum dun_error {
     DUN_E_BUSY = -13,        /* somebody else holds it */
     DUN_E_UNSUPPORTED = -14, /* a version or feature that this build does not have */
     DUN_E_NO_SPACE = -15,    /* the storage below is full (ENOSPC), which may pass */
+    DUN_E_TLS = -16,         /* no secure connection: no TLS there, too old, broken off */
+    DUN_E_TLS_NAME = -17,    /* the certificate is another host's */
+    DUN_E_TLS_DATE = -18,    /* the certificate is expired, or not valid yet */
+    DUN_E_TLS_CA = -19,      /* no authority that we know vouches for the certificate */
 };
 
 /* Milliseconds. Monotonic since boot where called uptime or now; since 1970 where called unix. */

@@ -7,8 +7,10 @@
  * the first program of a block's new life.
  * What the device promises: erased bytes read as 0xFF. A `prog` or `erase` that was cut by a power
  * failure leaves each of its bytes old, new or garbage, and touches no other. After `sync`
- * returned 0, all that was programmed and erased before it is durable; when it returns an error,
- * nothing since the last good `sync` may be trusted.
+ * returned 0, all that was programmed and erased before it is durable, and so is all that `read`
+ * shows; when it returns an error, nothing since the last good `sync` may be trusted. So a device
+ * with a cache that forgets, after a failed write, that it still had to write (a page cache does,
+ * and outlives the program) drops what that cache holds when it is opened and when a `sync` fails.
  */
 #ifndef DUN_FLASH_H
 #define DUN_FLASH_H

@@ -1,14 +1,15 @@
 /*
  * outbox.c: decides the order of records and frees them. Invariants: slots lie in the order in
  * which their records were first published; slots before `sent` were published on this connection;
- * no record is in the window twice; a record leaves its store only by an ack that counts, or by
- * way of the ledger.
+ * no record is in the window twice; urgent ranges rise and lie apart; a record leaves its store
+ * only by an ack that counts, or by way of the ledger.
  */
 #include "outbox.h"
 
-#define LANE_BIT(id)  (1u << (id))
-#define DURABLE_LANES (LANE_BIT(DUN_LANE_LIVE) | LANE_BIT(DUN_LANE_BACKFILL))
-#define OLD_LANES     (LANE_BIT(DUN_LANE_BACKFILL) | LANE_BIT(DUN_LANE_ARCHIVE))
+#define LANE_BIT(id) (1u << (id))
+#define DURABLE_LANES                                                                              \
+    (LANE_BIT(DUN_LANE_LIVE) | LANE_BIT(DUN_LANE_BACKFILL) | LANE_BIT(DUN_LANE_URGENT))
+#define OLD_LANES (LANE_BIT(DUN_LANE_BACKFILL) | LANE_BIT(DUN_LANE_ARCHIVE))
 
 static struct dun_log *log_of(const struct dun_outbox *outbox, uint8_t lane)
 {
@@ -42,6 +43,9 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
     dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
+    dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
+    for (uint8_t i = 0; i < outbox->urgent_count; i++)
+        outbox->urgent[i].next = outbox->urgent[i].first;
 }
 
 /* The durable store may be mounted only when storage comes back. An earlier run may have published
@@ -63,34 +67,70 @@ void dun_outbox_start(struct dun_outbox *outbox)
 {
     outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
     outbox->lanes[DUN_LANE_BACKFILL].store = outbox->durable;
+    outbox->lanes[DUN_LANE_URGENT].store = outbox->durable;
     outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
     outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
     set_lanes(outbox, UINT64_MAX);
     note_mount(outbox);
 }
 
+/* All that was published and is not done goes out again, in the order of old. */
+static void resend(struct dun_outbox *outbox)
+{
+    outbox->window.sent = 0;
+    outbox->later = 0;
+    outbox->resending = true;
+}
+
 void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
-    outbox->window.sent = 0;
-    outbox->urgent = 0;
-    outbox->resending = true;
+    resend(outbox);
     outbox->swept = false;
     outbox->backfill_ms = now;
     outbox->stored_ms = now;
 }
 
-void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t sequence)
+/// Urgent records ///
+
+/* Makes room for one more range: of those that were published, or else by joining the last one. */
+static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 {
-    struct dun_lane *live = &outbox->lanes[DUN_LANE_LIVE];
-    bool earlier_waits = outbox->urgent != 0 && live->cursor.sequence < outbox->urgent;
-    if (strict(outbox) || outbox->resending || earlier_waits ||
-        sequence <= live->cursor.sequence + 1)
+    uint8_t gone = 0;
+    while (gone < outbox->urgent_count && outbox->urgent[gone].next < outbox->urgent[gone].end)
+        gone++;
+    if (gone == outbox->urgent_count)
+        return NULL;
+    outbox->urgent_count--;
+    for (uint8_t i = gone; i < outbox->urgent_count; i++)
+        outbox->urgent[i] = outbox->urgent[i + 1];
+    return &outbox->urgent[outbox->urgent_count++];
+}
+
+void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
+{
+    struct dun_urgent_range *range = &outbox->urgent[outbox->urgent_count];
+    if (strict(outbox))
         return;
-    outbox->urgent = sequence;
-    live->from = sequence;
-    outbox->lanes[DUN_LANE_BACKFILL].end = sequence;
+    bool joins = outbox->urgent_count > 0 && range[-1].end == first;
+    if (!joins && outbox->urgent_count < DUN_OUTBOX_URGENT_MAX)
+        outbox->urgent_count++;
+    else
+        range = joins ? NULL : urgent_room(outbox);
+    if (range != NULL)
+        *range = (struct dun_urgent_range){.first = first, .next = first, .end = last + 1};
+    else
+        outbox->urgent[outbox->urgent_count - 1].end = last + 1;
+}
+
+/* Was it published on this connection because it is urgent? Then its old lane passes it by. */
+static bool went_ahead(const struct dun_outbox *outbox, uint64_t sequence)
+{
+    for (uint8_t i = 0; i < outbox->urgent_count; i++)
+        if (sequence >= outbox->urgent[i].first && sequence < outbox->urgent[i].next)
+            return true;
+    return false;
 }
 
 /// The window ///
@@ -134,28 +174,50 @@ static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
     return !outbox->backfill_paused;
 }
 
-/* Moves the lane to a record that is not in flight already by another one. */
+/* Moves the lane to a record that does not go, and did not go, by another one. */
 static int next_of(struct dun_outbox *outbox, uint8_t id)
 {
-    uint8_t kin = (uint8_t)(LANE_BIT(id) & DURABLE_LANES ? DURABLE_LANES : LANE_BIT(id));
+    bool durable = (LANE_BIT(id) & DURABLE_LANES) != 0;
+    uint8_t kin = (uint8_t)(durable ? DURABLE_LANES : LANE_BIT(id));
     struct dun_lane *lane = &outbox->lanes[id];
     int result = dun_lane_next(lane);
-    while (result > 0 && dun_window_has(&outbox->window, lane->cursor.sequence, kin))
+    while (result > 0 && (dun_window_has(&outbox->window, lane->cursor.sequence, kin) ||
+                          (durable && went_ahead(outbox, lane->cursor.sequence))))
         result = dun_lane_next(lane);
     return result;
 }
 
+/* The urgent lane goes from range to range. */
+static int next_urgent(struct dun_outbox *outbox)
+{
+    struct dun_lane *lane = &outbox->lanes[DUN_LANE_URGENT];
+    for (uint8_t i = 0; i < outbox->urgent_count; i++) {
+        struct dun_urgent_range *range = &outbox->urgent[i];
+        if (range->next == range->end)
+            continue;
+        if (lane->end != range->end || lane->from > range->next)
+            dun_lane_set(lane, range->next, range->end);
+        int result = next_of(outbox, DUN_LANE_URGENT);
+        if (result != 0) {
+            range->next = result > 0 ? lane->cursor.sequence + 1 : range->next;
+            return result;
+        }
+        range->next = range->end; /* the rest is in flight, done, or dropped */
+    }
+    return 0;
+}
+
 static bool next_new(struct dun_outbox *outbox, dun_ms now)
 {
-    static const uint8_t order[] = {DUN_LANE_LIVE, DUN_LANE_SPARE, DUN_LANE_BACKFILL,
-                                    DUN_LANE_ARCHIVE};
+    static const uint8_t order[] = {DUN_LANE_URGENT, DUN_LANE_LIVE, DUN_LANE_SPARE,
+                                    DUN_LANE_BACKFILL, DUN_LANE_ARCHIVE};
     if (outbox->window.count == outbox->window.capacity)
         return false;
     for (size_t i = 0; i < sizeof order; i++) {
         uint8_t id = order[i];
         if ((LANE_BIT(id) & OLD_LANES) && !backfill_has_room(outbox, now))
             continue;
-        if (next_of(outbox, id) <= 0)
+        if ((id == DUN_LANE_URGENT ? next_urgent(outbox) : next_of(outbox, id)) <= 0)
             continue;
         dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
         return true;
@@ -181,6 +243,11 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
     note_mount(outbox);
     outbox->backfill_paused = false; /* until the rate is all that holds it up */
+    if (outbox->later > 0) {
+        if (dun_outbox_in_flight(outbox) > 0)
+            return false;
+        resend(outbox);
+    }
     if (outbox->window.sent < outbox->window.count) {
         int found = next_resend(outbox);
         if (found != 0)
@@ -234,9 +301,10 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
     outbox->swept = false;
 }
 
-/* The record is given up: the ledger has it, and the log may forget it in either mode. */
-static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
-                    enum dun_loss_reason reason, dun_ms now)
+/* The record is given up: the ledger has it, and the log may forget it in either mode. `reason` is
+ * an enum dun_loss_reason, or the broker's code. */
+static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot, uint8_t reason,
+                    dun_ms now)
 {
     struct dun_store *store = outbox->lanes[slot->lane].store;
     uint64_t sequence = sequence_of(outbox, slot);
@@ -248,24 +316,58 @@ static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
     outbox->stats->records_rejected++;
 }
 
-void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now)
+void dun_outbox_unpublishable(struct dun_outbox *outbox, dun_ms now)
 {
-    give_up(outbox, found_slot(outbox), reason, now);
+    give_up(outbox, found_slot(outbox), DUN_LOSS_TOO_LARGE, now);
     outbox->window.sent++;
 }
 
 /// Acks ///
 
-uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refused, dun_ms now)
+uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox)
+{
+    uint16_t open = 0;
+    for (uint16_t i = 0; i < outbox->window.sent; i++)
+        open = (uint16_t)(open + !dun_window_at(&outbox->window, i)->acked);
+    return (uint16_t)(open - outbox->later);
+}
+
+uint16_t dun_outbox_only_token(const struct dun_outbox *outbox)
+{
+    uint16_t nth = 0;
+    DUN_ASSERT(outbox->later == 0);
+    while (nth < outbox->window.sent && dun_window_at(&outbox->window, nth)->acked)
+        nth++;
+    DUN_ASSERT(nth < outbox->window.sent);
+    return dun_window_token(&outbox->window, nth);
+}
+
+uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)
+{
+    const struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
+    return slot ? sequence_of(outbox, slot) : 0;
+}
+
+uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
+                          uint8_t code, dun_ms now)
 {
     struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
     if (!slot)
         return 0;
     uint64_t sequence = sequence_of(outbox, slot);
-    if (refused)
-        give_up(outbox, slot, DUN_LOSS_REJECTED, now);
-    else
+    if (verdict == DUN_VERDICT_LATER) {
+        outbox->later++;
+        outbox->stats->records_deferred++;
+        return sequence;
+    }
+    if (verdict == DUN_VERDICT_TAKEN)
         outbox->stats->records_acked++;
+    else
+        give_up(outbox, slot,
+                verdict == DUN_VERDICT_TOO_LARGE ? DUN_LOSS_TOO_LARGE
+                : code >= DUN_LOSS_CODES         ? code
+                                                 : DUN_LOSS_REJECTED,
+                now);
     slot->acked = 1;
     pop_acked(outbox, now);
     return sequence;

@@ -18,6 +18,7 @@
 struct dun_recorder_limits {
     uint32_t points_max; /* seal at so many points */
     uint32_t bytes_max;  /* seal at about so many encoded bytes */
+    uint32_t size_max;   /* no record that can be made in two is longer; 0: what the store takes */
     uint32_t age_max_ms; /* seal when the oldest thing that waits is this old */
     uint32_t retry_ms;   /* wait so long before failed storage is tried again */
 };
@@ -40,15 +41,15 @@ struct dun_recorder {
     struct dun_store *spare;
     struct dun_stats *stats;
     struct dun_notices *notices;
-    struct dun_thinner *thinner; /* NULL: the log's policy is another one */
-    struct dun_limit *limits_of; /* one a metric, or NULL */
-    uint64_t urgent_sequence; /* the durable record that holds an urgent sample; 0: none is new */
-    struct dun_store *active; /* the store that took the last record; NULL: none did */
-    dun_ms waiting_since_ms;  /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
-    dun_ms told_ms;           /* when a record was last made for nothing but losses */
-    dun_ms blocked_until_ms;  /* no store works: do not try before */
-    uint64_t lost_points;     /* not in any ledger yet */
-    uint64_t refused_points;  /* taken by the policy `drop newest`, not in any ledger yet */
+    struct dun_thinner *thinner;        /* NULL: the log's policy is another one */
+    struct dun_limit *limits_of;        /* one a metric, or NULL */
+    uint64_t urgent_first, urgent_last; /* new durable records with an urgent sample; 0: none */
+    struct dun_store *active;           /* the store that took the last record; NULL: none did */
+    dun_ms waiting_since_ms; /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
+    dun_ms told_ms;          /* when a record was last made for nothing but losses */
+    dun_ms blocked_until_ms; /* no store works: do not try before */
+    uint64_t lost_points;    /* not in any ledger yet */
+    uint64_t refused_points; /* taken by the policy `drop newest`, not in any ledger yet */
     uint64_t oversized_points;
     bool seal_due;
     bool urgent; /* the open batch holds an urgent sample */

@@ -30,7 +30,7 @@ void dun_window_push(struct dun_window *window, uint64_t sequence, uint8_t lane)
     DUN_ASSERT(window->count < window->capacity);
     struct dun_window_slot *slot = dun_window_at(window, window->count++);
     *slot = (struct dun_window_slot){.sequence = (uint32_t)(sequence & SEQUENCE_MASK),
-                                     .lane = lane & 3u};
+                                     .lane = lane & 7u};
 }
 
 void dun_window_pop(struct dun_window *window)

@@ -7,11 +7,11 @@
 
 #include "base.h"
 
-#define DUN_WINDOW_SEQUENCE_BITS 29
+#define DUN_WINDOW_SEQUENCE_BITS 28
 
 struct dun_window_slot {
     uint32_t sequence : DUN_WINDOW_SEQUENCE_BITS; /* low bits */
-    uint32_t lane : 2;
+    uint32_t lane : 3;
     uint32_t acked : 1;
 };
 

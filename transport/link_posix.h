@@ -38,7 +38,8 @@ void dun_link_posix_init(struct dun_link_posix *posix, dun_ms attempt_timeout_ms
 /* What to wait for; -1: nothing, only for the deadline. */
 int dun_link_posix_fd(const struct dun_link_posix *posix);
 
-/* Events for poll(2): POLLIN, POLLOUT. Add POLLOUT when the uplink's wants_write says so. */
+/* Events for poll(2): POLLIN, POLLOUT. Add POLLOUT when the uplink's wants_write says so, and take
+ * POLLIN away when its wants_read does not. */
 short dun_link_posix_events(const struct dun_link_posix *posix);
 
 #endif

@@ -236,9 +236,26 @@ void dun_say_flush(dun_ms now, dun_ms unix_ms)
 const char *dun_say_error(int error)
 {
     static const char *const names[] = {
-        "ok",          "i/o error", "full",        "not now",       "corrupt", "invalid",
-        "too large",   "not found", "closed",      "protocol",      "refused", "timeout",
-        "unreachable", "busy",      "unsupported", "no space left",
+        "ok",
+        "i/o error",
+        "full",
+        "not now",
+        "corrupt",
+        "invalid",
+        "too large",
+        "not found",
+        "closed",
+        "protocol",
+        "refused",
+        "timeout",
+        "unreachable",
+        "busy",
+        "unsupported",
+        "no space left",
+        "tls handshake",
+        "wrong host name",
+        "certificate date",
+        "unknown authority",
     };
     int index = -error;
     bool known = index >= 0 && (size_t)index < sizeof names / sizeof names[0];

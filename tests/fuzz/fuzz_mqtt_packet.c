@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *copy = malloc(size);
     memcpy(copy + 2, data + 2, size - 2);
     struct dun_span body = {copy + 2, size - 2};
+    struct dun_span text;
     switch (dun_mqtt_decode_first(version, data[1])) {
     case DUN_MQTT_PUBLISH:
         check_publish(version, data[1], body);
@@ -66,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         DUN_ASSERT(dun_mqtt_decode_suback(version, body, &id, &reason) != DUN_OK || id != 0);
         break;
     case DUN_MQTT_DISCONNECT:
-        (void)!dun_mqtt_decode_disconnect(body, &reason);
+        (void)!dun_mqtt_decode_disconnect(body, &reason, &text);
         break;
     default:
         break;

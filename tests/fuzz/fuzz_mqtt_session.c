@@ -192,7 +192,7 @@ static int happen(struct life *life, uint8_t what, const uint8_t *arguments, str
         return 0;
     case 5:
         if (arguments[0] > 0xF0) {
-            dun_mqtt_send_disconnect(&life->session);
+            dun_mqtt_send_disconnect(&life->session, 0);
         }
         return 0;
     default:

@@ -69,7 +69,7 @@ class BrokerAway(unittest.TestCase):
                     broker.start()
                 self.wait_more(recorder.records, 20)
                 finish(self, agent, recorder.records)
-                recorder.records.check(self, lanes=False)
+                recorder.records.check(self, lanes=0)
                 print(recorder.records.summary())
 
     def wait_more(self, records, count):

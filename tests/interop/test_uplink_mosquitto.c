@@ -164,6 +164,8 @@ static void client_init(struct client *client, uint16_t port)
         .will_topic = "dunlin/test/d/status",
         .will_payload = {(const uint8_t *)"offline", 7},
         .keepalive_s = 10,
+        .session_expiry_s = 3600,
+        .mqtt_version = 4,
         .connect_timeout_ms = 5000,
     };
 }
@@ -234,6 +236,9 @@ static void wait_for_link(struct client *client, dun_ms now)
     if (client->uplink.wants_write(client->uplink.context)) {
         events |= POLLOUT;
     }
+    if (!client->uplink.wants_read(client->uplink.context)) {
+        events &= (short)~POLLIN;
+    }
     struct pollfd poll_fd = {.fd = dun_link_posix_fd(&client->posix), .events = events};
     poll(&poll_fd, 1, (int)wait_ms);
 }
@@ -296,7 +301,7 @@ static void broker_death_is_survived(struct client *client, const char *path)
 /* From here on version 5. Its first connection of a boot is a new session. */
 static void version_5_speaks_too(struct client *client)
 {
-    client->uplink.close(client->uplink.context, now_ms());
+    client->uplink.close(client->uplink.context, false, now_ms());
     client->up = false;
     client->config.mqtt_version = 5;
     client->wanted += 1000;
@@ -325,7 +330,7 @@ int main(int argc, char **argv)
         broker_death_is_survived(&client, path);
         subscription_delivers(&client);
     }
-    client.uplink.close(client.uplink.context, now_ms());
+    client.uplink.close(client.uplink.context, false, now_ms());
     stop_broker();
     printf("%u messages acknowledged\n", client.acked);
     return 0;

@@ -100,16 +100,20 @@ static void check_anchor(const struct facts *facts, const struct read_anchor *an
     sim_fail("an anchor that no reading of the clock made");
 }
 
-/* First arrivals of a stream are a merge of two rising runs: giving each to the run that ends
- * highest below it never needs a third. A strict run has one. */
+/* First arrivals of a stream are a merge of rising runs, one a lane: giving each to the run that
+ * ends highest below it never needs another. A strict stream and a spare one have a single run. */
 static void check_order(struct stream_facts *stream, uint64_t sequence)
 {
     bool single = stream->spare || sim_run->scenario.agent.strict_order;
-    int high = stream->ends[1] > stream->ends[0];
-    int run = stream->ends[high] < sequence ? high : !high;
-    if (stream->ends[run] >= sequence || (single && run != high))
-        sim_fail("stream %016llx: sequence %llu came first after %llu and %llu",
-                 (ull)stream->stream, (ull)sequence, (ull)stream->ends[0], (ull)stream->ends[1]);
+    int runs = single ? 1 : stream->urgent ? 3 : 2;
+    int run = -1;
+    for (int i = 0; i < runs; i++)
+        if (stream->ends[i] < sequence && (run < 0 || stream->ends[i] > stream->ends[run]))
+            run = i;
+    if (run < 0)
+        sim_fail("stream %016llx: sequence %llu came first after %llu, %llu and %llu",
+                 (ull)stream->stream, (ull)sequence, (ull)stream->ends[0], (ull)stream->ends[1],
+                 (ull)stream->ends[2]);
     stream->ends[run] = sequence;
 }
 
@@ -118,9 +122,9 @@ static void check_urgent(struct facts *facts, uint64_t stream, uint64_t sequence
 {
     if (facts->urgent_sequence == 0 || connection < facts->urgent_connection)
         return;
-    if (connection > facts->urgent_connection) {
-        facts->urgent_sequence = 0; /* what waited is backlog now */
-        return;
+    if (connection > facts->urgent_connection) { /* the window of the last one goes first again */
+        facts->urgent_connection = connection;
+        facts->urgent_arrivals = 0;
     }
     if (stream != facts->urgent_stream || sequence != facts->urgent_sequence) {
         facts->urgent_arrivals++;
@@ -186,6 +190,15 @@ struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
 
 /// Receiving ///
 
+/* Told with the broker's own word, which must be one that means never. */
+static bool is_refusal(const struct read_loss *loss)
+{
+    static const uint8_t permanent[] = {0x80, 0x83, 0x87, 0x90, 0x99};
+    if (loss->code != 0 && !memchr(permanent, (int)loss->code, sizeof permanent))
+        sim_fail("a record was given up for code %u", loss->code);
+    return loss->reason == DUN_LOSS_REJECTED;
+}
+
 static void hear_loss(struct facts *facts, struct stream_facts *stream,
                       const struct read_loss *loss, uint64_t told_by)
 {
@@ -205,8 +218,17 @@ static void hear_loss(struct facts *facts, struct stream_facts *stream,
             sim_fail("sequence %llu is called damaged, and nothing was", (ull)s);
         if (fact->ack_durable && loss->reason != DUN_LOSS_MERGED && !sim_run->damaged)
             sim_fail("sequence %llu was freed by an ack and is called lost", (ull)s);
+        if (is_refusal(loss) && fact->refused == 0 && !sim_run->damaged)
+            sim_fail("sequence %llu is called rejected, and was not", (ull)s);
         fact->told = true;
     }
+}
+
+void check_refused(struct facts *facts, uint64_t stream, uint64_t sequence, uint8_t code)
+{
+    struct stream_facts *known = facts_stream(facts, stream);
+    if (known)
+        facts_fact(known, sequence)->refused = code;
 }
 
 void check_received(struct facts *facts, struct stream_facts *stream, uint64_t sequence)

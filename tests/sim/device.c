@@ -52,13 +52,6 @@ static void off(struct device *device, dun_ms for_ms)
     sim_net_device_dies(&sim_run->net);
 }
 
-static bool lanes_free(const struct device *device)
-{
-    const struct dun_sender *sender = &device->agent->sender;
-    return sender->state == DUN_SENDER_UP && !sender->outbox.resending &&
-           !sim_run->scenario.agent.strict_order;
-}
-
 static void tell_notices(struct device *device)
 {
     struct dun_notice notice;
@@ -70,8 +63,6 @@ static void tell_notices(struct device *device)
 /* False if power failed in it. */
 static bool call(struct device *device, const struct request *request)
 {
-    sim_run->facts.lanes_free =
-        device->agent->sender.state <= DUN_SENDER_ENDED && device->on && lanes_free(device);
     if (setjmp(power) != 0) {
         sim_run->cuts++;
         facts_after_call(&sim_run->facts, device->agent, true);
@@ -334,8 +325,9 @@ dun_ms device_wake(struct device *device)
     dun_ms wake = dun_ms_earlier(device->deadline, device->clock_at);
     for (uint16_t i = 0; i < device->declared; i++)
         wake = dun_ms_earlier(wake, device->sample_at[i]);
+    bool wants_read = device->uplink.wants_read(device->uplink.context);
     bool wants_write = device->uplink.wants_write(device->uplink.context);
-    wake = dun_ms_earlier(wake, sim_net_device_wake(&sim_run->net, wants_write));
+    wake = dun_ms_earlier(wake, sim_net_device_wake(&sim_run->net, wants_read, wants_write));
     return wake > device->asleep_until ? wake : device->asleep_until;
 }
 

@@ -182,19 +182,26 @@ static void keep_latest(struct fact *fact)
     fact->attempt_count = 1;
 }
 
-static void note_urgent(struct facts *facts, const struct stream_facts *stream, uint64_t sequence,
+static bool is_urgent(const struct facts *facts, const struct attempt *attempt)
+{
+    for (uint32_t i = 0; i < attempt->point_count; i++)
+        if (facts->points[facts->attempt_points[attempt->points_from + i]].urgent)
+            return true;
+    return false;
+}
+
+static void note_urgent(struct facts *facts, struct stream_facts *stream, uint64_t sequence,
                         const struct attempt *attempt)
 {
-    if (stream->spare || facts->urgent_sequence != 0 || !facts->lanes_free)
+    if (stream->spare || sim_run->scenario.agent.strict_order || !is_urgent(facts, attempt))
         return;
-    for (uint32_t i = 0; i < attempt->point_count; i++)
-        if (facts->points[facts->attempt_points[attempt->points_from + i]].urgent) {
-            facts->urgent_sequence = sequence;
-            facts->urgent_stream = stream->stream;
-            facts->urgent_connection = sim_run->net.opens;
-            facts->urgent_arrivals = 0;
-            return;
-        }
+    stream->urgent = true;
+    if (facts->urgent_sequence != 0)
+        return;
+    facts->urgent_sequence = sequence;
+    facts->urgent_stream = stream->stream;
+    facts->urgent_connection = sim_run->net.opens;
+    facts->urgent_arrivals = 0;
 }
 
 static void settle_attempts(struct facts *facts, struct dun_agent *agent)

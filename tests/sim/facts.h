@@ -41,6 +41,7 @@ struct fact {
     bool received;    /* by whoever the device may rely on: broker, or recorder */
     bool told;        /* a loss entry that was received covers it */
     bool given_up;    /* the device's ledger covered it */
+    uint8_t refused;  /* the broker said so with this code, last */
     bool ack_durable; /* the device may not speak of it as lost any more */
 };
 
@@ -51,7 +52,8 @@ struct stream_facts {
     uint64_t count;     /* sequences known of: below this */
     uint64_t capacity;
     uint64_t durable_top; /* highest sequence that was durable */
-    uint64_t ends[2];     /* of the two rising runs of first arrivals */
+    uint64_t ends[3];     /* of the rising runs of first arrivals */
+    bool urgent;          /* it holds urgent records, which have a run of their own */
     uint64_t contiguous;  /* all up to it was received or told */
     uint64_t freed;       /* the device's cursor as last seen */
     uint64_t ack_seen;    /* the same, when all was durable */
@@ -93,11 +95,10 @@ struct facts {
     uint64_t stored_points;  /* in records stored */
     uint64_t durable_stream; /* of the durable log as last mounted, 0: none yet */
     bool mounted[2];         /* the durable store and the spare */
-    bool lanes_free;         /* an urgent record may pass: UP, lanes, nothing is sent again */
     /* Of the run. */
     uint64_t points_told, points_lost, records_durable, duplicates, arrivals;
     uint64_t losses_told, merged_told;
-    /* Of the urgent record last stored while the lanes were free to let it pass. */
+    /* Of the oldest urgent record that has to pass all others. */
     uint64_t urgent_stream, urgent_sequence, urgent_connection, urgent_arrivals;
 };
 

@@ -97,11 +97,20 @@ static void find_high(struct sim_flash *flash)
     }
 }
 
+/* Reads show the medium, and what the device still has to write. */
+static void drop_cache(struct sim_flash *flash)
+{
+    memcpy(flash->live, flash->medium, total(flash));
+    for (uint32_t i = 0; i < flash->op_count; i++)
+        apply(flash, &flash->ops[i], FATE_DONE, flash->live);
+    find_high(flash);
+    flash->lies = false;
+}
+
 void sim_flash_lose_power(struct sim_flash *flash)
 {
     settle_by_chance(flash);
-    memcpy(flash->live, flash->medium, total(flash));
-    find_high(flash);
+    drop_cache(flash);
     flash->cut_in = 0;
 }
 
@@ -223,15 +232,16 @@ static int flash_erase(void *context, uint32_t block)
     return result;
 }
 
-/* After a sync that failed the device has forgotten what it was to write, or did it all the same:
- * the next sync says nothing about it. Reads may show it, or what lies below. */
+/* After a sync that failed the device still has to write, or has forgotten what: then that is on
+ * the medium or is not, whatever reads show until the next good sync. */
 static void fail_sync(struct sim_flash *flash)
 {
+    if (rng_chance(&flash->rng, 300))
+        return;
     settle_by_chance(flash);
-    if (rng_chance(&flash->rng, 500)) {
-        memcpy(flash->live, flash->medium, total(flash));
-        find_high(flash);
-    }
+    flash->lies = true;
+    if (rng_chance(&flash->rng, 500))
+        drop_cache(flash);
 }
 
 static int flash_sync(void *context)
@@ -249,6 +259,8 @@ static int flash_sync(void *context)
         fail_sync(flash);
     else
         settle_well(flash);
+    if (error == 0 && flash->lies)
+        drop_cache(flash);
     return error;
 }
 
@@ -286,7 +298,7 @@ void sim_flash_free(struct sim_flash *flash)
 
 void sim_flash_boot(struct sim_flash *flash)
 {
-    find_high(flash);
+    drop_cache(flash);
 }
 
 void sim_flash_wipe(struct sim_flash *flash)

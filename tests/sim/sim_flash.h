@@ -28,6 +28,7 @@ struct sim_flash {
     struct dun_flash flash;
     struct rng rng;
     bool nor;
+    bool lies;       /* a sync failed: `live` has what the medium lacks and nobody will write */
     uint8_t *live;   /* what reads show */
     uint8_t *medium; /* what a power cut cannot take */
     uint32_t *high;  /* per block: below it bytes were programmed since the erase */

@@ -248,7 +248,7 @@ void sim_net_free(struct sim_net *net)
     }
 }
 
-dun_ms sim_net_device_wake(const struct sim_net *net, bool wants_write)
+dun_ms sim_net_device_wake(const struct sim_net *net, bool wants_read, bool wants_write)
 {
     if (net->current < 0)
         return DUN_MS_NEVER;
@@ -257,7 +257,7 @@ dun_ms sim_net_device_wake(const struct sim_net *net, bool wants_write)
         return connection->ready_ms;
     if (wants_write && room(net, connection) > 0)
         return sim_now();
-    return pipe_wake(&connection->down);
+    return wants_read ? pipe_wake(&connection->down) : DUN_MS_NEVER;
 }
 
 /// Trouble ///

@@ -90,7 +90,7 @@ void sim_net_half_open(struct sim_net *net);
 void sim_net_device_dies(struct sim_net *net);
 
 /* When the device must look at the link at the latest: something arrives, or there is room. */
-dun_ms sim_net_device_wake(const struct sim_net *net, bool wants_write);
+dun_ms sim_net_device_wake(const struct sim_net *net, bool wants_read, bool wants_write);
 
 /* The broker's side. */
 size_t sim_net_broker_read(struct sim_connection *connection, uint8_t *data, size_t size);

@@ -465,7 +465,7 @@ static void action(struct play *play, const char *word, char *rest)
         struct dun_span filter = next_string(play, &rest, 4);
         play->result = dun_mqtt_send_subscribe(&play->session, filter, play->now);
     } else if (strcmp(word, "disconnect") == 0) {
-        dun_mqtt_send_disconnect(&play->session);
+        dun_mqtt_send_disconnect(&play->session, 0);
     } else if (strcmp(word, "lost") == 0) {
         dun_mqtt_lost(&play->session);
     } else if (strcmp(word, "wait") == 0) {

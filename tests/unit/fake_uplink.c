@@ -80,7 +80,9 @@ static bool fake_poll(void *context, dun_ms now, struct dun_uplink_event *event)
     }
     if (fake->state == 1) {
         fake->state = 2;
-        *event = (struct dun_uplink_event){.kind = DUN_UPLINK_UP};
+        *event = (struct dun_uplink_event){
+            .kind = DUN_UPLINK_UP,
+            .terms = {.packet_max = UINT32_MAX, .qos_max = 1, .retain = true}};
         return true;
     }
     if (fake->writable_due) {
@@ -103,18 +105,31 @@ static dun_ms fake_deadline(void *context)
     return DUN_MS_NEVER;
 }
 
+static bool fake_wants_read(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static bool fake_wants_write(void *context)
 {
     (void)context;
     return false;
 }
 
-static void fake_close(void *context, dun_ms now)
+static void fake_close(void *context, bool will, dun_ms now)
 {
     struct fake_uplink *fake = context;
     (void)now;
+    fake->told_will |= will;
     fake->closes++;
     fake->state = 0;
+}
+
+static void fake_stats(void *context, struct dun_uplink_stats *stats)
+{
+    (void)context;
+    *stats = (struct dun_uplink_stats){0};
 }
 
 void fake_uplink_init(struct fake_uplink *fake)
@@ -129,7 +144,9 @@ void fake_uplink_init(struct fake_uplink *fake)
                                        .poll = fake_poll,
                                        .deadline = fake_deadline,
                                        .wants_write = fake_wants_write,
-                                       .close = fake_close};
+                                       .wants_read = fake_wants_read,
+                                       .close = fake_close,
+                                       .stats = fake_stats};
 }
 
 void fake_uplink_cut(struct fake_uplink *fake)

@@ -31,6 +31,7 @@ struct fake_uplink {
     bool writable_due;
     bool down_due;
     unsigned opens, closes;
+    bool told_will; /* a close let the broker tell the will */
     unsigned acked; /* messages before this one are acknowledged */
     unsigned count;
     struct fake_message messages[FAKE_MESSAGES];

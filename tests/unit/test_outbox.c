@@ -125,7 +125,7 @@ static void test_paused_backfill_has_no_deadline_behind_a_full_window(void **sta
     dun_outbox_start(&f->outbox);
     dun_outbox_restart(&f->outbox, 0);
     assert_int_equal(publish(f, 0), 1);
-    dun_outbox_acked(&f->outbox, 0, false, 1);
+    dun_outbox_acked(&f->outbox, 0, DUN_VERDICT_TAKEN, 0, 1);
     assert_int_equal(publish(f, 1), 0);
     assert_int_equal(dun_outbox_deadline(&f->outbox), PAYLOAD);
     append(f); /* fresh: it takes the only slot */
@@ -165,7 +165,7 @@ static void test_refused_repetition_of_a_stored_record_is_no_loss(void **state)
     dun_outbox_restart(&f->outbox, 0);
     assert_int_equal(publish(f, 0), 1);
     assert_int_equal(dun_outbox_stored(&f->outbox, 7, 1, 0), DUN_STORED_FREED);
-    dun_outbox_acked(&f->outbox, 0, true, 0);
+    dun_outbox_acked(&f->outbox, 0, DUN_VERDICT_REJECTED, 0, 0);
     assert_int_equal(f->durable.ledger.count, 0);
 }
 
@@ -207,8 +207,95 @@ static void test_slow_sweep_comes_to_its_end(void **state)
             now = dun_outbox_deadline(&f->outbox);
         }
         assert_int_equal(f->slots[f->outbox.window.head].sequence, expected);
-        dun_outbox_acked(&f->outbox, f->outbox.window.head, false, now);
+        dun_outbox_acked(&f->outbox, f->outbox.window.head, DUN_VERDICT_TAKEN, 0, now);
     }
+}
+
+/// Urgent records ///
+
+static void urgent(struct fixture *f)
+{
+    append(f);
+    uint64_t sequence = dun_log_next_sequence(&f->durable.log) - 1;
+    dun_outbox_urgent(&f->outbox, sequence, sequence);
+}
+
+static void assert_published(struct fixture *f, const uint64_t *sequences, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(publish(f, 0), sequences[i]);
+        uint16_t token = dun_window_token(&f->outbox.window, f->outbox.window.sent - 1);
+        assert_int_equal(dun_outbox_acked(&f->outbox, token, DUN_VERDICT_TAKEN, 0, 0),
+                         sequences[i]);
+    }
+    assert_int_equal(publish(f, 0), 0);
+}
+
+/* In either mode: what went ahead does not go again when its old lane comes to it. */
+static void test_urgent_record_of_an_outage_goes_first_and_once(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t expected[] = {2, 4, 1, 3, 5};
+    f->outbox.config.ack_mode = DUN_ACK_STORED;
+    mount(f);
+    dun_outbox_start(&f->outbox);
+    append(f);
+    urgent(f);
+    append(f);
+    urgent(f);
+    append(f);
+    dun_outbox_restart(&f->outbox, 0);
+    assert_published(f, expected, 5);
+    dun_outbox_restart(&f->outbox, 0); /* nothing of it was stored: all of it goes again */
+    assert_published(f, expected, 5);
+}
+
+static void test_urgent_records_keep_strict_order(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t expected[] = {1, 2, 3};
+    f->outbox.config.backfill_percent = 0;
+    mount(f);
+    dun_outbox_start(&f->outbox);
+    append(f);
+    append(f);
+    urgent(f);
+    dun_outbox_restart(&f->outbox, 0);
+    assert_published(f, expected, 3);
+}
+
+/* More of them than are known apart: none is forgotten, others come along. */
+static void test_many_urgent_records_take_along_what_lies_between(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t expected[] = {2, 4, 6, 8, 9, 10, 1, 3, 5, 7, 11};
+    f->outbox.config.backfill_percent = 100;
+    mount(f);
+    dun_outbox_start(&f->outbox);
+    for (int i = 0; i < 5; i++) {
+        append(f);
+        urgent(f);
+    }
+    append(f);
+    dun_outbox_restart(&f->outbox, 0);
+    assert_published(f, expected, sizeof expected / sizeof expected[0]);
+    urgent(f); /* room again: those were published */
+    assert_int_equal(publish(f, 0), 12);
+}
+
+static void test_urgent_record_that_was_dropped_is_passed(void **state)
+{
+    struct fixture *f = *state;
+    mount(f);
+    dun_outbox_start(&f->outbox);
+    urgent(f);
+    while (dun_log_first_sequence(&f->durable.log) <= 1)
+        append(f);
+    urgent(f);
+    uint64_t newest = dun_log_next_sequence(&f->durable.log) - 1;
+    dun_outbox_restart(&f->outbox, 0);
+    assert_int_equal(publish(f, 0), newest);
+    assert_int_equal(publish(f, 0), dun_log_first_sequence(&f->durable.log));
 }
 
 int main(void)
@@ -219,6 +306,10 @@ int main(void)
         cmocka_unit_test_setup(test_refused_repetition_of_a_stored_record_is_no_loss, set_up),
         cmocka_unit_test_setup(test_cursor_is_believed_for_a_store_mounted_late, set_up),
         cmocka_unit_test_setup(test_slow_sweep_comes_to_its_end, set_up),
+        cmocka_unit_test_setup(test_urgent_record_of_an_outage_goes_first_and_once, set_up),
+        cmocka_unit_test_setup(test_urgent_records_keep_strict_order, set_up),
+        cmocka_unit_test_setup(test_many_urgent_records_take_along_what_lies_between, set_up),
+        cmocka_unit_test_setup(test_urgent_record_that_was_dropped_is_passed, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

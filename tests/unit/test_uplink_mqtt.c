@@ -118,6 +118,8 @@ static void init(struct fixture *f)
                                            .port = 1883,
                                            .client_id = "d",
                                            .keepalive_s = 40,
+                                           .session_expiry_s = 3600,
+                                           .mqtt_version = 4,
                                            .connect_timeout_ms = 5000};
 }
 
@@ -326,6 +328,34 @@ static void a_large_payload_streams_through(void **state)
     }
 }
 
+/* A link that takes nothing, and messages that are owed an ack: a board that went on waiting for
+ * bytes to read would turn for ever, since nobody takes them. */
+static void nothing_is_read_while_acks_find_no_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct source source = {0};
+    char messages[6 * 9 + 1] = "";
+    up(&f);
+    f.fake.room = 0;
+    assert_int_equal(publish(&f, 1, 3000, &source), DUN_OK);
+    for (int i = 0; i < 6; i++) {
+        memcpy(messages + 9 * i, "\x32\x07\x00\x01t\x00\x01xy", 9);
+        messages[9 * i + 6] = (char)(i + 1);
+    }
+    receive(&f, messages, 6 * 9);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(poll_once(&f), DUN_UPLINK_MESSAGE);
+    }
+    assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
+    assert_false(f.uplink.wants_read(f.uplink.context));
+    f.fake.room = SIZE_MAX;
+    for (int i = 0; i < 3; i++) {
+        poll_once(&f); /* WRITABLE, and the other two */
+    }
+    assert_true(f.uplink.wants_read(f.uplink.context));
+}
+
 static void a_failing_reader_ends_the_connection(void **state)
 {
     (void)state;
@@ -515,6 +545,58 @@ static void assert_connect_5(const struct fixture *f, bool clean)
     assert_memory_equal(f->fake.output + 10, wanted + 10, 15);
 }
 
+/* Whoever follows a redirect must hear where to. */
+static void the_broker_names_another(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f,
+            "\x20\x09\x00\x9C\x06\x1C\x00\x03"
+            "b:1",
+            11);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
+    assert_int_equal(f.event.error, DUN_E_REFUSED);
+    assert_int_equal(f.event.reason, 0x9C);
+    assert_int_equal(f.event.server.size, 3);
+    assert_memory_equal(f.event.server.data, "b:1", 3);
+
+    send_connect(&f);
+    receive(&f,
+            "\x20\x03\x00\x00\x00\xE0\x08\x9D\x06\x1C\x00\x03"
+            "c:2",
+            15);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
+    assert_int_equal(f.event.reason, 0x9D);
+    assert_memory_equal(f.event.server.data, "c:2", 3);
+}
+
+/* An end that lets the will speak: with a reason in version 5, without a word in 3.1.1. */
+static void close_can_leave_the_will(void **state)
+{
+    (void)state;
+    struct fixture f;
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f, "\x20\x03\x00\x00\x00", 5);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    f.fake.output_size = 0;
+    f.uplink.close(f.uplink.context, true, f.now);
+    assert_int_equal(f.fake.output_size, 3);
+    assert_memory_equal(f.fake.output, "\xE0\x01\x04", 3);
+    f.config.mqtt_version = 4;
+    f.fake.output_size = 0;
+    open_up(&f);
+    f.fake.output_size = 0;
+    f.uplink.close(f.uplink.context, true, f.now);
+    assert_int_equal(f.fake.output_size, 0);
+    assert_false(f.fake.is_open);
+}
+
 /* The first connection of a boot is clean, the later ones resume (v5 3.2.2-4). */
 static void version_5_resumes_only_what_it_knows(void **state)
 {
@@ -528,7 +610,7 @@ static void version_5_resumes_only_what_it_knows(void **state)
         assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
         assert_int_equal(f.event.session_present, i);
         assert_connect_5(&f, i == 0);
-        f.uplink.close(f.uplink.context, f.now);
+        f.uplink.close(f.uplink.context, false, f.now);
     }
 }
 
@@ -542,6 +624,7 @@ static void an_old_broker_gets_3_1_1(void **state)
     receive(&f, "\x20\x02\x00\x01", 4);
     assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
     assert_int_equal(f.event.error, DUN_E_UNSUPPORTED);
+    f.config.mqtt_version = 4; /* which is for whoever uses the uplink to decide */
     send_connect(&f);
     receive(&f, "\x20\x02\x00\x00", 4);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
@@ -589,7 +672,7 @@ static void close_says_disconnect(void **state)
     struct source source = {0};
     up(&f);
     assert_int_equal(publish(&f, 1, 3, &source), DUN_OK);
-    f.uplink.close(f.uplink.context, f.now);
+    f.uplink.close(f.uplink.context, false, f.now);
     assert_memory_equal(f.fake.output, "\x32\x08\x00\x01t\x00\x01\x00\x01\x02\xE0\x00", 12);
     assert_int_equal(f.fake.output_size, 12);
     assert_false(f.fake.is_open);
@@ -608,7 +691,7 @@ static void close_in_a_packet_sends_nothing_else(void **state)
     up(&f);
     f.fake.room = 100;
     assert_int_equal(publish(&f, 1, 1000, &source), DUN_OK);
-    f.uplink.close(f.uplink.context, f.now);
+    f.uplink.close(f.uplink.context, false, f.now);
     assert_int_equal(f.fake.output_size, 100);
     for (size_t i = 8; i < 100; i++) {
         assert_int_equal(f.fake.output[i], (uint8_t)(i - 8));
@@ -621,16 +704,16 @@ static void close_works_in_every_state(void **state)
     (void)state;
     struct fixture f;
     init(&f);
-    f.uplink.close(f.uplink.context, f.now);
+    f.uplink.close(f.uplink.context, false, f.now);
     f.fake.ready_result = 0;
     assert_int_equal(f.uplink.open(f.uplink.context, &f.config, f.now), DUN_OK);
     assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
-    f.uplink.close(f.uplink.context, f.now);
+    f.uplink.close(f.uplink.context, false, f.now);
     assert_int_equal(f.fake.output_size, 0);
     f.fake.ready_result = 1;
     assert_int_equal(f.uplink.open(f.uplink.context, &f.config, f.now), DUN_OK);
     assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
-    f.uplink.close(f.uplink.context, f.now);
+    f.uplink.close(f.uplink.context, false, f.now);
     assert_int_equal(f.fake.output_size, 15); /* no DISCONNECT before CONNACK */
     f.fake.output_size = 0;
     open_up(&f);
@@ -662,6 +745,7 @@ int main(void)
         cmocka_unit_test(nothing_is_published_before_up),
         cmocka_unit_test(publishes_share_a_write),
         cmocka_unit_test(a_large_payload_streams_through),
+        cmocka_unit_test(nothing_is_read_while_acks_find_no_room),
         cmocka_unit_test(a_failing_reader_ends_the_connection),
         cmocka_unit_test(a_dead_link_becomes_down),
         cmocka_unit_test(input_before_the_end_counts),
@@ -673,6 +757,8 @@ int main(void)
         cmocka_unit_test(a_flood_of_messages_does_not_starve_the_ping),
         cmocka_unit_test(version_5_resumes_only_what_it_knows),
         cmocka_unit_test(an_old_broker_gets_3_1_1),
+        cmocka_unit_test(the_broker_names_another),
+        cmocka_unit_test(close_can_leave_the_will),
         cmocka_unit_test(version_5_says_why_it_leaves),
         cmocka_unit_test(the_broker_says_why_it_leaves),
         cmocka_unit_test(close_says_disconnect),

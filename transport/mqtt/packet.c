@@ -28,8 +28,11 @@
 #define REASONS_CONNACK                                                                            \
     (0x7FFull | BIT(0x8C) | BIT(0x90) | BIT(0x95) | BIT(0x97) | BIT(0x99) | BIT(0x9A) |            \
      BIT(0x9B) | BIT(0x9C) | BIT(0x9D) | BIT(0x9F))
+/* The standard's seven (v5 3.4.2.1), and what brokers say beside them: packet too large
+ * (Mosquitto), busy, rate too high, retain and QoS not supported. */
 #define REASONS_PUBACK                                                                             \
-    (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x90) | BIT(0x91) | BIT(0x97) | BIT(0x99))
+    (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x89) | BIT(0x90) | BIT(0x91) | BIT(0x93) |           \
+     BIT(0x95) | BIT(0x96) | BIT(0x97) | BIT(0x99) | BIT(0x9A) | BIT(0x9B))
 #define REASONS_SUBACK                                                                             \
     (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x8F) | BIT(0x91) | BIT(0x97) | BIT(0x9E) |           \
      BIT(0xA1) | BIT(0xA2))
@@ -224,6 +227,21 @@ static uint8_t *put_u32_property(uint8_t *at, uint8_t id, uint32_t value)
     return put_u32(at, value);
 }
 
+/* v5 3.3.2.3.2. */
+static uint8_t *put_format(uint8_t *at, bool text)
+{
+    if (text) {
+        *at++ = DUN_MQTT_PAYLOAD_FORMAT;
+        *at++ = 1;
+    }
+    return at;
+}
+
+static size_t will_properties_size(const struct dun_mqtt_connect *connect)
+{
+    return u32_properties_size(connect->will_delay_s, 0) + (connect->will_text ? 2u : 0u);
+}
+
 static size_t connect_body_size(const struct dun_mqtt_connect *connect)
 {
     bool v5 = connect->version == DUN_MQTT_5;
@@ -233,7 +251,7 @@ static size_t connect_body_size(const struct dun_mqtt_connect *connect)
     }
     if (connect->will_topic.data != NULL) {
         size += 4 + connect->will_topic.size + connect->will_payload.size;
-        size += v5 ? 1 + u32_properties_size(connect->will_delay_s, 0) : 0;
+        size += v5 ? 1 + will_properties_size(connect) : 0;
     }
     if (connect->username.data != NULL) {
         size += 2 + connect->username.size;
@@ -268,8 +286,9 @@ static uint8_t *put_connect_payload(uint8_t *at, const struct dun_mqtt_connect *
     at = put_string(at, connect->client_id);
     if (connect->will_topic.data != NULL) {
         if (connect->version == DUN_MQTT_5) {
-            *at++ = (uint8_t)u32_properties_size(connect->will_delay_s, 0);
+            *at++ = (uint8_t)will_properties_size(connect);
             at = put_u32_property(at, DUN_MQTT_WILL_DELAY, connect->will_delay_s);
+            at = put_format(at, connect->will_text);
         }
         at = put_string(at, connect->will_topic);
         at = put_string(at, connect->will_payload);
@@ -312,13 +331,15 @@ static bool publish_ok(const struct dun_mqtt_publish *publish)
 static uint32_t publish_properties_size(const struct dun_mqtt_publish *publish)
 {
     uint32_t type_size = (uint32_t)publish->content_type.size;
-    return (type_size > 0 ? 3 + type_size : 0) + (publish->expiry_s != 0 ? 5 : 0);
+    return (type_size > 0 ? 3 + type_size : 0) + (publish->expiry_s != 0 ? 5 : 0) +
+           (publish->text ? 2 : 0);
 }
 
 /* v5 3.3.2.3. */
 static uint8_t *put_publish_properties(uint8_t *at, const struct dun_mqtt_publish *publish)
 {
     at = put_length(at, publish_properties_size(publish));
+    at = put_format(at, publish->text);
     at = put_u32_property(at, DUN_MQTT_MESSAGE_EXPIRY, publish->expiry_s);
     if (publish->content_type.size > 0) {
         *at++ = DUN_MQTT_CONTENT_TYPE;
@@ -460,8 +481,8 @@ static bool reason_in(uint8_t reason, uint64_t failures)
     return reason >= 0x80 && reason < 0xC0 && (failures >> (reason - 0x80) & 1) != 0;
 }
 
-/* For packets of whose properties we use none: they are checked all the same. */
-static int check_properties(uint8_t type, struct dun_span *body)
+/* For packets of whose properties we use at most a Server Reference: all are checked the same. */
+static int check_properties(uint8_t type, struct dun_span *body, struct dun_span *server_reference)
 {
     struct dun_mqtt_properties properties;
     struct dun_mqtt_property property;
@@ -470,6 +491,9 @@ static int check_properties(uint8_t type, struct dun_span *body)
         result = DUN_OK;
         if (property.id == DUN_MQTT_TOPIC_ALIAS) {
             return DUN_E_PROTOCOL; /* v5 3.3.2-9: we allow none */
+        }
+        if (property.id == DUN_MQTT_SERVER_REFERENCE && server_reference != NULL) {
+            *server_reference = property.text;
         }
     }
     return result;
@@ -567,7 +591,7 @@ int dun_mqtt_decode_publish(uint8_t version, uint8_t first, struct dun_span body
         if (body.size == 0) {
             return DUN_E_CORRUPT; /* v5 3.3.2.3.1: the length of the properties is always there */
         }
-        int error = check_properties(DUN_MQTT_PUBLISH, &body);
+        int error = check_properties(DUN_MQTT_PUBLISH, &body, NULL);
         if (error != DUN_OK) {
             return error;
         }
@@ -578,7 +602,8 @@ int dun_mqtt_decode_publish(uint8_t version, uint8_t first, struct dun_span body
 }
 
 /* v5: the reason and properties behind a packet id, or nothing, which is success. */
-static int decode_reason(uint8_t type, struct dun_span body, uint8_t *reason)
+static int decode_reason(uint8_t type, struct dun_span body, uint8_t *reason,
+                         struct dun_span *server_reference)
 {
     *reason = DUN_MQTT_SUCCESS;
     if (body.size == 0) {
@@ -586,7 +611,7 @@ static int decode_reason(uint8_t type, struct dun_span body, uint8_t *reason)
     }
     *reason = body.data[0];
     body = (struct dun_span){body.data + 1, body.size - 1};
-    int error = check_properties(type, &body);
+    int error = check_properties(type, &body, server_reference);
     return error == DUN_OK && body.size > 0 ? DUN_E_CORRUPT : error;
 }
 
@@ -597,7 +622,7 @@ int dun_mqtt_decode_puback(uint8_t version, struct dun_span body, uint16_t *pack
     if (!dun_mqtt_take_u16(&body, packet_id) || (version != DUN_MQTT_5 && body.size > 0)) {
         return DUN_E_CORRUPT;
     }
-    int error = decode_reason(DUN_MQTT_PUBACK, body, reason);
+    int error = decode_reason(DUN_MQTT_PUBACK, body, reason, NULL);
     if (error != DUN_OK) {
         return error;
     }
@@ -612,7 +637,7 @@ int dun_mqtt_decode_suback(uint8_t version, struct dun_span body, uint16_t *pack
         return DUN_E_CORRUPT;
     }
     if (version == DUN_MQTT_5) {
-        int error = check_properties(DUN_MQTT_SUBACK, &body);
+        int error = check_properties(DUN_MQTT_SUBACK, &body, NULL);
         if (error != DUN_OK) {
             return error;
         }
@@ -625,9 +650,11 @@ int dun_mqtt_decode_suback(uint8_t version, struct dun_span body, uint16_t *pack
     return *reason <= 1 || reason_in(*reason, failures) ? DUN_OK : DUN_E_PROTOCOL; /* 3.9.3-2 */
 }
 
-int dun_mqtt_decode_disconnect(struct dun_span body, uint8_t *reason)
+int dun_mqtt_decode_disconnect(struct dun_span body, uint8_t *reason,
+                               struct dun_span *server_reference)
 {
-    int error = decode_reason(DUN_MQTT_DISCONNECT, body, reason);
+    *server_reference = (struct dun_span){NULL, 0};
+    int error = decode_reason(DUN_MQTT_DISCONNECT, body, reason, server_reference);
     if (error != DUN_OK) {
         return error;
     }

@@ -37,6 +37,7 @@ enum dun_mqtt_type {
 enum dun_mqtt_reason {
     DUN_MQTT_SUCCESS = 0x00,
     DUN_MQTT_OLD_VERSION = 0x01, /* 3.1.1 CONNACK: protocol version not accepted */
+    DUN_MQTT_LEAVE_WITH_WILL = 0x04,
     DUN_MQTT_FAILURE = 0x80,
     DUN_MQTT_MALFORMED = 0x81,
     DUN_MQTT_PROTOCOL_ERROR = 0x82,
@@ -50,6 +51,7 @@ struct dun_mqtt_connect {
     uint8_t version; /* enum dun_mqtt_version; 0: 3.1.1 */
     bool clean_start;
     bool will_retain;
+    bool will_text;   /* v5: the payload of the will is UTF-8 */
     uint8_t will_qos; /* 0 or 1 */
     uint16_t keepalive_s;
     struct dun_span client_id;
@@ -84,6 +86,7 @@ struct dun_mqtt_publish {
     uint32_t expiry_s;            /* v5, encoded only; 0: never */
     uint16_t packet_id;           /* 0 with QoS 0 */
     uint8_t qos;
+    bool text; /* v5, encoded only: the payload is UTF-8 */
     bool retain;
     bool dup;
 };
@@ -133,7 +136,8 @@ DUN_MUST_USE int dun_mqtt_decode_puback(uint8_t version, struct dun_span body, u
 DUN_MUST_USE int dun_mqtt_decode_suback(uint8_t version, struct dun_span body, uint16_t *packet_id,
                                         uint8_t *reason);
 
-/* v5: why the server ends the connection. */
-DUN_MUST_USE int dun_mqtt_decode_disconnect(struct dun_span body, uint8_t *reason);
+/* v5: why the server ends the connection, and where it sends us (NULL data: nowhere). */
+DUN_MUST_USE int dun_mqtt_decode_disconnect(struct dun_span body, uint8_t *reason,
+                                            struct dun_span *server_reference);
 
 #endif

@@ -74,6 +74,7 @@ void dun_mqtt_lost(struct dun_mqtt_session *session)
 {
     session->state = DUN_MQTT_IDLE;
     session->phase = DUN_MQTT_FIRST_BYTE;
+    session->close_server = (struct dun_span){NULL, 0};
     session->event_ready = false;
     session->tx_start = 0;
     session->tx_end = 0;
@@ -97,8 +98,6 @@ static uint8_t farewell_reason(int error)
         return DUN_MQTT_PROTOCOL_ERROR;
     case DUN_E_TOO_LARGE:
         return DUN_MQTT_TOO_LARGE;
-    case DUN_E_UNSUPPORTED:
-        return DUN_MQTT_QOS_NOT_SUPPORTED;
     default:
         return 0;
     }
@@ -288,6 +287,9 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
     if (error != DUN_OK) {
         return error;
     }
+    if (publish->qos > session->qos_max) {
+        return DUN_E_UNSUPPORTED;
+    }
     if (publish->qos > 0 && !window_open(session)) {
         return DUN_E_AGAIN;
     }
@@ -326,10 +328,11 @@ int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span fi
     return DUN_OK;
 }
 
-void dun_mqtt_send_disconnect(struct dun_mqtt_session *session)
+void dun_mqtt_send_disconnect(struct dun_mqtt_session *session, uint8_t reason)
 {
     if (session->state == DUN_MQTT_UP) {
         session->leave_due = true;
+        session->leave_reason = reason;
         session->state = DUN_MQTT_LEAVING;
     }
 }
@@ -352,7 +355,8 @@ static void queue_control(struct dun_mqtt_session *session)
         session->tx_end += (uint32_t)size;
         session->ping_due = false;
     }
-    size = session->leave_due ? dun_mqtt_encode_disconnect(tx_room(session), 0) : 0;
+    size = session->leave_due ? dun_mqtt_encode_disconnect(tx_room(session), session->leave_reason)
+                              : 0;
     if (size > 0) {
         session->tx_end += (uint32_t)size;
         session->leave_due = false;
@@ -421,6 +425,7 @@ static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_
     }
     session->packet_max = connack->maximum_packet_size;
     session->retain_available = connack->retain_available;
+    session->qos_max = connack->maximum_qos;
     if (connack->keepalive_given) {
         set_keepalive(session, connack->server_keepalive_s); /* v5 3.1.2-21 */
     }
@@ -434,10 +439,9 @@ static int connack_error(const struct dun_mqtt_session *session,
     if (connack->reason != 0) {
         return DUN_E_REFUSED;
     }
-    if (connack->session_present && (session->clean || (v5 && !session->has_session))) {
-        return DUN_E_PROTOCOL; /* 3.2.2-1, v5 3.2.2-2 and 3.2.2-4 */
-    }
-    return connack->maximum_qos == 0 ? DUN_E_UNSUPPORTED : DUN_OK;
+    bool unknown = session->clean || (v5 && !session->has_session);
+    /* 3.2.2-1, v5 3.2.2-2 and 3.2.2-4 */
+    return connack->session_present && unknown ? DUN_E_PROTOCOL : DUN_OK;
 }
 
 static void handle_connack(struct dun_mqtt_session *session, struct dun_span body)
@@ -448,6 +452,7 @@ static void handle_connack(struct dun_mqtt_session *session, struct dun_span bod
         error = connack_error(session, &connack);
     }
     if (error != DUN_OK) {
+        session->close_server = connack.server_reference;
         fail(session, error, error == DUN_E_REFUSED ? connack.reason : 0);
         return;
     }
@@ -535,7 +540,7 @@ static void handle_pingresp(struct dun_mqtt_session *session, struct dun_span bo
 static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span body)
 {
     uint8_t reason;
-    int error = dun_mqtt_decode_disconnect(body, &reason);
+    int error = dun_mqtt_decode_disconnect(body, &reason, &session->close_server);
     fail(session, error != DUN_OK ? error : DUN_E_CLOSED, error != DUN_OK ? 0 : reason);
 }
 
@@ -700,7 +705,8 @@ const struct dun_mqtt_event *dun_mqtt_next_event(struct dun_mqtt_session *sessio
         session->close_told = true;
         session->event = (struct dun_mqtt_event){.kind = DUN_MQTT_EVENT_CLOSED,
                                                  .error = session->close_error,
-                                                 .reason = session->close_reason};
+                                                 .reason = session->close_reason,
+                                                 .server = session->close_server};
         return &session->event;
     }
     return NULL;

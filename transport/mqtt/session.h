@@ -34,6 +34,7 @@ struct dun_mqtt_event {
     bool retain;
     struct dun_span topic; /* into the bytes fed or the rx buffer: valid until the next feed */
     struct dun_span payload;
+    struct dun_span server; /* with CLOSED: the v5 Server Reference; NULL data: none */
 };
 
 /* One publish in flight. */
@@ -106,6 +107,7 @@ struct dun_mqtt_session {
     uint32_t payload_left; /* not 0: nothing else may be queued */
     uint32_t tx_start, tx_end;
     uint32_t packet_max; /* the largest packet the broker takes */
+    struct dun_span close_server;
 
     /* Slots are a ring in the order of publishing. Its oldest `survivors` belong to an earlier
      * connection and wait to be published again; the rest is in flight. */
@@ -129,8 +131,10 @@ struct dun_mqtt_session {
     bool clean;
     bool has_session; /* a broker accepted us since init */
     bool retain_available;
-    bool farewell;    /* a DISCONNECT with our reason is in tx */
-    bool event_ready; /* `event` waits to be taken */
+    uint8_t qos_max;
+    uint8_t leave_reason; /* of the DISCONNECT that is due */
+    bool farewell;        /* a DISCONNECT with our reason is in tx */
+    bool event_ready;     /* `event` waits to be taken */
     bool ping_due;
     bool leave_due;
     bool close_told;
@@ -155,7 +159,8 @@ DUN_MUST_USE int dun_mqtt_connect(struct dun_mqtt_session *session,
  * of an earlier connection of this session gets its old packet id and DUP (4.4). `packet_id`, `dup`
  * and `payload` of the argument are ignored. DUN_E_AGAIN: window full or another publish is being
  * written; DUN_E_CLOSED: not up; DUN_E_INVALID: the topic; DUN_E_TOO_LARGE: the head for
- * tx, or the packet for this broker. Retain is left out where the broker has none.
+ * tx, or the packet for this broker; DUN_E_UNSUPPORTED: QoS 1 where the broker takes none (v5
+ * 3.2.2-11). Retain is left out where the broker has none.
  */
 DUN_MUST_USE int dun_mqtt_send_publish(struct dun_mqtt_session *session,
                                        const struct dun_mqtt_publish *publish, uint16_t token,
@@ -165,8 +170,9 @@ DUN_MUST_USE int dun_mqtt_send_publish(struct dun_mqtt_session *session,
 DUN_MUST_USE int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter,
                                          dun_ms now);
 
-/* Queues a DISCONNECT, after the publish being written; after it nothing goes out. */
-void dun_mqtt_send_disconnect(struct dun_mqtt_session *session);
+/* Queues a DISCONNECT, after the publish being written; after it nothing goes out. A reason other
+ * than 0 needs v5. */
+void dun_mqtt_send_disconnect(struct dun_mqtt_session *session, uint8_t reason);
 
 /*
  * Takes received bytes up to the next event and returns how many. Fewer than all: take the event,

@@ -11,11 +11,10 @@
 
 #include <string.h>
 
-#define READ_SIZE_MIN    4
-#define WRITE_SIZE_MIN   16
-#define SESSION_EXPIRY_S 3600 /* how long a v5 broker keeps our session after we are gone */
-#define TOLD_MAX         32   /* events in a row before the clock is asked and bytes are written */
-#define READS_MAX        64   /* reads in a row that lead to no event */
+#define READ_SIZE_MIN  4
+#define WRITE_SIZE_MIN 16
+#define TOLD_MAX       32 /* events in a row before the clock is asked and bytes are written */
+#define READS_MAX      64 /* reads in a row that lead to no event */
 
 static struct dun_span text_span(const char *text)
 {
@@ -48,6 +47,7 @@ static bool flush(struct dun_uplink_mqtt *uplink)
         return false;
     }
     DUN_ASSERT((size_t)moved <= waiting);
+    uplink->bytes_out += (uint32_t)moved;
     uplink->blocked = (size_t)moved < waiting;
     uplink->write_start += (size_t)moved;
     if (!uplink->blocked) {
@@ -131,17 +131,21 @@ static bool tell_down(struct dun_uplink_mqtt *uplink, struct dun_uplink_event *e
 }
 
 /* The session gave up, or the broker did. What is left to say goes out if it can. */
-static bool tell_closed(struct dun_uplink_mqtt *uplink, int error, uint8_t reason, dun_ms now,
-                        struct dun_uplink_event *event)
+static bool tell_closed(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *from,
+                        dun_ms now, struct dun_uplink_event *event)
 {
+    struct dun_span server = from->server;
+    int error = from->error;
+    uint8_t reason = from->reason;
     bool old_broker = reason == DUN_MQTT_OLD_VERSION || reason == DUN_MQTT_VERSION_REFUSED;
     if (error == DUN_E_REFUSED && uplink->session.version == DUN_MQTT_5 && old_broker) {
-        uplink->only_3_1_1 = true; /* the next open speaks what it knows */
         error = DUN_E_UNSUPPORTED;
     }
     drain(uplink, now);
     fail(uplink, error, reason);
-    return tell_down(uplink, event);
+    tell_down(uplink, event);
+    event->server = server;
+    return true;
 }
 
 /* Translates an event of the session. */
@@ -154,10 +158,16 @@ static bool tell(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_event *fr
         [DUN_MQTT_EVENT_MESSAGE] = DUN_UPLINK_MESSAGE,
     };
     if (from->kind == DUN_MQTT_EVENT_CLOSED) {
-        return tell_closed(uplink, from->error, from->reason, now, event);
+        return tell_closed(uplink, from, now, event);
     }
+    const struct dun_mqtt_session *session = &uplink->session;
     event->kind = kinds[from->kind];
     event->session_present = from->session_present;
+    if (event->kind == DUN_UPLINK_UP) {
+        event->terms = (struct dun_uplink_terms){.packet_max = session->packet_max,
+                                                 .qos_max = session->qos_max,
+                                                 .retain = session->retain_available};
+    }
     event->reason = from->reason;
     event->token = from->token;
     event->error = DUN_OK;
@@ -199,6 +209,7 @@ static bool refill(struct dun_uplink_mqtt *uplink)
         return false;
     }
     DUN_ASSERT((size_t)moved <= uplink->read.size);
+    uplink->bytes_in += (uint32_t)moved;
     uplink->read_end = (size_t)moved;
     return moved > 0;
 }
@@ -219,15 +230,17 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     if (uplink->state != DUN_UPLINK_MQTT_CLOSED) {
         return DUN_E_BUSY;
     }
-    bool v5 = config->mqtt_version == DUN_MQTT_5 && !uplink->only_3_1_1;
+    bool v5 = config->mqtt_version != DUN_MQTT_3_1_1;
     struct dun_mqtt_connect connect = {
         .version = v5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1,
         /* After a boot we know nothing of the session that the broker may have (v5 3.2.2-4). */
         .clean_start = config->clean_start || (v5 && !uplink->session.has_session),
-        .session_expiry_s = config->clean_start ? 0 : SESSION_EXPIRY_S,
+        .session_expiry_s = config->session_expiry_s,
         .maximum_packet_size = packet_size_max(uplink),
-        .will_retain = true,
-        .will_qos = 1,
+        .will_retain = config->will_retain,
+        .will_text = true,
+        .will_qos = config->will_qos,
+        .will_delay_s = config->will_delay_s,
         .keepalive_s = config->keepalive_s,
         .client_id = text_span(config->client_id),
         .username = text_span(config->username),
@@ -237,7 +250,9 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     };
     uplink->connect_deadline =
         config->connect_timeout_ms > 0 ? now + config->connect_timeout_ms : DUN_MS_NEVER;
-    struct dun_mqtt_times times = {.connack_deadline = uplink->connect_deadline};
+    struct dun_mqtt_times times = {.connack_deadline = uplink->connect_deadline,
+                                   .ping_timeout_ms = config->ping_timeout_ms,
+                                   .ack_timeout_ms = config->ack_timeout_ms};
     int error = dun_mqtt_connect(&uplink->session, &connect, &times, now);
     if (error != DUN_OK) {
         return error;
@@ -347,7 +362,10 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
     struct dun_mqtt_publish publish = {
         .topic = text_span(message->topic),
         .payload_size = message->payload.size,
+        .content_type = text_span(message->content_type),
+        .expiry_s = message->expiry_s,
         .qos = message->qos,
+        .text = message->text,
         .retain = message->retain,
     };
     int error = dun_mqtt_send_publish(&uplink->session, &publish, message->token, now);
@@ -380,6 +398,14 @@ static bool uplink_wants_write(void *context)
            (uplink->write_end > uplink->write_start || dun_mqtt_output(&uplink->session, &piece));
 }
 
+/* What was read waits while the acks that the broker is owed find no room: see can_feed. */
+static bool uplink_wants_read(void *context)
+{
+    struct dun_uplink_mqtt *uplink = context;
+    return uplink->state != DUN_UPLINK_MQTT_RUNNING || uplink->read_start == uplink->read_end ||
+           dun_mqtt_can_feed(&uplink->session);
+}
+
 static dun_ms uplink_deadline(void *context)
 {
     struct dun_uplink_mqtt *uplink = context;
@@ -393,23 +419,38 @@ static dun_ms uplink_deadline(void *context)
         if (uplink->more_input || (!uplink->blocked && uplink_wants_write(uplink))) {
             return 0; /* a flood, or published after the last poll */
         }
+        /* A link that has bytes for us is due now; not while we have no room for them. */
         return dun_ms_earlier(dun_mqtt_deadline(&uplink->session),
-                              uplink->link->deadline(uplink->link->context));
+                              uplink_wants_read(uplink)
+                                  ? uplink->link->deadline(uplink->link->context)
+                                  : DUN_MS_NEVER);
     default:
         return DUN_MS_NEVER;
     }
 }
 
-static void uplink_close(void *context, dun_ms now)
+static void uplink_close(void *context, bool will, dun_ms now)
 {
     struct dun_uplink_mqtt *uplink = context;
-    if (uplink->state == DUN_UPLINK_MQTT_RUNNING) {
-        dun_mqtt_send_disconnect(&uplink->session);
+    bool v5 = uplink->session.version == DUN_MQTT_5;
+    if (uplink->state == DUN_UPLINK_MQTT_RUNNING && (v5 || !will)) {
+        dun_mqtt_send_disconnect(&uplink->session, will ? DUN_MQTT_LEAVE_WITH_WILL : 0);
         drain(uplink, now);
     }
     uplink->link->close(uplink->link->context);
     dun_mqtt_lost(&uplink->session);
     uplink->state = DUN_UPLINK_MQTT_CLOSED;
+}
+
+static void uplink_stats(void *context, struct dun_uplink_stats *stats)
+{
+    const struct dun_uplink_mqtt *uplink = context;
+    *stats = (struct dun_uplink_stats){
+        .bytes_in = uplink->bytes_in,
+        .bytes_out = uplink->bytes_out,
+        .unmatched_acks = uplink->session.stats.unmatched_acks,
+        .skipped_messages = uplink->session.stats.skipped_messages,
+    };
 }
 
 int dun_uplink_mqtt_init(struct dun_uplink_mqtt *uplink, const struct dun_link *link,
@@ -427,7 +468,9 @@ int dun_uplink_mqtt_init(struct dun_uplink_mqtt *uplink, const struct dun_link *
         .poll = uplink_poll,
         .deadline = uplink_deadline,
         .wants_write = uplink_wants_write,
+        .wants_read = uplink_wants_read,
         .close = uplink_close,
+        .stats = uplink_stats,
     };
     return dun_mqtt_init(&uplink->session, &memory->session);
 }

@@ -31,10 +31,10 @@ struct dun_uplink_mqtt {
     size_t write_start, write_end;
     struct dun_reader reader; /* of the publish being written */
     dun_ms connect_deadline;
+    uint64_t bytes_in, bytes_out;
     int error; /* for DOWN */
     uint8_t reason;
     uint8_t state;        /* enum dun_uplink_mqtt_state */
-    bool only_3_1_1;      /* the broker refused version 5 */
     bool blocked;         /* the link took less than it was given */
     bool writable_wanted; /* somebody waits for WRITABLE */
     bool more_input;      /* poll stopped reading although there may be more */
