@@ -208,8 +208,10 @@ static bool write_axis(pb_ostream_t *out, const void *context)
         return false;
     if (axis->regular)
         return true;
-    return dun_wire_uint(out, dunlin_v1_Times_coding_tag, axis->coding) &&
-           pb_encode_tag(out, PB_WT_STRING, dunlin_v1_Times_bits_tag) &&
+    if (axis->coding != dunlin_v1_Coding_CODING_DELTA &&
+        !dun_wire_uint(out, dunlin_v1_Times_coding_tag, axis->coding))
+        return false;
+    return pb_encode_tag(out, PB_WT_STRING, dunlin_v1_Times_bits_tag) &&
            pb_encode_varint(out, axis->bits_size) && write_bits(out, axis);
 }
 

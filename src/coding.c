@@ -22,13 +22,11 @@ void dun_coder_restart(struct dun_coder *coder)
 uint32_t dun_bit_length(uint64_t value)
 {
     uint32_t length = 0;
-    for (uint32_t half = 32; half > 0; half /= 2) {
-        if (value >> half) {
-            value >>= half;
-            length += half;
-        }
-    }
-    return length + (uint32_t)value;
+    for (; value >= 256; value >>= 8)
+        length += 8;
+    for (; value != 0; value >>= 1)
+        length++;
+    return length;
 }
 
 /* The low `depth` bits of `value`, each under the model that the bits before it lead to. */

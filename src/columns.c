@@ -191,7 +191,8 @@ static bool write_bits(pb_ostream_t *out, const struct group *group)
 static bool write_column(pb_ostream_t *out, const void *context)
 {
     const struct group *group = context;
-    if (!dun_wire_uint(out, dunlin_v1_Column_metric_tag, next_metric(group, 0)))
+    uint16_t first = next_metric(group, 0);
+    if (first != 0 && !dun_wire_uint(out, dunlin_v1_Column_metric_tag, first))
         return false;
     if (group->axis != 0 && !dun_wire_uint(out, dunlin_v1_Column_axis_tag, group->axis))
         return false;

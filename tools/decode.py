@@ -225,10 +225,10 @@ def axis_times(batch, axis):
             t.append(t[-1] + axis.interval_ms + (axis.jitter_ms[i] if axis.jitter_ms else 0))
         return t
     need(not axis.HasField("count") and not axis.jitter_ms, "an axis with count and rows")
-    need(axis.coding in (DELTA, LEVEL), "an axis is coded as DELTA or LEVEL")
+    need(axis.coding in (0, DELTA, LEVEL), "an axis is coded as DELTA or LEVEL")
     bits, t, leave = Bits(axis.bits), [start], 0
     for i in range(1, axis.rows):
-        leave = bits.value() + (leave if axis.coding == DELTA else 0)
+        leave = bits.value() + (0 if axis.coding == LEVEL else leave)
         need(abs(leave) <= MS_MAX, "uptime out of range")
         t.append(start + i * axis.interval_ms + leave)
     bits.end()
@@ -332,7 +332,6 @@ def expand(batch):
     need(len(batch.columns) <= ITEMS_MAX, "too many columns")
     columns = []
     for column in batch.columns:
-        need(column.HasField("metric"), "a column needs a metric")
         need(column.axis < len(axes), "a column names an axis that is not there")
         times = axes[column.axis]
         if column.codings:
@@ -342,7 +341,8 @@ def expand(batch):
             columns += coded
             left, rows_left = coded.left, coded.rows_left
             continue
-        need(column.HasField("first"), "a column needs first or codings")
+        need(column.HasField("metric") and column.HasField("first"),
+             "a column needs metric and first, or codings")
         need(len(column.deltas) in (0, len(times) - 1), "deltas do not match the rows")
         left -= len(times)
         need(left >= 0, "too many points")

@@ -553,7 +553,6 @@ HOSTILE = {
     "bits as a number": header().SerializeToString() + bytes([0x42, 6, 0x08, 0, 0x28, 1, 0x30, 1]),
     "rows and count": with_coded_axis(3, coded.DELTA, count=3).SerializeToString(),
     "rows and jitter": with_coded_axis(3, coded.DELTA, jitter_ms=[1, 1]).SerializeToString(),
-    "rows without coding": with_coded_axis(3, 0).SerializeToString(),
     "rows as DELTA2": with_coded_axis(3, coded.DELTA2).SerializeToString(),
     "coded rows, none": with_coded_axis(0, coded.DELTA).SerializeToString(),
     "coded rows, 4 billion": with_coded_axis(0xFFFFFFFF, coded.DELTA).SerializeToString(),

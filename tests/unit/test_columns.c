@@ -95,7 +95,7 @@ static void columns_taken_together_share_an_axis(void **state)
     encode(f);
     ASSERT_BYTES(f, HEADER "\x28\xe8\x07\x30\xe8\x07"     /* base, unix at uptime 0 */
                            "\x3a\x05\x08\x03\x18\xe8\x07" /* 3 rows each 1000 ms */
-                           "\x42\x0c\x08\x00\x2a\x02\x02\x05\x32\x04\x1a\x40\x25\xc9");
+                           "\x42\x0a\x2a\x02\x02\x05\x32\x04\x1a\x40\x25\xc9");
 }
 
 static void a_column_may_have_some_of_the_rows(void **state)
@@ -109,9 +109,9 @@ static void a_column_may_have_some_of_the_rows(void **state)
     }
     encode(f);
     ASSERT_BYTES(f, HEADER "\x28\xe8\x07"
-                           "\x3a\x0c\x28\x04\x18\xf4\x03\x30\x03\x3a\x03\xbf\x0b\xc8"
+                           "\x3a\x0a\x28\x04\x18\xf4\x03\x3a\x03\xbf\x0b\xc8"
                            /* rows, constant, level, rows, constant */
-                           "\x42\x12\x08\x00\x2a\x05\x09\x02\x05\x09\x02"
+                           "\x42\x10\x2a\x05\x09\x02\x05\x09\x02"
                            "\x32\x07\xa9\xec\x39\x55\x82\xa9\xfb");
 }
 
@@ -127,7 +127,7 @@ static void unrelated_times_have_axes_of_their_own(void **state)
     ASSERT_BYTES(f, HEADER "\x28\x00"
                            "\x3a\x05\x08\x0c\x18\xe8\x07"
                            "\x3a\x07\x08\x0c\x10\x4d\x18\xeb\x07"
-                           "\x42\x05\x08\x00\x2a\x01\x01"
+                           "\x42\x03\x2a\x01\x01"
                            "\x42\x07\x08\x01\x10\x01\x2a\x01\x01");
 }
 
@@ -150,7 +150,7 @@ static void jitter_is_what_leaves_the_grid(void **state)
     encode(f);
     ASSERT_BYTES(f, HEADER "\x28\x00"
                            "\x3a\x0a\x28\x06\x18\xe8\x07\x30\x05\x3a\x01\x61"
-                           "\x42\x05\x08\x00\x2a\x01\x01");
+                           "\x42\x03\x2a\x01\x01");
 }
 
 static void extreme_values_wrap_around(void **state)
@@ -160,7 +160,7 @@ static void extreme_values_wrap_around(void **state)
     add(f, 0, INT64_MIN, 0); /* the delta is +1 modulo 2^64 */
     encode(f);
     ASSERT_BYTES(f, HEADER "\x28\x00\x3a\x02\x08\x02"
-                           "\x42\x11\x08\x00\x2a\x01\x03\x32\x0a"
+                           "\x42\x0f\x2a\x01\x03\x32\x0a"
                            "\x7d\xfe\xf8\x3f\xff\xff\xff\xff\xfa\x82");
 }
 

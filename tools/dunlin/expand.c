@@ -69,7 +69,8 @@ static int check_axes(const struct dun_parsed *record, struct dun_complaint *com
             return refuse(complaint, "axis %zu: %zu jitters for %u rows", i, axes[i].jitter_count,
                           (unsigned)axes[i].count);
         }
-        if (axes[i].coded && axes[i].coding != dunlin_v1_Coding_CODING_DELTA &&
+        if (axes[i].coded && axes[i].coding != dunlin_v1_Coding_CODING_UNSPECIFIED &&
+            axes[i].coding != dunlin_v1_Coding_CODING_DELTA &&
             axes[i].coding != dunlin_v1_Coding_CODING_LEVEL) {
             return refuse(complaint, "axis %zu: coding %u", i, (unsigned)axes[i].coding);
         }
@@ -112,7 +113,7 @@ static bool expand_grid(const struct dun_axis *axis, int64_t base, int64_t *time
         if (times[i] < -2 * DUN_MS_MAX || times[i] > 2 * DUN_MS_MAX) {
             return false;
         }
-        leave = times[i] + (axis->coding == dunlin_v1_Coding_CODING_DELTA ? leave : 0);
+        leave = times[i] + (axis->coding == dunlin_v1_Coding_CODING_LEVEL ? 0 : leave);
         if (leave < -DUN_MS_MAX || leave > DUN_MS_MAX) {
             return false;
         }

@@ -333,8 +333,8 @@ static bool take_column(pb_istream_t *stream, const pb_field_t *field, void **ar
     if (!take_message(parse, stream, dunlin_v1_Column_fields, &message)) {
         return false;
     }
-    if (!message.has_metric || (!message.has_first && codings.bytes.size == 0)) {
-        return refuse(parse, "a column needs metric, and first or codings");
+    if (codings.bytes.size == 0 && (!message.has_metric || !message.has_first)) {
+        return refuse(parse, "a column needs metric and first, or codings");
     }
     if (codings.bytes.size > 0 && (message.has_first || deltas.bytes.size > 0)) {
         return refuse(parse, "a column of two forms");
