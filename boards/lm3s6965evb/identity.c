@@ -98,7 +98,10 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
 {
     uint32_t number = 0;
     if (strcmp(key, "log_kib") == 0) {
-        return parse_number(value, 1024 * 1024, &identity->log_kib);
+        return parse_number(value, 1024 * 1024, &identity->log_kib) && identity->log_kib >= 16;
+    }
+    if (strcmp(key, "interval_ms") == 0) {
+        return parse_number(value, 24 * 3600 * 1000, &identity->interval_ms);
     }
     bool ok = parse_number(value, 65535, &number);
     if (strcmp(key, "port") == 0) {
@@ -161,11 +164,21 @@ static int parse(struct dun_identity *identity, char *text, const char **what)
     return identity->host[0] != '\0' ? DUN_OK : DUN_E_INVALID;
 }
 
+void dun_identity_default(struct dun_identity *identity)
+{
+    *identity = (struct dun_identity){.device = "unprovisioned",
+                                      .fleet = "default",
+                                      .port = 1883,
+                                      .keepalive_s = 60,
+                                      .log_kib = 1024,
+                                      .interval_ms = 5000};
+}
+
 int dun_identity_read(struct dun_identity *identity, const char **what)
 {
     static uint8_t block[DUN_SD_SECTOR * DUN_IDENTITY_SECTORS + 1];
-    *identity =
-        (struct dun_identity){.fleet = "default", .port = 1883, .keepalive_s = 60, .log_kib = 1024};
+    dun_identity_default(identity);
+    identity->device[0] = '\0';
     *what = "card";
     for (uint32_t i = 0; i < DUN_IDENTITY_SECTORS; i++) {
         int result = dun_sd_read(i, block + i * DUN_SD_SECTOR);

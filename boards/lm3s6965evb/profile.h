@@ -25,7 +25,6 @@
 #define DUN_PROFILE_LINK_TX_SIZE 512 /* one write of the link */
 
 /// The board ///
-#define DUN_PROFILE_SAMPLE_INTERVAL_MS 5000
-#define DUN_PROFILE_WATCHDOG_MS        8000
+#define DUN_PROFILE_WATCHDOG_MS 8000
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "adc.h"
 #include "ethernet.h"
-#include "profile.h"
 #include "stack.h"
 
 #define VALUES_MAX 6
@@ -150,14 +149,14 @@ static struct source sources[DUN_LM3S_SENSOR_COUNT] = {
 };
 
 void dun_lm3s_sensors(struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT], struct netif *netif,
-                      const struct dun_fault_note *reset)
+                      const struct dun_fault_note *reset, uint32_t interval_ms)
 {
     static const char *const names[] = {"device", "reset", "network", "analog", "agent"};
     interface = netif;
     last_reset = reset;
     for (int i = 0; i < DUN_LM3S_SENSOR_COUNT; i++) {
         sensors[i] = (struct dun_sensor){.name = names[i],
-                                         .interval_ms = DUN_PROFILE_SAMPLE_INTERVAL_MS,
+                                         .interval_ms = interval_ms,
                                          .read = read_source,
                                          .context = &sources[i]};
     }

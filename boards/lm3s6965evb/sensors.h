@@ -12,8 +12,9 @@
 
 struct netif;
 
-/* Fills the sensors; the network interface and the note of the last reset stay borrowed. */
+/* Fills the sensors, read every `interval_ms`; the network interface and the note of the last reset
+ * stay borrowed. */
 void dun_lm3s_sensors(struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT], struct netif *netif,
-                      const struct dun_fault_note *reset);
+                      const struct dun_fault_note *reset, uint32_t interval_ms);
 
 #endif
