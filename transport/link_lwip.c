@@ -172,14 +172,8 @@ static int lwip_read(void *context, void *data, size_t size)
         bool dead = lwip->error != DUN_OK || lwip->ended || lwip->state != DUN_LINK_LWIP_OPEN;
         return lwip->error != DUN_OK ? lwip->error : dead ? DUN_E_CLOSED : 0;
     }
-    uint16_t moved = pbuf_copy_partial(lwip->input, data, most, lwip->input_offset);
-    lwip->input_offset = (uint16_t)(lwip->input_offset + moved);
-    while (lwip->input != NULL && lwip->input_offset >= lwip->input->len) {
-        struct pbuf *read = lwip->input;
-        lwip->input_offset = (uint16_t)(lwip->input_offset - read->len);
-        lwip->input = pbuf_dechain(read);
-        pbuf_free(read);
-    }
+    uint16_t moved = pbuf_copy_partial(lwip->input, data, most, 0);
+    lwip->input = pbuf_free_header(lwip->input, moved);
     if (lwip->pcb != NULL) {
         tcp_recved(lwip->pcb, moved);
     }

@@ -21,9 +21,8 @@ enum dun_link_lwip_state {
 
 struct dun_link_lwip {
     struct tcp_pcb *pcb;
-    struct pbuf *input;    /* received and not read yet */
-    uint16_t input_offset; /* read of its first part */
-    const char *host;      /* borrowed while it connects */
+    struct pbuf *input; /* received and not read yet */
+    const char *host;   /* borrowed while it connects */
     uint16_t port;
     uint16_t attempt; /* tells an answer for this connection from a late one */
     int error;        /* why it is dead, or 0 */

@@ -122,6 +122,7 @@ static struct dun_node_config configure(bool has_card)
         .agent = {.device = identity.device,
                   .fleet = identity.fleet,
                   .board = "lm3s6965evb",
+                  .batch_age_max_ms = identity.batch_age_ms,
                   .boot = (uint32_t)random64() | 1,
                   .random_seed = random64()},
         .broker = {.host = identity.host,

@@ -10,6 +10,7 @@
 
 #define HEAD_SIZE     16u /* "DUNLINID", size, CRC-32C of the text */
 #define TEXT_MAX      (DUN_SD_SECTOR * DUN_IDENTITY_SECTORS - HEAD_SIZE)
+#define DAY_MS        (24u * 3600 * 1000)
 #define COUNTER_MAGIC 0x544F4F42u
 
 static const char magic[8] = {'D', 'U', 'N', 'L', 'I', 'N', 'I', 'D'};
@@ -101,7 +102,10 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
         return parse_number(value, 1024 * 1024, &identity->log_kib) && identity->log_kib >= 16;
     }
     if (strcmp(key, "interval_ms") == 0) {
-        return parse_number(value, 24 * 3600 * 1000, &identity->interval_ms);
+        return parse_number(value, DAY_MS, &identity->interval_ms);
+    }
+    if (strcmp(key, "batch_age_ms") == 0) {
+        return parse_number(value, DAY_MS, &identity->batch_age_ms);
     }
     bool ok = parse_number(value, 65535, &number);
     if (strcmp(key, "port") == 0) {
@@ -171,7 +175,8 @@ void dun_identity_default(struct dun_identity *identity)
                                       .port = 1883,
                                       .keepalive_s = 60,
                                       .log_kib = 1024,
-                                      .interval_ms = 5000};
+                                      .interval_ms = 5000,
+                                      .batch_age_ms = 10000};
 }
 
 int dun_identity_read(struct dun_identity *identity, const char **what)

@@ -16,6 +16,7 @@ struct dun_identity {
     uint32_t address, mask, gateway; /* network order; 0: ask DHCP */
     uint32_t log_kib;                /* of the card that the log may use */
     uint32_t interval_ms;            /* between two readings of the sensors */
+    uint32_t batch_age_ms;           /* how long a sample may wait in RAM */
     uint8_t hardware[6];
 };
 
