@@ -17,6 +17,12 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* A wait may reach over two windows. */
+static uint32_t window_max(const struct dun_backoff *backoff)
+{
+    return backoff->config.max_ms / 2;
+}
+
 static uint64_t doubled_ms(const struct dun_backoff *backoff)
 {
     return (uint64_t)backoff->config.base_ms << backoff->failures;
@@ -25,8 +31,8 @@ static uint64_t doubled_ms(const struct dun_backoff *backoff)
 uint32_t dun_backoff_window(const struct dun_backoff *backoff)
 {
     uint64_t window_ms = doubled_ms(backoff);
-    if (window_ms > backoff->config.max_ms)
-        window_ms = backoff->config.max_ms;
+    if (window_ms > window_max(backoff))
+        window_ms = window_max(backoff);
     if (window_ms < backoff->config.spread_ms)
         window_ms = backoff->config.spread_ms;
     return (uint32_t)window_ms;
@@ -37,7 +43,7 @@ uint32_t dun_backoff_next(struct dun_backoff *backoff)
     uint32_t window_ms = dun_backoff_window(backoff);
     uint32_t offset_ms = (uint32_t)(next_random(&backoff->random) % (window_ms + UINT64_C(1)));
     uint64_t wait_ms = (uint64_t)backoff->rest_ms + offset_ms;
-    if (doubled_ms(backoff) < backoff->config.max_ms)
+    if (doubled_ms(backoff) < window_max(backoff))
         backoff->failures++;
     backoff->rest_ms = window_ms - offset_ms;
     return wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;

@@ -3,9 +3,9 @@
  * return in step.
  *
  * Time after a loss is cut into windows, one behind the other, each twice as long as the one before
- * up to a maximum; in each there is one try, at a random moment. So however long the broker is
- * away, a fleet that lost it at once tries evenly: in any stretch of time the share of the fleet
- * that this stretch has of the window. Waits drawn anew after each failure would bunch up.
+ * up to a limit; in each there is one try, at a random moment. So however long the broker is away,
+ * a fleet that lost it at once tries evenly: in any stretch of time the share of the fleet that
+ * this stretch has of the window. Waits drawn anew after each failure would bunch up.
  */
 #ifndef DUN_BACKOFF_H
 #define DUN_BACKOFF_H
@@ -13,9 +13,9 @@
 #include "base.h"
 
 struct dun_backoff_config {
-    uint32_t base_ms;   /* the first window, with the default of spread_ms */
-    uint32_t max_ms;    /* where the doubling of base_ms ends */
-    uint32_t spread_ms; /* no window is shorter than this; 0: base_ms alone counts */
+    uint32_t base_ms;   /* the first window */
+    uint32_t max_ms;    /* the longest wait: windows double up to half of this */
+    uint32_t spread_ms; /* no window is shorter than this, whatever the other two say */
 };
 
 struct dun_backoff {

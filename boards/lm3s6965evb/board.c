@@ -31,7 +31,8 @@
 #include "sensors.h"
 #include "uart.h"
 
-#define LOG_SECTOR 8u /* behind the provisioning block and the counter of boots */
+#define RECONNECT_MIN_MS 1000u
+#define LOG_SECTOR       8u /* behind the provisioning block and the counter of boots */
 
 static struct dun_node node;
 static struct dun_flash card_log, spare_log;
@@ -123,6 +124,10 @@ static struct dun_node_config configure(bool has_card)
                   .fleet = identity.fleet,
                   .board = "lm3s6965evb",
                   .batch_age_max_ms = identity.batch_age_ms,
+                  .backoff = {.base_ms = RECONNECT_MIN_MS < identity.reconnect_max_ms
+                                             ? RECONNECT_MIN_MS
+                                             : identity.reconnect_max_ms,
+                              .max_ms = identity.reconnect_max_ms},
                   .boot = (uint32_t)random64() | 1,
                   .random_seed = random64()},
         .broker = {.host = identity.host,

@@ -104,6 +104,9 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
     if (strcmp(key, "interval_ms") == 0) {
         return parse_number(value, DAY_MS, &identity->interval_ms);
     }
+    if (strcmp(key, "reconnect_max_ms") == 0) {
+        return parse_number(value, DAY_MS, &identity->reconnect_max_ms);
+    }
     if (strcmp(key, "batch_age_ms") == 0) {
         return parse_number(value, DAY_MS, &identity->batch_age_ms);
     }
@@ -176,7 +179,8 @@ void dun_identity_default(struct dun_identity *identity)
                                       .keepalive_s = 60,
                                       .log_kib = 1024,
                                       .interval_ms = 5000,
-                                      .batch_age_ms = 10000};
+                                      .batch_age_ms = 10000,
+                                      .reconnect_max_ms = 300000};
 }
 
 int dun_identity_read(struct dun_identity *identity, const char **what)

@@ -17,6 +17,7 @@ struct dun_identity {
     uint32_t log_kib;                /* of the card that the log may use */
     uint32_t interval_ms;            /* between two readings of the sensors */
     uint32_t batch_age_ms;           /* how long a sample may wait in RAM */
+    uint32_t reconnect_max_ms;       /* longest wait between two tries to connect */
     uint8_t hardware[6];
 };
 

@@ -23,10 +23,12 @@ static void a_try_in_each_window_which_doubles_up_to_the_limit(void **state)
         uint32_t window_ms = config.base_ms;
         for (int i = 0; i < 100; i++) {
             assert_int_equal(dun_backoff_window(&backoff), window_ms);
-            at_ms += dun_backoff_next(&backoff);
+            uint32_t wait_ms = dun_backoff_next(&backoff);
+            assert_in_range(wait_ms, 0, config.max_ms);
+            at_ms += wait_ms;
             assert_in_range(at_ms, begin_ms, begin_ms + window_ms);
             begin_ms += window_ms;
-            window_ms = window_ms * 2 < config.max_ms ? window_ms * 2 : config.max_ms;
+            window_ms = window_ms * 2 < config.max_ms / 2 ? window_ms * 2 : config.max_ms / 2;
         }
     }
 }
@@ -54,7 +56,7 @@ static void no_window_is_shorter_than_the_spread(void **state)
 {
     (void)state;
     struct dun_backoff backoff;
-    dun_backoff_init(&backoff, (struct dun_backoff_config){1000, 60000, 10000}, 7);
+    dun_backoff_init(&backoff, (struct dun_backoff_config){1000, 120000, 10000}, 7);
     static const uint32_t windows[] = {10000, 10000, 10000, 10000, 16000, 32000, 60000, 60000};
     for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
         assert_int_equal(dun_backoff_window(&backoff), windows[i]);

@@ -76,7 +76,9 @@ static bool device_poll(void *context, dun_ms now, struct dun_uplink_event *even
         drop(device, DUN_E_UNREACHABLE, 0);
     if (device->state == OPENED) {
         accept(device);
-        *event = (struct dun_uplink_event){.kind = DUN_UPLINK_UP};
+        *event = (struct dun_uplink_event){
+            .kind = DUN_UPLINK_UP,
+            .terms = {.packet_max = UINT32_MAX, .qos_max = 1, .retain = true}};
         return true;
     }
     if (device->state == ENDING) {
@@ -234,7 +236,7 @@ static void share_an_id(uint8_t reason)
     run(0, 24 * HOUR, 500);
     assert_in_range(opens, 24, 24 * 60);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(dun_backoff_window(&devices[i].sender.backoff), 300 * SECOND);
+        assert_int_equal(dun_backoff_window(&devices[i].sender.backoff), 150 * SECOND);
         assert_true(told(&devices[i], DUN_NOTICE_TAKEN_OVER, &notice) > 0);
         assert_string_equal(notice.name, "twin");
         assert_int_equal(notice.reason, reason);
@@ -283,7 +285,7 @@ static void the_survivor_recovers(void **state)
         drop_all(DUN_E_CLOSED, 0x8E);
         now = run_on(now);
     }
-    assert_int_equal(dun_backoff_window(&devices[0].sender.backoff), 300 * SECOND);
+    assert_int_equal(dun_backoff_window(&devices[0].sender.backoff), 150 * SECOND);
     run(now, now + HOUR, SECOND);
     now += HOUR;
     drop_all(DUN_E_TIMEOUT, 0);
