@@ -159,7 +159,7 @@ static void join_touching(struct dun_ledger *ledger)
 
 static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
 {
-    struct dun_loss entry = {.reason = (uint8_t)reason};
+    struct dun_loss entry = {.reason = reason};
 
     entry.boot = ledger->boot;
     entry.uptime_ms = ledger->uptime_ms;
