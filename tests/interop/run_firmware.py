@@ -1,4 +1,4 @@
-"""What tools/run-firmware shows: a broker, the firmware in QEMU, and `dunlin watch` on its topics."""
+"""What tools/run-firmware shows: a broker, the firmware in QEMU, `dunlin watch` on its topics."""
 import subprocess
 import sys
 

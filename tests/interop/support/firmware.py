@@ -41,7 +41,8 @@ class Firmware:
     def provision(self, interval_ms=200, fleet="test", **values):
         """Writes the card's provisioning block; its log stays."""
         given = {"device": self.device, "fleet": fleet, "host": BROKER_OF_GUEST,
-                 "interval-ms": interval_ms, "batch-age-ms": interval_ms, "reconnect-max-ms": 500, **values}
+                 "interval-ms": interval_ms, "batch-age-ms": interval_ms,
+                 "reconnect-max-ms": 500, **values}
         options = [item for key, value in given.items() for item in (f"--{key}", str(value))]
         subprocess.run([os.path.join(TOOLS, "make_card"), self.card, "--size", "4", *options],
                        check=True, stdout=subprocess.DEVNULL)
