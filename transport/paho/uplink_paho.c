@@ -439,6 +439,12 @@ static bool uplink_wants_write(void *context)
     return false;
 }
 
+static bool uplink_wants_read(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static void uplink_close(void *context, bool will, dun_ms now)
 {
     struct dun_uplink_paho *uplink = context;
@@ -506,6 +512,7 @@ int dun_uplink_paho_init(struct dun_uplink_paho *uplink, const struct dun_uplink
         .poll = uplink_poll,
         .deadline = uplink_deadline,
         .wants_write = uplink_wants_write,
+        .wants_read = uplink_wants_read,
         .close = uplink_close,
         .stats = uplink_stats,
     };

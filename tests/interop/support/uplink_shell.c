@@ -316,6 +316,9 @@ static bool wait_for_something(void)
     if (shell.uplink.wants_write(shell.uplink.context)) {
         events |= POLLOUT;
     }
+    if (!shell.uplink.wants_read(shell.uplink.context)) {
+        events = (short)(events & ~POLLIN);
+    }
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = shell_uplink_fd(), .events = events}};
     poll(fds, 2, (int)wait_ms);
