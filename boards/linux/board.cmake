@@ -13,3 +13,5 @@ add_executable(dunlind ${CMAKE_CURRENT_LIST_DIR}/board.c ${PROJECT_SOURCE_DIR}/b
 target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
     ${PROJECT_SOURCE_DIR}/boards)
 target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_link_posix dun_warnings)
+
+include(${PROJECT_SOURCE_DIR}/boards/gateway/board.cmake)

@@ -19,6 +19,10 @@ BUILT_IN = ("memory", "load", "cpu", "filesystem", "disk", "network", "uptime", 
             "process", "self")
 
 
+# Which daemon the tests are about: DUNLIN_DAEMON=dunlind-gateway is the one with Paho.
+DAEMON = os.environ.get("DUNLIN_DAEMON", "dunlind")
+
+
 def program(name):
     return os.path.join(BUILD, name)
 
@@ -78,7 +82,7 @@ class Agent:
         self.write_config()
         self.starts += 1
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = spawn([program("dunlind"), "-c", self.config], stdout=log, stderr=log,
+            self.process = spawn([program(DAEMON), "-c", self.config], stdout=log, stderr=log,
                                  stdin=subprocess.DEVNULL, env=self.env)
         return self
 
