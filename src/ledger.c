@@ -157,17 +157,16 @@ static void join_touching(struct dun_ledger *ledger)
     }
 }
 
-static struct dun_loss stamped(const struct dun_ledger *ledger, enum dun_loss_reason reason)
+static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
 {
-    struct dun_loss entry = {.reason = (uint8_t)reason};
+    struct dun_loss entry = {.reason = reason};
 
     entry.boot = ledger->boot;
     entry.uptime_ms = ledger->uptime_ms;
     return entry;
 }
 
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
-                    enum dun_loss_reason reason)
+void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason)
 {
     struct dun_loss entry = stamped(ledger, reason);
 

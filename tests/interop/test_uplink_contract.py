@@ -490,7 +490,7 @@ class Secure:
         self.certificates()
         broker = self.tls_broker("right")
         for options in (("--cafile", self.path("stranger.crt")), ("--tls-alpn", "mqtt")):
-            uplink = self.uplink(*options)
+            uplink = self.uplink(*options)  # the second one asks those that the system knows
             uplink.open(broker.port, 5)
             self.assertEqual(uplink.wait_down()[0], TLS_CA)
 
@@ -503,6 +503,14 @@ class Secure:
         uplink = self.uplink("--cafile", self.path("ca.crt"))
         uplink.open(plain.port, 5, timeout=3000)
         self.assertLess(uplink.wait_down()[0], 0)
+
+    def test_a_clock_that_cannot_be_right(self):
+        """Time is behind the last one known, so an expired certificate could look good."""
+        self.certificates()
+        broker = self.tls_broker("right")
+        uplink = self.uplink("--cafile", self.path("ca.crt"), "--earliest", "4000000000")
+        uplink.open(broker.port, 5)
+        self.assertEqual(uplink.wait_down()[0], TLS_DATE)
 
     def test_client_certificate(self):
         self.certificates()
@@ -527,7 +535,7 @@ class Secure:
         self.assertLess(uplink.wait_down()[0], 0)
 
 
-class Mqtt(Connecting, Publishing, Losing, Hearing, Both):
+class Mqtt(Connecting, Publishing, Losing, Hearing, Secure, Both):
     kind = "mqtt"
 
 

@@ -154,7 +154,7 @@ static void forget_inflight(struct broker_client *client, uint16_t id)
 
 static void add_ack(struct broker *broker, struct broker_ack ack)
 {
-    static const uint8_t reasons[] = {0x80, 0x83, 0x87, 0x90, 0x97, 0x99};
+    static const uint8_t reasons[] = {0x80, 0x83, 0x87, 0x90, 0x95, 0x97, 0x99};
     ack.due_ms = sim_now() + (dun_ms)rng_below(&broker->rng, sim_run->scenario.ack_delay_ms + 1u);
     if (broker->disorder && rng_chance(&broker->rng, 300))
         ack.due_ms += rng_spread(&broker->rng, 10, 90000);
@@ -182,12 +182,30 @@ static void on_record(struct broker *broker, struct broker_client *client,
     add_ack(broker, ack);
 }
 
+/* v5 3.3.2.3.4: an alias stands for the topic that it was last sent with on this connection. */
+static void resolve_alias(struct broker_client *client, struct wire_publish *publish)
+{
+    if (publish->alias == 0)
+        return;
+    char *topic = client->aliases[publish->alias - 1];
+    if (publish->topic.size >= sizeof client->aliases[0])
+        sim_fail("PUBLISH to a topic that is not the device's");
+    if (publish->topic.size > 0) {
+        memcpy(topic, publish->topic.data, publish->topic.size);
+        topic[publish->topic.size] = 0;
+    }
+    if (topic[0] == 0)
+        sim_fail("PUBLISH with alias %u, which nobody told, v5 3.3.4-6", publish->alias);
+    publish->topic = (struct dun_span){(const uint8_t *)topic, strlen(topic)};
+}
+
 static void on_publish(struct broker *broker, struct broker_client *client, struct wire_in *in)
 {
     struct wire_publish publish;
     const char *wrong = wire_read_publish(in, client->version, &publish);
     if (wrong)
         sim_fail("PUBLISH %s", wrong);
+    resolve_alias(client, &publish);
     note_inflight(client, publish.id, publish.dup);
     bool record = wire_equals(publish.topic, CONTENT("d/f/sim/batch")) ||
                   wire_equals(publish.topic, CONTENT("d/f/sim/samples"));
@@ -326,6 +344,8 @@ static void dispatch(struct broker *broker, const struct broker_ack *ack)
     if (!client || ack->lost)
         return;
     forget_inflight(client, ack->id);
+    if (negative && ack->sequence != 0)
+        check_refused(&sim_run->facts, ack->stream, ack->sequence, ack->reason);
     wire_puback(&wire, client->version, ack->id, ack->reason);
     send(client, &wire);
     if (ack->twice)

@@ -601,6 +601,11 @@ static void connect(struct dun_uplink_paho *uplink, const struct dun_uplink_conf
     uplink->connecting = true;
     atomic_store(&uplink->tls_error, DUN_OK);
     pthread_mutex_unlock(&uplink->mutex);
+    if (tls_enabled(uplink) && !dun_paho_clock_is_set(uplink->parts.tls)) {
+        atomic_store(&uplink->tls_error, DUN_E_TLS_DATE);
+        on_refused(uplink, MQTTASYNC_FAILURE, NULL);
+        return;
+    }
     int code = uplink->handle == NULL ? make_handle(uplink, config) : MQTTASYNC_SUCCESS;
     if (code == MQTTASYNC_SUCCESS) {
         code = begin(uplink, config);

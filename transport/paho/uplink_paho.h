@@ -127,6 +127,9 @@ DUN_MUST_USE int dun_uplink_paho_init(struct dun_uplink_paho *uplink,
 /* Readable when poll has something to tell. */
 int dun_uplink_paho_fd(const struct dun_uplink_paho *uplink);
 
+/* Why the newest connection failed, as far as its TLS is known for it: enum dun_tls_trouble. */
+uint8_t dun_uplink_paho_tls_trouble(struct dun_uplink_paho *uplink);
+
 /*
  * Waits until what was closed is closed, so that a DISCONNECT reaches the broker before the process
  * ends, and frees all. The one call that waits. DUN_E_TIMEOUT after `wait_ms`: the library hangs,

@@ -334,6 +334,8 @@ static bool set_tls(const char *key, char *value)
         shell.tls.cert_file = value;
     } else if (strcmp(key, "--key") == 0) {
         shell.tls.key_file = value;
+    } else if (strcmp(key, "--earliest") == 0) { /* s since 1970 */
+        shell.tls.earliest_unix_ms = (dun_ms)strtoll(value, NULL, 10) * 1000;
     } else if (strcmp(key, "--psk-identity") == 0) {
         shell.tls.psk_identity = value;
     } else if (strcmp(key, "--psk") == 0) { /* as bytes, not hex */
