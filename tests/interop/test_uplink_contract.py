@@ -231,7 +231,8 @@ class Publishing:
             uplink.wait_acked(3)
         late = self.receiver(broker)
         wait_for(lambda: late.messages, "the retained message")
-        self.assertEqual({(m[0], m[2]) for m in late.messages}, {("kept/4", True), ("kept/5", True)})
+        self.assertEqual({(message[0], message[2]) for message in late.messages},
+                         {("kept/4", True), ("kept/5", True)})
 
     def test_properties(self):
         broker = self.scripted(V5_ACCEPTED)

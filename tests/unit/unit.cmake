@@ -27,6 +27,8 @@ if(TARGET dunlin_hosted)
     foreach(name config flash_file lines say sensors system value)
         dun_unit_test(${name} dunlin_hosted)
     endforeach()
+endif()
+if(TARGET test_flash_file)
     target_link_options(test_flash_file PRIVATE
         -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync)
 endif()
