@@ -129,7 +129,7 @@ static void say(const void *data, size_t size)
 /* A PUBLISH on the topic, QoS 0 or 1, whose payload is this. */
 static void say_stored(const uint8_t *payload, size_t size, bool qos1)
 {
-    bool v5 = node.mqtt.session.version == 5;
+    bool v5 = node.connection.mqtt.session.version == 5;
     size_t body = 2 + TOPIC_LEN + (qos1 ? 2 : 0) + v5 + size;
     uint8_t packet[128] = {(uint8_t)(0x30 | qos1 << 1), (uint8_t)body, 0, (uint8_t)TOPIC_LEN};
     memcpy(packet + 4, TOPIC, TOPIC_LEN);
@@ -171,7 +171,7 @@ static void speak(struct program *program, uint8_t what)
     const uint8_t connack[] = {0x20, 2, 0, 0}, connack5[] = {0x20, 3, 0, 0, 0};
     const uint8_t puback[] = {0x40, 2, 0, argument}, suback[] = {0x90, 3, 0, argument, 1};
     const uint8_t suback5[] = {0x90, 4, 0, argument, 0, 1};
-    bool v5 = node.mqtt.session.version == 5;
+    bool v5 = node.connection.mqtt.session.version == 5;
     size_t size = argument % 60u < program->size ? argument % 60u : program->size;
     switch (what % 6) {
     case 0:
