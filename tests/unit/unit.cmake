@@ -38,3 +38,8 @@ if(DUN_TLS)
     dun_unit_test(tls_mbedtls dunlin_tls_mbedtls)
     target_sources(test_tls_mbedtls PRIVATE unit/tls_bench.c)
 endif()
+
+# Of the firmware, what needs no device: over a card in RAM.
+dun_unit_test(flash_sd)
+target_sources(test_flash_sd PRIVATE ${PROJECT_SOURCE_DIR}/boards/lm3s6965evb/flash_sd.c)
+target_include_directories(test_flash_sd PRIVATE ${PROJECT_SOURCE_DIR}/boards/lm3s6965evb)
