@@ -27,6 +27,8 @@ if(TARGET dunlin_hosted)
     foreach(name config flash_file lines say sensors system value)
         dun_unit_test(${name} dunlin_hosted)
     endforeach()
+endif()
+if(TARGET test_flash_file)
     target_link_options(test_flash_file PRIVATE
         -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync)
 endif()
@@ -36,3 +38,8 @@ if(DUN_TLS)
     dun_unit_test(tls_mbedtls dunlin_tls_mbedtls)
     target_sources(test_tls_mbedtls PRIVATE unit/tls_bench.c)
 endif()
+
+# Of the firmware, what needs no device: over a card in RAM.
+dun_unit_test(flash_sd)
+target_sources(test_flash_sd PRIVATE ${PROJECT_SOURCE_DIR}/boards/lm3s6965evb/flash_sd.c)
+target_include_directories(test_flash_sd PRIVATE ${PROJECT_SOURCE_DIR}/boards/lm3s6965evb)
