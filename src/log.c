@@ -523,7 +523,8 @@ uint64_t dun_log_victims_end(const struct dun_log *log)
     uint64_t end;
     uint32_t tail, tail_serial;
 
-    if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) != 1)
+    /* Blocks in between that are dead are skipped by that opening. */
+    if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > skip_limit(log))
         return log->cursor;
     find_survivor(log, log->tail, &end, &tail, &tail_serial);
     return end > log->cursor ? end : log->cursor;

@@ -154,7 +154,7 @@ DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
 /* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
 DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
 
-/* A number that grows each time a block is opened, and the end of what the next opening takes:
+/* A number that grows each time a block is opened, and the end of what the next opening may take:
  * records from dun_log_first_sequence up to below it. Cost of the latter: one opening read. */
 uint32_t dun_log_serial(const struct dun_log *log);
 uint64_t dun_log_victims_end(const struct dun_log *log);

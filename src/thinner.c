@@ -73,7 +73,7 @@ static int save(struct dun_thinner *thinner, uint64_t end)
     struct dun_log_cursor cursor;
     int result = dun_log_first(from, &cursor);
     for (; result > 0 && cursor.sequence < end; result = dun_log_next(from, &cursor)) {
-        if (!stays(thinner, &cursor))
+        if (cursor.sequence < thinner->saved || !stays(thinner, &cursor))
             continue;
         int copied = copy_record(from, &cursor, &thinner->archive->log);
         if (copied == DUN_OK)
@@ -81,7 +81,11 @@ static int save(struct dun_thinner *thinner, uint64_t end)
         if (copied < 0 && copied != DUN_E_TOO_LARGE)
             return copied;
     }
-    return result < 0 ? result : dun_log_sync(&thinner->archive->log);
+    if (result >= 0)
+        result = dun_log_sync(&thinner->archive->log);
+    if (result >= 0)
+        thinner->saved = end;
+    return result;
 }
 
 int dun_thinner_tick(struct dun_thinner *thinner)

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "sim.h"
+#include "thinned.h"
 
 #define ATTEMPTS_MAX 16 /* that one sequence may have while storage fails */
 
@@ -165,6 +166,8 @@ void facts_attempt(struct facts *facts, const struct dun_record *record, struct 
     struct attempt *attempt = &fact->attempts[fact->attempt_count++];
     *attempt = (struct attempt){.hash = facts_hash(bytes),
                                 .boot = boot->boot,
+                                .size = (uint32_t)bytes.size,
+                                .urgent = record->urgent,
                                 .clock_known = boot->clock_known,
                                 .boot_unix_ms = boot->boot_unix_ms};
     keep_points(facts, attempt, record);
@@ -180,6 +183,8 @@ static void keep_latest(struct fact *fact)
     if (fact->attempt_count > 1)
         fact->attempts[0] = fact->attempts[fact->attempt_count - 1];
     fact->attempt_count = 1;
+    fact->size = fact->attempts[0].size;
+    fact->urgent = fact->attempts[0].urgent;
 }
 
 static bool is_urgent(const struct facts *facts, const struct attempt *attempt)
@@ -270,6 +275,7 @@ static void note_mounts(struct facts *facts, const struct dun_store *store, bool
     struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
     facts->mounted[spare] = true;
     stream->ledger_seen = UINT32_MAX;
+    thinned_mounted(facts, stream, &store->log);
     note_mount(facts, stream, end_at_mount(facts, &store->log));
 }
 
@@ -285,8 +291,10 @@ static void note_ledger(struct stream_facts *stream, const struct dun_ledger *le
         if (loss->last >= next || loss->first > loss->last)
             sim_fail("the ledger speaks of sequence %llu, and %llu is the next",
                      (unsigned long long)loss->last, (unsigned long long)next);
-        for (uint64_t s = loss->first; s <= loss->last; s++)
+        for (uint64_t s = loss->first; s <= loss->last; s++) {
             facts_fact(stream, s)->given_up = true;
+            facts_fact(stream, s)->thinned |= loss->reason == DUN_LOSS_THINNED;
+        }
     }
 }
 
@@ -310,6 +318,7 @@ static void note_store(struct facts *facts, const struct dun_store *store, bool 
     struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
     note_ledger(stream, &store->ledger, store->log.next);
     note_acks(stream, store);
+    thinned_note(facts, stream, &store->log);
 }
 
 void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
@@ -321,5 +330,6 @@ void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
         return;
     note_store(facts, &agent->store, false);
     note_store(facts, &agent->spare, true);
+    thinned_watch(facts, agent);
     check_counts(facts, agent);
 }
