@@ -241,6 +241,14 @@ static bool is_pending(const struct facts *facts, const struct stream_facts *str
     return false;
 }
 
+/* Which attempt it is nobody knows. */
+static void note_survivor(struct fact *fact)
+{
+    fact->survived = true;
+    for (uint8_t i = 0; i < fact->attempt_count; i++)
+        fact->urgent |= fact->attempts[i].urgent;
+}
+
 /* A log was mounted: what it found, up to below `end`, is what there is from now on. */
 static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_t end)
 {
@@ -248,7 +256,7 @@ static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_
     for (uint64_t s = stream->durable_top + 1; s < stream->count; s++) {
         struct fact *fact = facts_fact(stream, s);
         if (s < end && fact->attempt_count > 0)
-            fact->survived = true;
+            note_survivor(fact);
         else if (s >= end && !is_pending(facts, stream, s))
             fact->attempt_count = 0;
     }
