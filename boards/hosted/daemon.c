@@ -14,6 +14,7 @@
 #include "flash_ram.h"
 #include "notices.h"
 #include "say.h"
+#include "secure.h"
 #include "storage.h"
 #include "system.h"
 
@@ -33,6 +34,7 @@ struct daemon {
     struct dun_notify notify;
     uint8_t password[PASSWORD_MAX];
     struct dun_span password_span;
+    struct dun_secure secure;
     uint8_t full_told;    /* enum dun_sensors_full */
     dun_ms limits_due_ms; /* when every sensor was read, and a limit without metric is a mistake */
 };
@@ -134,9 +136,14 @@ static dun_ms longest_interval(const struct dun_sensors *sensors)
 
 static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 {
+    const struct dun_tls_report *tls =
+        daemon->secure.tls.enabled ? daemon->board->tls->report() : NULL;
     struct dun_notice notice;
     while (dun_agent_notice(daemon->board->agent, &notice)) {
-        dun_say_notice(&notice, now, unix_ms);
+        dun_say_notice(&notice, tls, now, unix_ms);
+    }
+    if (tls != NULL) {
+        dun_secure_keep_time(&daemon->secure, tls, unix_ms);
     }
     say_full(daemon);
     say_unused_limits(daemon, now);
@@ -145,40 +152,28 @@ static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 
 /// Start ///
 
-/* The password: from password_file, or the credential that systemd placed. */
 static int load_password(struct daemon *daemon)
 {
-    char path[DUN_TEXT_MAX + 32];
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    bool asked = daemon->config.password_file[0] != '\0';
-    bool exposed = false;
-    if (asked) {
-        strcpy(path, daemon->config.password_file);
-    } else if (folder != NULL && strlen(folder) < DUN_TEXT_MAX) {
-        snprintf(path, sizeof path, "%s/mqtt-password", folder);
-    } else {
+    const char *asked = daemon->config.password_file;
+    int size = dun_secure_secret(
+        asked, "mqtt-password", (struct dun_buffer){daemon->password, sizeof daemon->password},
+        "the password file cannot be used", "others may read the password file, chmod 600 it");
+    if (size == DUN_E_NOT_FOUND && asked[0] == '\0') {
         return DUN_OK;
     }
-    int size = dun_system_secret(path, daemon->password, sizeof daemon->password, &exposed);
-    if (size == DUN_E_NOT_FOUND && !asked) {
-        return DUN_OK;
+    if (size >= 0) {
+        daemon->password_span = (struct dun_span){daemon->password, (size_t)size};
     }
-    if (size < 0) {
-        struct dun_say say;
-        dun_say_begin(&say, DUN_SAY_ERROR, "the password file cannot be used");
-        dun_say_text(&say, "path", path);
-        dun_say_text(&say, "error", dun_say_error(size));
-        end_line(&say);
-        return size;
+    return size < 0 ? size : DUN_OK;
+}
+
+static int load_tls(struct daemon *daemon)
+{
+    int error = dun_secure_begin(&daemon->secure, &daemon->config);
+    if (error == DUN_OK && daemon->secure.tls.enabled) {
+        error = daemon->board->tls->load(&daemon->secure.tls);
     }
-    if (exposed && asked) {
-        struct dun_say say;
-        dun_say_begin(&say, DUN_SAY_WARNING, "others may read the password file, chmod 600 it");
-        dun_say_text(&say, "path", path);
-        end_line(&say);
-    }
-    daemon->password_span = (struct dun_span){daemon->password, (size_t)size};
-    return DUN_OK;
+    return error;
 }
 
 static bool thins(const struct daemon *daemon)
@@ -238,6 +233,12 @@ static int open_storage(struct daemon *daemon)
     return fatal ? error : DUN_OK;
 }
 
+/* What is not 0 stays so. */
+static uint32_t whole_seconds(int64_t ms)
+{
+    return (uint32_t)((ms + 999) / 1000);
+}
+
 static struct dun_agent_config agent_config(const struct daemon *daemon)
 {
     const struct dun_config *config = &daemon->config;
@@ -256,6 +257,9 @@ static struct dun_agent_config agent_config(const struct daemon *daemon)
         .keep_every = (uint32_t)config->keep_every,
         .ack_mode = (enum dun_ack_mode)config->ack,
         .stored_wait_ms = (uint32_t)config->stored_wait_ms,
+        .unheard = (enum dun_unheard)config->unheard,
+        .message_expiry_s = whole_seconds(config->expiry_ms),
+        .stay = config->redirects != 0,
         .strict_order = config->order == DUN_ORDER_STRICT,
         .backfill_percent = (uint8_t)config->backfill_percent,
         .backfill_bytes_s = (uint32_t)config->backfill_bytes_s,
@@ -278,6 +282,9 @@ static struct dun_uplink_config uplink_config(const struct daemon *daemon)
         .keepalive_s = (uint16_t)config->keepalive_s,
         .connect_timeout_ms = config->connect_timeout_ms,
         .mqtt_version = (uint8_t)config->mqtt_version,
+        .session_expiry_s = whole_seconds(config->session_expiry_ms),
+        .will_delay_s = whole_seconds(config->will_delay_ms),
+        .ack_timeout_ms = config->ack_timeout_ms,
     };
 }
 
@@ -292,6 +299,7 @@ static int start_agent(struct daemon *daemon, dun_ms now)
         const struct dun_daemon_start start = {
             .agent = agent_config(daemon),
             .broker = uplink_config(daemon),
+            .tls = &daemon->secure.tls,
             .flash = &daemon->file.flash,
             .spare = &daemon->spare_flash,
             .archive = thins(daemon) ? &daemon->archive.flash : NULL,
@@ -387,7 +395,13 @@ static int run_daemon(struct daemon *daemon)
         daemon->board->survey(&daemon->config);
     }
     dun_system_watch_ends(daemon->config.state);
-    if (load_password(daemon) != DUN_OK || open_storage(daemon) != DUN_OK) {
+    if (load_password(daemon) != DUN_OK) {
+        return DUN_EXIT_FAILED;
+    }
+    if (load_tls(daemon) != DUN_OK) {
+        return DUN_EXIT_TLS;
+    }
+    if (open_storage(daemon) != DUN_OK) {
         return DUN_EXIT_FAILED;
     }
     int code = DUN_EXIT_FAILED;

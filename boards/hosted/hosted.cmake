@@ -26,6 +26,7 @@ add_library(dunlin_hosted STATIC
     ${hosted}/lines.c
     ${hosted}/notices.c
     ${hosted}/say.c
+    ${hosted}/secure.c
     ${hosted}/sensor_cpu.c
     ${hosted}/sensor_disk.c
     ${hosted}/sensor_file.c
@@ -38,6 +39,19 @@ add_library(dunlin_hosted STATIC
     ${hosted}/sensors.c
     ${hosted}/system.c
     ${hosted}/value.c)
-target_include_directories(dunlin_hosted PUBLIC ${hosted})
+target_include_directories(dunlin_hosted PUBLIC ${hosted} ${PROJECT_SOURCE_DIR}/transport)
+# No clock is believed that is behind it. SOURCE_DATE_EPOCH is honoured.
+string(TIMESTAMP dun_build_time %s UTC)
+set_source_files_properties(${hosted}/secure.c PROPERTIES
+    COMPILE_DEFINITIONS DUN_BUILD_TIME=${dun_build_time})
 target_include_directories(dunlin_hosted SYSTEM PRIVATE ${INIH_INCLUDE_DIR})
 target_link_libraries(dunlin_hosted PUBLIC dunlin_core ${INIH_LIBRARY} PRIVATE dun_warnings)
+
+# TLS of a board whose uplink runs over links, or the lack of it.
+if(DUN_TLS)
+    add_library(dunlin_tls_host STATIC ${hosted}/key_file.c ${hosted}/tls_host.c)
+    target_link_libraries(dunlin_tls_host PUBLIC dunlin_tls_mbedtls)
+else()
+    add_library(dunlin_tls_host STATIC ${hosted}/tls_none.c)
+endif()
+target_link_libraries(dunlin_tls_host PUBLIC dunlin_hosted PRIVATE dun_warnings)

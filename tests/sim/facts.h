@@ -47,6 +47,7 @@ struct fact {
     bool told;        /* a loss entry that was received covers it */
     bool thinned;     /* ... with that reason */
     bool given_up;    /* the device's ledger covered it */
+    uint8_t refused;  /* the broker said so with this code, last */
     bool ack_durable; /* the device may not speak of it as lost any more */
 };
 

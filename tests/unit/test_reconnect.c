@@ -76,7 +76,9 @@ static bool device_poll(void *context, dun_ms now, struct dun_uplink_event *even
         drop(device, DUN_E_UNREACHABLE, 0);
     if (device->state == OPENED) {
         accept(device);
-        *event = (struct dun_uplink_event){.kind = DUN_UPLINK_UP};
+        *event = (struct dun_uplink_event){
+            .kind = DUN_UPLINK_UP,
+            .terms = {.packet_max = UINT32_MAX, .qos_max = 1, .retain = true}};
         return true;
     }
     if (device->state == ENDING) {

@@ -28,3 +28,9 @@ if(TARGET dunlin_hosted)
     target_link_options(test_flash_file PRIVATE
         -Wl,--wrap=pwrite,--wrap=pread,--wrap=fdatasync,--wrap=fsync)
 endif()
+
+if(DUN_TLS)
+    dun_unit_test(tls_name dunlin_tls_mbedtls)
+    dun_unit_test(tls_mbedtls dunlin_tls_mbedtls)
+    target_sources(test_tls_mbedtls PRIVATE unit/tls_bench.c)
+endif()
