@@ -165,6 +165,8 @@ static void first_arrival(struct facts *facts, struct stream_facts *stream,
     for (uint32_t i = 0; i < record->anchor_count; i++)
         check_anchor(facts, &record->anchors[i]);
     fact->arrived = true;
+    if (fact->urgent && attempt->boot == facts_boot_now(facts)->boot && facts->urgent_waiting > 0)
+        facts->urgent_waiting--;
     fact->payload = sim_grow(NULL, payload.size);
     fact->payload_size = (uint32_t)payload.size;
     memcpy(fact->payload, payload.data, payload.size);

@@ -56,6 +56,7 @@ void facts_boot(struct facts *facts, uint32_t boot)
     facts->pending_count = 0;
     facts->mounted[0] = facts->mounted[1] = false;
     facts->urgent_sequence = 0;
+    facts->urgent_waiting = 0;
 }
 
 struct boot_fact *facts_boot_now(struct facts *facts)
@@ -201,6 +202,10 @@ static void note_urgent(struct facts *facts, struct stream_facts *stream, uint64
     if (stream->spare || sim_run->scenario.agent.strict_order || !is_urgent(facts, attempt))
         return;
     stream->urgent = true;
+    if (++facts->urgent_waiting > DUN_OUTBOX_URGENT_MAX) {
+        facts->urgent_sequence = 0; /* the device joins those that wait, and all between them */
+        return;
+    }
     if (facts->urgent_sequence != 0)
         return;
     facts->urgent_sequence = sequence;

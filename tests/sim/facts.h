@@ -112,6 +112,7 @@ struct facts {
     bool archive_lost;    /* it may have lost something else */
     /* Of the oldest urgent record that has to pass all others. */
     uint64_t urgent_stream, urgent_sequence, urgent_connection, urgent_arrivals;
+    uint32_t urgent_waiting; /* urgent records of this boot that did not arrive yet */
 };
 
 void facts_init(struct facts *facts);
