@@ -1,6 +1,6 @@
 /*
- * thinner.c: copies survivors into the archive. Invariant: a record is copied before the append that
- * may recycle the block it lies in.
+ * thinner.c: copies survivors into the archive. Invariant: a record is copied before the append
+ * that may recycle the block it lies in.
  */
 #include "thinner.h"
 
