@@ -57,6 +57,7 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     default_number(&config.stable_ms, 60 * 1000);
     default_number(&config.stored_wait_ms, 60 * 1000);
     default_number(&config.keep_every, 8);
+    default_number(&config.version_retry_ms, 60 * 60 * 1000);
     if (config.backfill_percent == 0)
         config.backfill_percent = BACKFILL_PERCENT_DEFAULT;
     default_number(&config.backoff.base_ms, 1000);
@@ -145,6 +146,9 @@ static void init_sender(struct dun_agent *agent)
         .stats = &agent->stats,
         .notices = &agent->notices,
         .stable_ms = config->stable_ms,
+        .route = {.stay = config->stay, .retry_ms = config->version_retry_ms},
+        .unheard = config->unheard,
+        .message_expiry_s = config->message_expiry_s,
         .outbox = {.config = {.ack_mode = config->ack_mode,
                               .ack_persist_ms = config->ack_persist_ms,
                               .stored_wait_ms = config->stored_wait_ms,
@@ -160,7 +164,13 @@ static void init_sender(struct dun_agent *agent)
     struct dun_uplink_config *broker = &agent->sender.uplink_config;
     if (broker->session_expiry_s == 0 && !broker->clean_start)
         broker->session_expiry_s = SESSION_EXPIRY_S;
-    dun_backoff_init(&agent->sender.backoff, config->backoff, config->random_seed);
+    /* Devices whose board has no entropy still differ by their names. */
+    uint64_t name = dun_crc32c(0, config->device, strlen(config->device));
+    uint64_t seed = config->random_seed ^ (name << 32 | config->boot);
+    const struct dun_backoff_config hold = {.base_ms = config->backoff.base_ms,
+                                            .max_ms = config->backoff.max_ms};
+    dun_backoff_init(&agent->sender.backoff, config->backoff, seed);
+    dun_backoff_init(&agent->sender.hold, hold, ~seed);
 }
 
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,
@@ -317,6 +327,7 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
     update_about(agent);
     pass_urgent(agent);
     dun_sender_pump(&agent->sender, now);
+    agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
     tick_store(agent, &agent->store, now);
     tick_store(agent, &agent->spare, now);
     tick_acks(agent, &agent->archive, now); /* what it drops the log's ledger has told already */

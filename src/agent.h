@@ -38,8 +38,12 @@ struct dun_agent_config {
     uint8_t backfill_percent;          /* of the window that the backlog may use, to 100 [75] */
     uint32_t backfill_bytes_s;         /* payload bytes a second of the backlog [no limit] */
     uint32_t stored_wait_ms;           /* publish again what is not stored after [60 s] */
-    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, full jitter] */
-    uint64_t random_seed;              /* for the jitter of the backoff */
+    enum dun_unheard unheard;          /* records that nobody had subscribed [delivered] */
+    uint32_t message_expiry_s;         /* MQTT 5: the broker drops records after [never] */
+    uint32_t version_retry_ms;         /* an old broker is tried with MQTT 5 again after [1 h] */
+    bool stay;                         /* follow no Server Reference [no] */
+    struct dun_backoff_config backoff; /* [1 s, doubling to 5 min, no spread] */
+    uint64_t random_seed;              /* for the moments of the backoff's tries */
 };
 
 /* What the board hands over. Everything stays borrowed for the life of the agent. */

@@ -1,6 +1,6 @@
 /*
- * backoff.c: exponential backoff with full jitter. The random numbers are splitmix64, which needs
- * one word of state and no seed quality: two devices differ as soon as their seeds do.
+ * backoff.c: one try at a random moment of each window. The random numbers are splitmix64, which
+ * needs one word of state and no seed quality: two devices differ as soon as their seeds do.
  */
 #include "backoff.h"
 
@@ -17,14 +17,41 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* A wait may reach over two windows. */
+static uint32_t window_max(const struct dun_backoff *backoff)
+{
+    return backoff->config.max_ms / 2;
+}
+
+static uint64_t doubled_ms(const struct dun_backoff *backoff)
+{
+    return (uint64_t)backoff->config.base_ms << backoff->failures;
+}
+
+uint32_t dun_backoff_window(const struct dun_backoff *backoff)
+{
+    uint64_t window_ms = doubled_ms(backoff);
+    if (window_ms > window_max(backoff))
+        window_ms = window_max(backoff);
+    if (window_ms < backoff->config.spread_ms)
+        window_ms = backoff->config.spread_ms;
+    return (uint32_t)window_ms;
+}
+
 uint32_t dun_backoff_next(struct dun_backoff *backoff)
 {
-    uint64_t ceiling_ms = (uint64_t)backoff->config.base_ms << backoff->failures;
-    if (ceiling_ms >= backoff->config.max_ms)
-        ceiling_ms = backoff->config.max_ms;
-    else
+    uint32_t window_ms = dun_backoff_window(backoff);
+    uint32_t offset_ms = (uint32_t)(next_random(&backoff->random) % (window_ms + UINT64_C(1)));
+    uint64_t wait_ms = (uint64_t)backoff->rest_ms + offset_ms;
+    if (doubled_ms(backoff) < window_max(backoff))
         backoff->failures++;
-    return (uint32_t)(next_random(&backoff->random) % (ceiling_ms + 1));
+    backoff->rest_ms = window_ms - offset_ms;
+    return wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+}
+
+void dun_backoff_up(struct dun_backoff *backoff)
+{
+    backoff->rest_ms = 0;
 }
 
 void dun_backoff_reset(struct dun_backoff *backoff)

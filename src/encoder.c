@@ -17,11 +17,14 @@ static bool write_loss(pb_ostream_t *out, const void *context)
     if (loss->first != 0)
         ok = dun_wire_uint(out, dunlin_v1_Loss_first_tag, loss->first) &&
              dun_wire_uint(out, dunlin_v1_Loss_last_tag, loss->last);
-    ok = ok && dun_wire_uint(out, dunlin_v1_Loss_reason_tag, loss->reason);
+    bool coded = loss->reason >= DUN_LOSS_CODES;
+    ok = ok &&
+         dun_wire_uint(out, dunlin_v1_Loss_reason_tag, coded ? DUN_LOSS_REJECTED : loss->reason);
     if (loss->points != 0)
         ok = ok && dun_wire_uint(out, dunlin_v1_Loss_points_tag, loss->points);
-    return ok && dun_wire_fixed32(out, dunlin_v1_Loss_boot_tag, loss->boot) &&
-           dun_wire_uint(out, dunlin_v1_Loss_uptime_ms_tag, (uint64_t)loss->uptime_ms);
+    ok = ok && dun_wire_fixed32(out, dunlin_v1_Loss_boot_tag, loss->boot) &&
+         dun_wire_uint(out, dunlin_v1_Loss_uptime_ms_tag, (uint64_t)loss->uptime_ms);
+    return ok && (!coded || dun_wire_uint(out, dunlin_v1_Loss_code_tag, loss->reason));
 }
 
 bool dun_encode_losses(pb_ostream_t *out, uint32_t tag, const struct dun_record *record)

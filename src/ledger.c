@@ -157,7 +157,7 @@ static void join_touching(struct dun_ledger *ledger)
     }
 }
 
-static struct dun_loss stamped(const struct dun_ledger *ledger, enum dun_loss_reason reason)
+static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
 {
     struct dun_loss entry = {.reason = (uint8_t)reason};
 
@@ -166,8 +166,7 @@ static struct dun_loss stamped(const struct dun_ledger *ledger, enum dun_loss_re
     return entry;
 }
 
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
-                    enum dun_loss_reason reason)
+void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason)
 {
     struct dun_loss entry = stamped(ledger, reason);
 

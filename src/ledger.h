@@ -27,6 +27,9 @@ enum dun_loss_reason {
     DUN_LOSS_THINNED = 7,
 };
 
+/* From here on a reason is the broker's MQTT 5 reason code, and what it means is REJECTED. */
+#define DUN_LOSS_CODES 0x80
+
 struct dun_loss {
     uint64_t first;   /* 0: points that never got a sequence */
     uint64_t last;    /* inclusive */
@@ -34,7 +37,7 @@ struct dun_loss {
     uint64_t told_in; /* sequence of the record that carries this entry, 0: not told yet */
     dun_ms uptime_ms; /* when we learnt of it, in boot `boot` */
     uint32_t boot;
-    uint8_t reason; /* enum dun_loss_reason */
+    uint8_t reason; /* enum dun_loss_reason; from DUN_LOSS_CODES on, REJECTED with this code */
 };
 
 struct dun_ledger {
@@ -55,8 +58,7 @@ void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms
  * Adds lost sequences first..last (first not 0). What an entry covers already is not added again.
  * Entries that were told in one of them become untold. Cost: O(capacity) for each gap it fills.
  */
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last,
-                    enum dun_loss_reason reason);
+void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason);
 
 /*
  * Adds points that were lost before they got a sequence; merged by reason. When the table holds

@@ -22,7 +22,15 @@ enum dun_notice_kind {
     DUN_NOTICE_CLOCK,          /* wall clock known (`reason` 1) or stepped by `value` ms (2) */
     DUN_NOTICE_SENSOR_FAILED,  /* `name`, `error` */
     DUN_NOTICE_STORED_IGNORED, /* a cursor on .../stored, `reason`: enum dun_stored_verdict */
+    DUN_NOTICE_TAKEN_OVER,     /* `name`: our client id, which another client uses, `value` times in
+                                * a row; `reason` 0: so it seems; next try in `delay_ms` */
     DUN_NOTICE_REJECTED, /* the broker refused record `value` (0: a retained message) for good */
+    DUN_NOTICE_HELD,     /* it wants less, `reason`: publishing pauses for `delay_ms`, then more */
+    DUN_NOTICE_VERSION,  /* MQTT 3.1.1 from now on, `value` 4, or version 5 again, `value` 5 */
+    DUN_NOTICE_REDIRECTED, /* it sent us to host `name`, port `value`; `reason` */
+    DUN_NOTICE_BACK_HOME,  /* that one failed: back to the configured broker */
+    DUN_NOTICE_NO_QOS,     /* it takes QoS 0 only, so that no record would be safe there */
+    DUN_NOTICE_NO_RETAIN,  /* it keeps no retained messages: late readers miss status and catalog */
 };
 
 struct dun_notice {

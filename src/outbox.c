@@ -74,12 +74,19 @@ void dun_outbox_start(struct dun_outbox *outbox)
     note_mount(outbox);
 }
 
+/* All that was published and is not done goes out again, in the order of old. */
+static void resend(struct dun_outbox *outbox)
+{
+    outbox->window.sent = 0;
+    outbox->later = 0;
+    outbox->resending = true;
+}
+
 void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
-    outbox->window.sent = 0;
-    outbox->resending = true;
+    resend(outbox);
     outbox->swept = false;
     outbox->backfill_ms = now;
     outbox->stored_ms = now;
@@ -236,6 +243,11 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
     note_mount(outbox);
     outbox->backfill_paused = false; /* until the rate is all that holds it up */
+    if (outbox->later > 0) {
+        if (dun_outbox_in_flight(outbox) > 0)
+            return false;
+        resend(outbox);
+    }
     if (outbox->window.sent < outbox->window.count) {
         int found = next_resend(outbox);
         if (found != 0)
@@ -289,9 +301,10 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
     outbox->swept = false;
 }
 
-/* The record is given up: the ledger has it, and the log may forget it in either mode. */
-static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
-                    enum dun_loss_reason reason, dun_ms now)
+/* The record is given up: the ledger has it, and the log may forget it in either mode. `reason` is
+ * an enum dun_loss_reason, or the broker's code. */
+static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot, uint8_t reason,
+                    dun_ms now)
 {
     struct dun_store *store = outbox->lanes[slot->lane].store;
     uint64_t sequence = sequence_of(outbox, slot);
@@ -303,24 +316,58 @@ static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot,
     outbox->stats->records_rejected++;
 }
 
-void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now)
+void dun_outbox_unpublishable(struct dun_outbox *outbox, dun_ms now)
 {
-    give_up(outbox, found_slot(outbox), reason, now);
+    give_up(outbox, found_slot(outbox), DUN_LOSS_TOO_LARGE, now);
     outbox->window.sent++;
 }
 
 /// Acks ///
 
-uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refused, dun_ms now)
+uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox)
+{
+    uint16_t open = 0;
+    for (uint16_t i = 0; i < outbox->window.sent; i++)
+        open = (uint16_t)(open + !dun_window_at(&outbox->window, i)->acked);
+    return (uint16_t)(open - outbox->later);
+}
+
+uint16_t dun_outbox_only_token(const struct dun_outbox *outbox)
+{
+    uint16_t nth = 0;
+    DUN_ASSERT(outbox->later == 0);
+    while (nth < outbox->window.sent && dun_window_at(&outbox->window, nth)->acked)
+        nth++;
+    DUN_ASSERT(nth < outbox->window.sent);
+    return dun_window_token(&outbox->window, nth);
+}
+
+uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)
+{
+    const struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
+    return slot ? sequence_of(outbox, slot) : 0;
+}
+
+uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
+                          uint8_t code, dun_ms now)
 {
     struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
     if (!slot)
         return 0;
     uint64_t sequence = sequence_of(outbox, slot);
-    if (refused)
-        give_up(outbox, slot, DUN_LOSS_REJECTED, now);
-    else
+    if (verdict == DUN_VERDICT_LATER) {
+        outbox->later++;
+        outbox->stats->records_deferred++;
+        return sequence;
+    }
+    if (verdict == DUN_VERDICT_TAKEN)
         outbox->stats->records_acked++;
+    else
+        give_up(outbox, slot,
+                verdict == DUN_VERDICT_TOO_LARGE ? DUN_LOSS_TOO_LARGE
+                : code >= DUN_LOSS_CODES         ? code
+                                                 : DUN_LOSS_REJECTED,
+                now);
     slot->acked = 1;
     pop_acked(outbox, now);
     return sequence;

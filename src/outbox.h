@@ -45,6 +45,14 @@ struct dun_outbox_config {
     uint32_t backfill_bytes_s; /* payload bytes a second; 0: no limit */
 };
 
+/* What the broker's answer to a publish means for the record. */
+enum dun_verdict {
+    DUN_VERDICT_TAKEN,
+    DUN_VERDICT_LATER,    /* it is published again, once dun_outbox_in_flight is 0 */
+    DUN_VERDICT_REJECTED, /* never: the ledger gets it, with the reason code */
+    DUN_VERDICT_TOO_LARGE,
+};
+
 /* What a message on .../stored came to. */
 enum dun_stored_verdict {
     DUN_STORED_FREED,   /* records were freed */
@@ -70,6 +78,7 @@ struct dun_outbox {
     bool durable_seen;     /* the durable store was mounted in this run */
     bool resending;        /* the window of the last connection is being published again */
     bool swept;            /* the lanes went from their start since a record was last pushed */
+    uint16_t later;        /* slots with the verdict LATER */
 };
 
 /* Before the first connection, after the stores were mounted. The window's slots are borrowed. */
@@ -85,15 +94,26 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now);
 const struct dun_lane *dun_outbox_lane(const struct dun_outbox *outbox);
 uint16_t dun_outbox_token(const struct dun_outbox *outbox);
 
-/* It was published; or it never can be, for `reason`, and the ledger gets it. */
+/* It was published; or it never can be, as it is too large, and the ledger gets it. */
 void dun_outbox_published(struct dun_outbox *outbox, dun_ms now);
-void dun_outbox_unpublishable(struct dun_outbox *outbox, enum dun_loss_reason reason, dun_ms now);
+void dun_outbox_unpublishable(struct dun_outbox *outbox, dun_ms now);
 
 /*
- * The broker acknowledged `token`, or refused the record for good. Returns its sequence, 0 if
- * there is no such publish in flight: then nothing is freed.
+ * The broker answered the publish `token`, with the reason `code`. Returns its sequence, 0 if
+ * there is no such publish in flight: then nothing is freed. A record that is given up stays in
+ * the log, where its bytes can be read until its block is recycled.
  */
-uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, bool refused, dun_ms now);
+uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
+                          uint8_t code, dun_ms now);
+
+/* Publishes on this connection that the broker has not answered. */
+uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox);
+
+/* The record published with this token, 0: there is none. */
+uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token);
+
+/* The token of the one that there is; only if in_flight is 1. */
+uint16_t dun_outbox_only_token(const struct dun_outbox *outbox);
 
 /* The far end stored all of `stream` up to `sequence`. */
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,

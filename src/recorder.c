@@ -114,6 +114,7 @@ static struct dun_record empty_record(struct dun_recorder *recorder)
         .clock = recorder->clock,
         .catalog = recorder->catalog,
         .batch = recorder->batch,
+        .size_max = recorder->limits.size_max,
     };
 }
 
@@ -128,7 +129,10 @@ static int announce(struct dun_recorder *recorder, struct dun_store *store)
         struct dun_record record = empty_record(recorder);
         record.metric_first = store->announced;
         record.metric_end = end;
-        record.size_max = end - store->announced > 1 ? recorder->limits.bytes_max : 0;
+        if (end - store->announced == 1)
+            record.size_max = 0;
+        else if (record.size_max == 0 || record.size_max > recorder->limits.bytes_max)
+            record.size_max = recorder->limits.bytes_max;
         int result = append(recorder, store, &record);
         if (result == DUN_E_TOO_LARGE && end - store->announced > 1) {
             end = (uint16_t)(store->announced + (end - store->announced) / 2);
@@ -168,6 +172,22 @@ static bool shrink(struct dun_record *record)
     else
         return false;
     return true;
+}
+
+/* Stores as much of `record` as fits one. What no broker of this limit would take, however small it
+ * is made, is stored all the same: the next broker may. */
+static int append_shrunk(struct dun_recorder *recorder, struct dun_store *store,
+                         struct dun_record *record)
+{
+    int result;
+    do
+        result = append(recorder, store, record);
+    while (result == DUN_E_TOO_LARGE && shrink(record));
+    if (result == DUN_E_TOO_LARGE && record->size_max != 0) {
+        record->size_max = 0;
+        result = append(recorder, store, record);
+    }
+    return result;
 }
 
 static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_loss_reason reason)
@@ -210,9 +230,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
     record.point_count = recorder->batch->count;
     record.urgent = recorder->urgent;
     record.loss_count = dun_ledger_untold(&store->ledger);
-    do
-        result = append(recorder, store, &record);
-    while (result == DUN_E_TOO_LARGE && shrink(&record));
+    result = append_shrunk(recorder, store, &record);
     if (result == DUN_E_TOO_LARGE)
         lose_points(recorder, record.point_count, DUN_LOSS_TOO_LARGE);
     else if (result == DUN_OK)
@@ -289,10 +307,7 @@ static void tell_losses(struct dun_recorder *recorder, struct dun_store *store, 
     struct dun_record record = empty_record(recorder);
     record.loss_count = dun_ledger_untold(&store->ledger);
     recorder->told_ms = now;
-    int result;
-    do
-        result = append(recorder, store, &record);
-    while (result == DUN_E_TOO_LARGE && shrink(&record));
+    int result = append_shrunk(recorder, store, &record);
     if (result < 0 && result != DUN_E_TOO_LARGE && result != DUN_E_FULL)
         note_failure(recorder, store, result, now);
 }

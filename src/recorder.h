@@ -18,6 +18,7 @@
 struct dun_recorder_limits {
     uint32_t points_max; /* seal at so many points */
     uint32_t bytes_max;  /* seal at about so many encoded bytes */
+    uint32_t size_max;   /* no record that can be made in two is longer; 0: what the store takes */
     uint32_t age_max_ms; /* seal when the oldest thing that waits is this old */
     uint32_t retry_ms;   /* wait so long before failed storage is tried again */
 };

@@ -10,6 +10,7 @@
 #include "messages.h"
 #include "notice.h"
 #include "outbox.h"
+#include "route.h"
 #include "stats.h"
 #include "uplink.h"
 #include "wire.h"
@@ -18,6 +19,12 @@
 #define DUN_TOPIC_MAX 216 /* three names, the longest channel, separators, NUL */
 /* Slots that the uplink needs beside the window: for status, about and catalog. */
 #define DUN_SENDER_EXTRA_SLOTS 3
+
+/* What becomes of a record that the broker took and nobody had subscribed (v5 reason 0x10). */
+enum dun_unheard {
+    DUN_UNHEARD_DELIVERED = 0,
+    DUN_UNHEARD_KEPT, /* it is published again later */
+};
 
 enum dun_sender_state {
     DUN_SENDER_DOWN,       /* waits for `reconnect_ms` */
@@ -43,13 +50,18 @@ struct dun_sender {
     struct dun_stats *stats;
     struct dun_notices *notices;
     struct dun_backoff backoff;
-    uint32_t stable_ms; /* a connection this old resets the backoff */
+    uint32_t stable_ms; /* a connection this old resets the backoff, if it was not taken over */
     struct dun_outbox outbox;
+    struct dun_route route;  /* its settings; host, port and version come from uplink_config */
+    struct dun_backoff hold; /* how long to pause when the broker asks for it */
+    enum dun_unheard unheard;
+    uint32_t message_expiry_s; /* of records; 0: never */
 
     /* Its own. */
     enum dun_sender_state state;
     dun_ms reconnect_ms;
     dun_ms up_since_ms;
+    uint8_t taken_over;             /* so many connections in a row */
     bool busy;                      /* the uplink still reads a payload */
     bool subscribe_due;             /* to .../stored */
     uint8_t due;                    /* enum dun_retained, bits still to be published */
@@ -57,6 +69,16 @@ struct dun_sender {
     struct dun_lane reading;        /* the record that the uplink reads */
     dun_wire_body reading_body;     /* or the message it is encoded from; NULL: a record */
     struct dun_about reading_about; /* what that message says, as it was when it was published */
+    uint16_t reading_token;
+    dun_ms hold_ms;        /* nothing is published before; 0: no such pause */
+    uint64_t suspect;      /* a record that may be why the broker fails, 0: none */
+    uint32_t packet_max;   /* what the broker took last */
+    uint8_t suspect_count; /* times that it seemed so */
+    uint8_t rejected_run;  /* records refused for good, and none taken in between */
+    uint8_t muted;         /* enum dun_retained, bits that the broker never takes */
+    uint8_t qos;           /* of what is published on this connection */
+    bool careful;          /* one message at a time, to learn which one is refused */
+    bool no_retain_told;
     char status_topic[DUN_TOPIC_MAX];
 };
 
@@ -69,13 +91,16 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender);
 /* The catalog or the stream changed: publish the retained messages again. */
 void dun_sender_refresh(struct dun_sender *sender);
 
+/* The largest record that the broker takes, as far as it said, bytes; 0: any. */
+uint32_t dun_sender_record_max(const struct dun_sender *sender);
+
 /* Publishes `offline` as the last message. */
 void dun_sender_say_offline(struct dun_sender *sender);
 
 /* True when nothing is stored or in flight that could still be delivered. */
 bool dun_sender_drained(const struct dun_sender *sender);
 
-/* Ends the connection for good. */
+/* Ends the connection for good. If `offline` was not acknowledged the will says it. */
 void dun_sender_stop(struct dun_sender *sender, dun_ms now);
 
 #endif

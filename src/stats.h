@@ -11,7 +11,8 @@ struct dun_stats {
     uint64_t bytes_stored;
     uint64_t records_published; /* resent ones included */
     uint64_t records_acked;
-    uint64_t records_rejected; /* refused by the broker for good */
+    uint64_t records_rejected; /* refused by the broker for good: quarantined */
+    uint64_t records_deferred; /* times that it asked to have one later */
     uint64_t records_dropped;  /* taken by overflow or damage */
     uint64_t stored_ignored;   /* cursors on .../stored for another stream, or ahead of us */
     uint64_t connects;         /* times UP */

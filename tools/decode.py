@@ -204,7 +204,8 @@ class Decoder:
                    "last": number_of(loss, "last"),
                    "reason": name_of(pb.LossReason, loss.reason, "LOSS_REASON_"),
                    "points": number_of(loss, "points"), "boot": hexadecimal(boot, 8),
-                   "uptime_ms": uptime, "time": self.date(device, stream, boot, uptime, offset)}
+                   "uptime_ms": uptime, "time": self.date(device, stream, boot, uptime, offset),
+                   **({"code": loss.code} if loss.HasField("code") else {})}
 
     def metrics(self, device, stream, seq, hash_, metrics):
         for metric in metrics:

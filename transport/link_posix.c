@@ -125,7 +125,7 @@ static int resolving(struct dun_link_posix *posix, dun_ms now)
 
 /// The table ///
 
-static void posix_close(void *context)
+static void tcp_close(void *context)
 {
     struct dun_link_posix *posix = context;
     uint8_t rest[256];
@@ -141,10 +141,10 @@ static void posix_close(void *context)
     posix->state = DUN_LINK_POSIX_CLOSED;
 }
 
-static int posix_open(void *context, const char *host, uint16_t port, dun_ms now)
+static int tcp_open(void *context, const char *host, uint16_t port, dun_ms now)
 {
     struct dun_link_posix *posix = context;
-    posix_close(posix);
+    tcp_close(posix);
     posix->port = port;
     posix->next = 0;
     posix->blocked = false;
@@ -160,7 +160,7 @@ static int posix_open(void *context, const char *host, uint16_t port, dun_ms now
     return result < 0 ? result : DUN_OK;
 }
 
-static int posix_ready(void *context, dun_ms now)
+static int tcp_ready(void *context, dun_ms now)
 {
     struct dun_link_posix *posix = context;
     int result;
@@ -180,7 +180,7 @@ static int posix_ready(void *context, dun_ms now)
         result = DUN_E_TIMEOUT;
     }
     if (result < 0) {
-        posix_close(posix);
+        tcp_close(posix);
     }
     return result;
 }
@@ -197,7 +197,7 @@ static int dead(int error)
 
 /* A read that got less than it asked for has got all there was, so the next call can say so
  * without asking the system. */
-static int posix_read(void *context, void *data, size_t size)
+static int tcp_read(void *context, void *data, size_t size)
 {
     struct dun_link_posix *posix = context;
     if (posix->state != DUN_LINK_POSIX_OPEN) {
@@ -219,7 +219,7 @@ static int posix_read(void *context, void *data, size_t size)
     return is_later(errno) ? 0 : dead(errno);
 }
 
-static int posix_write(void *context, const void *data, size_t size)
+static int tcp_write(void *context, const void *data, size_t size)
 {
     struct dun_link_posix *posix = context;
     if (posix->state != DUN_LINK_POSIX_OPEN) {
@@ -234,7 +234,7 @@ static int posix_write(void *context, const void *data, size_t size)
     return sent < 0 ? 0 : (int)sent;
 }
 
-static dun_ms posix_deadline(void *context)
+static dun_ms tcp_deadline(void *context)
 {
     const struct dun_link_posix *posix = context;
     bool opening =
@@ -251,12 +251,12 @@ void dun_link_posix_init(struct dun_link_posix *posix, dun_ms attempt_timeout_ms
     posix->connect_timeout_ms = connect_timeout_ms > 0 ? connect_timeout_ms : CONNECT_TIMEOUT_MS;
     *link = (struct dun_link){
         .context = posix,
-        .open = posix_open,
-        .ready = posix_ready,
-        .read = posix_read,
-        .write = posix_write,
-        .close = posix_close,
-        .deadline = posix_deadline,
+        .open = tcp_open,
+        .ready = tcp_ready,
+        .read = tcp_read,
+        .write = tcp_write,
+        .close = tcp_close,
+        .deadline = tcp_deadline,
     };
 }
 

@@ -29,6 +29,7 @@ struct dun_tls_config {
     const char *psk_identity;     /* NULL or "": certificates */
     struct dun_span psk;          /* raw bytes, at most DUN_TLS_PSK_MAX */
     const char *alpn;             /* one protocol */
+    uint16_t fragment_max;        /* 512, 1024, 2048, 4096: RFC 6066 4; 0: not asked for */
     /* No earlier than this can it be: when the program was built, or the last time a broker's
      * certificate was found good, whichever is later. Milliseconds since 1970. */
     dun_ms earliest_unix_ms;
@@ -47,19 +48,27 @@ enum dun_tls_trouble {
     DUN_TLS_BAD_CERT,      /* DUN_E_TLS_CA: weak key or signature, wrong usage, broken */
     DUN_TLS_REFUSED,       /* DUN_E_REFUSED: the peer's alert; `alert` has its number */
     DUN_TLS_NOT_TLS,       /* DUN_E_TLS: the peer's first bytes are no TLS */
+    DUN_TLS_NO_ANSWER,     /* DUN_E_TLS: closed before its first byte, as a plain port does */
     DUN_TLS_CUT,           /* DUN_E_TLS: closed in the middle, without an alert */
     DUN_TLS_STALLED,       /* DUN_E_TIMEOUT */
     DUN_TLS_OLD_VERSION,   /* DUN_E_TLS: nothing newer than TLS 1.1 over there */
-    DUN_TLS_NO_COMMON,     /* DUN_E_TLS: no cipher suite in common, or PSK unknown */
     DUN_TLS_BROKEN,        /* DUN_E_TLS: the peer's messages break the protocol */
     DUN_TLS_CREDENTIALS,   /* our own files cannot be used, or they do not fit each other */
     DUN_TLS_MEMORY,        /* DUN_E_FULL */
+    DUN_TLS_NO_ENTROPY,    /* DUN_E_IO */
 };
 
-struct dun_tls_failure {
-    uint8_t trouble; /* enum dun_tls_trouble */
-    uint8_t alert;   /* of the peer, 0: none (RFC 5246 7.2) */
-    int library;     /* the library's own code, 0: none */
+/* Of the newest connection. The strings are the library's and stay. */
+struct dun_tls_report {
+    uint8_t trouble;      /* enum dun_tls_trouble */
+    uint8_t alert;        /* of the peer, 0: none (RFC 5246 7.2) */
+    bool up;              /* the handshake was completed; what follows is known only then */
+    bool resumed;         /* an earlier session went on, no certificate was sent */
+    bool clock_unset;     /* dates were judged by `earliest_unix_ms` */
+    const char *version;  /* "TLSv1.2" */
+    const char *cipher;   /* the suite's name */
+    dun_ms good_from_ms;  /* the certificates are valid from ... */
+    dun_ms good_until_ms; /* ... until, since 1970; DUN_MS_NEVER with a PSK */
 };
 
 #endif

@@ -94,6 +94,55 @@ static void check_ack(struct dun_config *config)
     }
 }
 
+static void blame_tls(struct dun_config *config, const char *key, const char *why)
+{
+    struct dun_place place = place_of(config, dun_key_find("tls", key));
+    dun_config_blame(config, &place);
+    fprintf(config->errors, "%s: %s\n", key, why);
+}
+
+/* What makes `use = auto` mean yes; NULL: nothing. */
+static const char *tls_asked_by(const struct dun_config *config)
+{
+    if (config->ca_file[0] != '\0') {
+        return "cafile";
+    }
+    if (config->ca_folder[0] != '\0') {
+        return "capath";
+    }
+    if (config->cert_file[0] != '\0') {
+        return "cert";
+    }
+    return config->psk_identity[0] != '\0' ? "psk_identity" : NULL;
+}
+
+static void check_tls(struct dun_config *config, const struct dun_config_limits *limits)
+{
+    const char *asked_by = tls_asked_by(config);
+    bool psk = config->psk_identity[0] != '\0';
+    if (config->tls == DUN_TLS_AUTO) {
+        config->tls = asked_by != NULL ? DUN_TLS_ON : DUN_TLS_OFF;
+    } else if (config->tls == DUN_TLS_OFF && asked_by != NULL) {
+        blame_tls(config, asked_by, "needs TLS, but mqtt:// or use = no asks for none");
+    }
+    if (config->tls == DUN_TLS_ON && !limits->has_tls) {
+        blame_tls(config, asked_by != NULL ? asked_by : "use", "this build has no TLS");
+    }
+    if (config->key_file[0] != '\0' && config->cert_file[0] == '\0') {
+        blame_tls(config, "key", "needs cert");
+    }
+    if (config->psk_file[0] != '\0' && !psk) {
+        blame_tls(config, "psk_file", "needs psk_identity");
+    }
+    if (psk && strcmp(asked_by, "psk_identity") != 0) {
+        blame_tls(config, asked_by, "does not go with psk_identity: it is one or the other");
+    }
+    const struct dun_key *port = dun_key_find("broker", "port");
+    if (config->tls == DUN_TLS_ON && config->origins[port - dun_keys].kind == DUN_ORIGIN_DEFAULT) {
+        config->port = 8883;
+    }
+}
+
 static void check_device(struct dun_config *config, const char *hostname)
 {
     if (config->device[0] != '\0') {
@@ -128,6 +177,7 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     check_limits(config, limits);
     check_reconnect(config);
     check_ack(config);
+    check_tls(config, limits);
     check_device(config, hostname);
     if (config->client_id[0] == '\0') {
         strcpy(config->client_id, config->device);
@@ -241,6 +291,7 @@ void dun_config_help(const char *program, FILE *out)
     fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
           "attributes; and [limit NAME] with metric, attributes, low, high: a value that crosses\n"
           "a bound, in the metric's unit, is sent at once and before all others.\n\n"
-          "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration.\n",
+          "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,\n"
+          "5 a key, certificate or authority cannot be used.\n",
           out);
 }

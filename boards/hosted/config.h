@@ -18,7 +18,7 @@
 #define DUN_FILES_MAX  32  /* [file NAME] sections */
 #define DUN_LIMITS_MAX 32  /* [limit NAME] sections */
 #define DUN_PAIRS_MAX  4
-#define DUN_KEYS_MAX   64
+#define DUN_KEYS_MAX   96
 
 /* The sensors that are built in; each has a key in [sensors]. */
 enum dun_builtin {
@@ -93,6 +93,12 @@ enum dun_order {
     DUN_ORDER_STRICT = 1,
 };
 
+enum dun_tls_use {
+    DUN_TLS_AUTO = 0, /* on if a key of [tls] asks for it; none is left after dun_config_read */
+    DUN_TLS_ON = 1,
+    DUN_TLS_OFF = 2,
+};
+
 struct dun_config {
     char device[DUN_NAME_MAX + 1], fleet[DUN_NAME_MAX + 1], prefix[DUN_NAME_MAX + 1];
     char state[DUN_TEXT_MAX];
@@ -103,14 +109,25 @@ struct dun_config {
     char host[DUN_TEXT_MAX], username[DUN_TEXT_MAX], password_file[DUN_TEXT_MAX];
     char client_id[DUN_TEXT_MAX];
     int64_t port, keepalive_s, connect_timeout_ms;
-    int64_t mqtt_version; /* as in struct dun_uplink_config */
-    int64_t reconnect_min_ms, reconnect_max_ms;
+    int64_t mqtt_version;                                     /* as in struct dun_route */
+    int64_t redirects;                                        /* 1: they are not followed */
+    int64_t session_expiry_ms, will_delay_ms, ack_timeout_ms; /* the first two in whole seconds */
+    int64_t reconnect_min_ms, reconnect_max_ms, reconnect_spread_ms;
+
+    int64_t tls; /* enum dun_tls_use */
+    char ca_file[DUN_TEXT_MAX], ca_folder[DUN_TEXT_MAX];
+    char cert_file[DUN_TEXT_MAX], key_file[DUN_TEXT_MAX], key_password_file[DUN_TEXT_MAX];
+    char psk_identity[DUN_TEXT_MAX], psk_file[DUN_TEXT_MAX];
+    char alpn[DUN_TEXT_MAX];
+    int64_t fragment_max; /* as in struct dun_tls_config */
+    int64_t unset_clock;  /* enum dun_tls_unset_clock */
 
     int64_t log_size, log_policy;                    /* bytes; enum dun_log_overflow */
     int64_t keep_every;                              /* with DUN_LOG_THIN */
     int64_t batch_points, batch_bytes, batch_age_ms; /* points 0: all of the buffer */
 
     int64_t ack, stored_wait_ms; /* enum dun_ack_mode */
+    int64_t unheard, expiry_ms;  /* enum dun_unheard; in whole seconds */
     int64_t order;               /* enum dun_order */
     int64_t backfill_percent, backfill_bytes_s;
 
@@ -143,6 +160,7 @@ struct dun_config_limits {
     int64_t record_max; /* bytes */
     int64_t log_size_min;
     int64_t log_size_default;
+    bool has_tls;
 };
 
 /* Fills in the defaults. `errors` gets the error lines. */

@@ -128,19 +128,19 @@ static bool is_one_of(const char *key, const char *const *words, size_t count)
 static void blame_key(struct file_reader *reader, const char *section, const char *key)
 {
     static const char *const secrets[] = {"password", "pw", "passwd", "psk", "secret"};
-    static const char *const tls[] = {"cafile",       "capath", "cert",     "key",
-                                      "psk_identity", "tls",    "tls_alpn", "tls_version",
-                                      "insecure",     "ciphers"};
+    static const char *const weaker[] = {"insecure", "tls_version", "ciphers"};
     struct dun_place place = place_at(reader, section);
     FILE *out = reader->config->errors;
     dun_config_blame(reader->config, &place);
     dun_config_print_raw(out, key);
     if (is_one_of(key, secrets, sizeof secrets / sizeof secrets[0])) {
-        fputs(": secrets do not stand in this file; use password_file\n", out);
+        fputs(dun_key_same(key, "psk") ? ": secrets do not stand in this file; use [tls] psk_file\n"
+                                       : ": secrets do not stand in this file; use password_file\n",
+              out);
         return;
     }
-    if (is_one_of(key, tls, sizeof tls / sizeof tls[0])) {
-        fputs(": this build has no TLS\n", out);
+    if (is_one_of(key, weaker, sizeof weaker / sizeof weaker[0])) {
+        fputs(": TLS is 1.2 with good ciphers and verifies the host, always\n", out);
         return;
     }
     fputs(": no such key; there are", out);

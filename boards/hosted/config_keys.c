@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "say.h"
+#include "tls_config.h"
 #include "value.h"
 
 #define SECOND 1000
@@ -29,14 +30,25 @@ static const struct dun_choice policies[] = {{"drop-oldest", DUN_LOG_DROP_OLDEST
                                              {"thin", DUN_LOG_THIN},
                                              {NULL, 0}};
 
-/* 4 and 5 are the protocol levels of the standards. Behind these two stand Mosquitto's words. */
-static const struct dun_choice versions[] = {{"3.1.1", 4},    {"5", 5},      {"311", 4},
-                                             {"mqttv311", 4}, {"mqttv5", 5}, {NULL, 0}};
+/* 4 and 5 are the protocol levels of the standards. Behind these stand Mosquitto's words. */
+static const struct dun_choice versions[] = {{"auto", 0},     {"5", 5},        {"3.1.1", 4},
+                                             {"311", 4},      {"mqttv311", 4}, {"mqttv5", 5},
+                                             {NULL, 0}};
+static const struct dun_choice redirects[] = {{"follow", 0}, {"ignore", 1}, {NULL, 0}};
+static const struct dun_choice unheard[] = {
+    {"deliver", DUN_UNHEARD_DELIVERED}, {"keep", DUN_UNHEARD_KEPT}, {NULL, 0}};
 
 static const struct dun_choice orders[] = {
     {"lanes", DUN_ORDER_LANES}, {"strict", DUN_ORDER_STRICT}, {NULL, 0}};
 static const struct dun_choice acks[] = {
     {"published", DUN_ACK_PUBLISHED}, {"stored", DUN_ACK_STORED}, {NULL, 0}};
+
+static const struct dun_choice tls_uses[] = {
+    {"auto", DUN_TLS_AUTO}, {"yes", DUN_TLS_ON}, {"no", DUN_TLS_OFF}, {NULL, 0}};
+static const struct dun_choice unset_clocks[] = {
+    {"strict", DUN_TLS_UNSET_STRICT}, {"grace", DUN_TLS_UNSET_GRACE}, {NULL, 0}};
+static const struct dun_choice fragments[] = {{"off", 0},     {"512", 512},   {"1024", 1024},
+                                              {"2048", 2048}, {"4096", 4096}, {NULL, 0}};
 
 #define SENSOR(word, which, text)                                                                  \
     {                                                                                              \
@@ -62,11 +74,11 @@ const struct dun_key dun_keys[] = {
      0, 10 * 60 * SECOND, NULL, "5s", "how long SIGTERM waits for delivery"},
 
     {"broker", "url", "DUNLIN_URL", "url", 'L', DUN_KEY_URL, 0, 0, 0, 0, NULL,
-     "", "mqtt://[USER@]HOST[:PORT], instead of host and port"},
+     "", "mqtt:// or mqtts://[USER@]HOST[:PORT], instead of host and port"},
     {"broker", "host", "DUNLIN_HOST", "host", 'h', DUN_KEY_TEXT, STRING(host), 0, 0, NULL,
      "localhost", "broker: name or address"},
     {"broker", "port", "DUNLIN_PORT", "port", 'p', DUN_KEY_INTEGER, FIELD(port), 1, 65535, NULL,
-     "1883", "TCP port of the broker"},
+     "1883", "TCP port of the broker (with TLS: 8883)"},
     {"broker", "username", "DUNLIN_USERNAME", "username", 'u', DUN_KEY_TEXT, STRING(username),
      0, 0, NULL, "", "user name for the broker"},
     {"broker", "password_file", "DUNLIN_PASSWORD_FILE", "password-file", 0, DUN_KEY_PATH,
@@ -75,17 +87,58 @@ const struct dun_key dun_keys[] = {
     {"broker", "client_id", "DUNLIN_CLIENT_ID", "id", 'i', DUN_KEY_TEXT, STRING(client_id), 0, 0,
      NULL, "", "MQTT client id (default: the device id)"},
     {"broker", "version", "DUNLIN_PROTOCOL_VERSION", "protocol-version", 'V', DUN_KEY_CHOICE,
-     FIELD(mqtt_version), 0, 0, versions, "3.1.1",
-     "version of MQTT; a broker that refuses 5 gets 3.1.1"},
+     FIELD(mqtt_version), 0, 0, versions, "auto",
+     "version of MQTT; auto: 5, and 3.1.1 with a broker that does not know it"},
+    {"broker", "redirects", "DUNLIN_REDIRECTS", "redirects", 0, DUN_KEY_CHOICE, FIELD(redirects),
+     0, 0, redirects, "follow", "what to do when the broker names another one"},
+    {"broker", "session_expiry", "DUNLIN_SESSION_EXPIRY", "session-expiry", 0, DUN_KEY_DURATION,
+     FIELD(session_expiry_ms), SECOND, 30 * (int64_t)DAY, NULL, "1h",
+     "how long the broker keeps the session of a device that is gone (MQTT 5)"},
+    {"broker", "will_delay", "DUNLIN_WILL_DELAY", "will-delay", 0, DUN_KEY_DURATION,
+     FIELD(will_delay_ms), 0, DAY, NULL, "0",
+     "how long the broker waits for a lost device before it says offline (MQTT 5)"},
     {"broker", "keepalive", "DUNLIN_KEEPALIVE", "keepalive", 'k', DUN_KEY_INTEGER,
      FIELD(keepalive_s), 5, 65535, NULL, "60", "MQTT keep-alive in seconds"},
     {"broker", "connect_timeout", "DUNLIN_CONNECT_TIMEOUT", "connect-timeout", 0,
      DUN_KEY_DURATION, FIELD(connect_timeout_ms), SECOND, 600 * SECOND, NULL,
      "20s", "how long a connection may take to come up"},
+    {"broker", "ack_timeout", "DUNLIN_ACK_TIMEOUT", "ack-timeout", 0, DUN_KEY_DURATION,
+     FIELD(ack_timeout_ms), SECOND, HOUR, NULL, "1m",
+     "a broker that leaves a publish unanswered for so long is given up"},
     {"broker", "reconnect_min", "DUNLIN_RECONNECT_MIN", "reconnect-min", 0, DUN_KEY_DURATION,
-     FIELD(reconnect_min_ms), 1, HOUR, NULL, "1s", "upper bound of the first wait to reconnect"},
+     FIELD(reconnect_min_ms), 1, HOUR, NULL, "1s",
+     "window of the first try to reconnect, at a random moment of it; doubles with each failure"},
     {"broker", "reconnect_max", "DUNLIN_RECONNECT_MAX", "reconnect-max", 0, DUN_KEY_DURATION,
-     FIELD(reconnect_max_ms), 1, DAY, NULL, "5m", "where the doubling of that bound ends"},
+     FIELD(reconnect_max_ms), 1, DAY, NULL, "5m", "longest wait between two tries"},
+    {"broker", "reconnect_spread", "DUNLIN_RECONNECT_SPREAD", "reconnect-spread", 0,
+     DUN_KEY_DURATION, FIELD(reconnect_spread_ms), 0, DAY, NULL, "0",
+     "no window is shorter, nor the first one: a fleet comes back spread over at least so long"},
+
+    {"tls", "use", "DUNLIN_TLS", "tls", 0, DUN_KEY_CHOICE, FIELD(tls), 0, 0, tls_uses, "auto",
+     "auto: with mqtts://, or where an authority, certificate or PSK is given"},
+    {"tls", "cafile", "DUNLIN_CAFILE", "cafile", 0, DUN_KEY_PATH, STRING(ca_file), 0, 0, NULL, "",
+     "authorities that are trusted, PEM (default: the system's)"},
+    {"tls", "capath", "DUNLIN_CAPATH", "capath", 0, DUN_KEY_PATH, STRING(ca_folder), 0, 0, NULL,
+     "", "folder of such files, as `openssl rehash` prepares it"},
+    {"tls", "cert", "DUNLIN_CERT", "cert", 0, DUN_KEY_PATH, STRING(cert_file), 0, 0, NULL, "",
+     "certificate of this device, PEM"},
+    {"tls", "key", "DUNLIN_KEY", "key", 0, DUN_KEY_PATH, STRING(key_file), 0, 0, NULL, "",
+     "its private key, PEM ($CREDENTIALS_DIRECTORY/mqtt-key if it exists)"},
+    {"tls", "key_password_file", "DUNLIN_KEY_PASSWORD_FILE", "key-password-file", 0, DUN_KEY_PATH,
+     STRING(key_password_file), 0, 0, NULL, "",
+     "file with the password of that key ($CREDENTIALS_DIRECTORY/mqtt-key-password)"},
+    {"tls", "psk_identity", "DUNLIN_PSK_IDENTITY", "psk-identity", 0, DUN_KEY_TEXT,
+     STRING(psk_identity), 0, 0, NULL, "", "a pre-shared key instead of certificates: its name"},
+    {"tls", "psk_file", "DUNLIN_PSK_FILE", "psk-file", 0, DUN_KEY_PATH, STRING(psk_file), 0, 0,
+     NULL, "", "file with that key in hexadecimal ($CREDENTIALS_DIRECTORY/mqtt-psk)"},
+    {"tls", "alpn", "DUNLIN_TLS_ALPN", "tls-alpn", 0, DUN_KEY_TEXT, STRING(alpn), 0, 0, NULL, "",
+     "protocol to ask for, where port 443 is shared"},
+    {"tls", "max_fragment", "DUNLIN_TLS_MAX_FRAGMENT", "tls-max-fragment", 0, DUN_KEY_CHOICE,
+     FIELD(fragment_max), 0, 0, fragments, "off", "largest record to ask the broker for, bytes"},
+    {"tls", "unset_clock", "DUNLIN_UNSET_CLOCK", "unset-clock", 0, DUN_KEY_CHOICE,
+     FIELD(unset_clock), 0, 0, unset_clocks, "strict",
+     "a clock behind the last time known: strict judges certificates by that time; grace also "
+     "takes one that begins later"},
 
     {"log", "size", "DUNLIN_LOG_SIZE", "log-size", 0, DUN_KEY_SIZE, FIELD(log_size),
      16 << 10, (int64_t)1 << 30, NULL, "0", "size of the log (default: the board's)"},
@@ -104,6 +157,13 @@ const struct dun_key dun_keys[] = {
 
     {"send", "ack", "DUNLIN_ACK", "ack", 0, DUN_KEY_CHOICE, FIELD(ack), 0, 0, acks, "published",
      "what frees a record: the broker's PUBACK, or the recorder's cursor on .../stored"},
+    {"send", "no_subscribers", "DUNLIN_NO_SUBSCRIBERS", "no-subscribers", 0, DUN_KEY_CHOICE,
+     FIELD(unheard), 0, 0, unheard, "deliver",
+     "a record that the broker took and nobody had subscribed: done, or kept to be sent again "
+     "(MQTT 5)"},
+    {"send", "expiry", "DUNLIN_EXPIRY", "expiry", 0, DUN_KEY_DURATION, FIELD(expiry_ms), 0,
+     365 * (int64_t)DAY, NULL, "0",
+     "the broker drops records that it could not deliver for so long (MQTT 5; 0: never)"},
     {"send", "stored_wait", "DUNLIN_STORED_WAIT", "stored-wait", 0, DUN_KEY_DURATION,
      FIELD(stored_wait_ms), SECOND, DAY, NULL, "1m",
      "with ack = stored: publish again what is not stored after"},
@@ -229,7 +289,7 @@ void dun_key_print_allowed(const struct dun_key *key, FILE *out)
         print_choices(key->choices, out);
         break;
     case DUN_KEY_URL:
-        fputs("mqtt://[USER@]HOST[:PORT] (or tcp://)", out);
+        fputs("mqtt://[USER@]HOST[:PORT] (or tcp://), mqtts:// (or ssl://, tls://)", out);
         break;
     default:
         fprintf(out, "1 to %d bytes of text", key->size - 1);
@@ -346,6 +406,7 @@ static void print_assignment(struct dun_config *config, const struct dun_key *ke
 struct url {
     const char *user, *host, *port; /* NULL: absent */
     const char *problem;
+    bool tls;
 };
 
 /* Splits "[USER@]HOST[:PORT][/]" in place. */
@@ -387,28 +448,30 @@ static void split_authority(char *text, struct url *url)
 
 static const char *strip_scheme(const char *text, struct url *url)
 {
-    static const char *const plain[] = {"mqtt://", "tcp://"};
-    static const char *const tls[] = {"mqtts://", "ssl://", "tls://", "wss://"};
-    for (size_t i = 0; i < sizeof tls / sizeof tls[0]; i++) {
-        if (strncmp(text, tls[i], strlen(tls[i])) == 0) {
-            url->problem = "asks for TLS, but this build has no TLS";
-            return NULL;
+    static const struct {
+        const char *scheme;
+        bool tls;
+    } schemes[] = {{"mqtt://", false},
+                   {"tcp://", false},
+                   {"mqtts://", true},
+                   {"ssl://", true},
+                   {"tls://", true}};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t size = strlen(schemes[i].scheme);
+        if (strncmp(text, schemes[i].scheme, size) == 0) {
+            url->tls = schemes[i].tls;
+            return text + size;
         }
     }
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
-        if (strncmp(text, plain[i], strlen(plain[i])) == 0) {
-            return text + strlen(plain[i]);
-        }
-    }
-    url->problem = "must begin with mqtt:// or tcp://";
+    url->problem = "must begin with mqtt:// or mqtts://";
     return NULL;
 }
 
 /* The parts go through the rows of the keys they stand for, so the same ranges hold. */
-static bool take_url_part(struct dun_config *config, const char *name, const char *text,
-                          const struct dun_place *place)
+static bool take_url_part(struct dun_config *config, const char *section, const char *name,
+                          const char *text, const struct dun_place *place)
 {
-    const struct dun_key *key = dun_key_find("broker", name);
+    const struct dun_key *key = dun_key_find(section, name);
     if (text == NULL) {
         return true;
     }
@@ -433,12 +496,13 @@ static void set_url(struct dun_config *config, const struct dun_key *key, const 
         split_authority(text, &url);
     }
     if (url.problem == NULL) {
-        const char *port = url.port != NULL ? url.port : "1883";
-        if (!take_url_part(config, "host", url.host, place)) {
+        const char *port = url.port != NULL ? url.port : url.tls ? "8883" : "1883";
+        take_url_part(config, "tls", "use", url.tls ? "yes" : "no", place);
+        if (!take_url_part(config, "broker", "host", url.host, place)) {
             url.problem = "must name a host";
-        } else if (!take_url_part(config, "port", port, place)) {
+        } else if (!take_url_part(config, "broker", "port", port, place)) {
             url.problem = "must have a port from 1 to 65535";
-        } else if (!take_url_part(config, "username", url.user, place)) {
+        } else if (!take_url_part(config, "broker", "username", url.user, place)) {
             url.problem = "must not have an empty user name";
         }
     }

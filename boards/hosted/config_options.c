@@ -1,6 +1,6 @@
 /*
  * config_options.c: the command line and the environment. Letters are Mosquitto's. Options that
- * would put a secret into argv, or that need TLS, are refused by name and never ignored.
+ * would put a secret into argv or make TLS weaker are refused by name and never ignored.
  */
 #include "config_keys.h"
 
@@ -12,14 +12,18 @@ struct refusal {
     const char *why;
 };
 
-#define NO_TLS  "this build has no TLS"
 #define NO_ARGV "a password on the command line is visible to everyone; use --password-file FILE"
+#define NO_PSK  "a key on the command line is visible to everyone; use --psk-file FILE"
 
 static const struct refusal refusals[] = {
-    {"pw", 'P', NO_ARGV},       {"password", 0, NO_ARGV},    {"cafile", 0, NO_TLS},
-    {"capath", 0, NO_TLS},      {"cert", 0, NO_TLS},         {"key", 0, NO_TLS},
-    {"psk", 0, NO_TLS},         {"psk-identity", 0, NO_TLS}, {"tls-alpn", 0, NO_TLS},
-    {"tls-version", 0, NO_TLS}, {"ciphers", 0, NO_TLS},      {"insecure", 0, NO_TLS},
+    {"pw", 'P', NO_ARGV},
+    {"password", 0, NO_ARGV},
+    {"psk", 0, NO_PSK},
+    {"keypass", 0, "use --key-password-file FILE"},
+    {"insecure", 0, "there is no insecure mode; name the broker's authority with --cafile FILE"},
+    {"tls-version", 0, "it is TLS 1.2, and nothing older"},
+    {"ciphers", 0, "the ciphers are fixed; all of them are good"},
+    {"tls-use-os-certs", 0, "that is the default without --cafile and --capath"},
 };
 
 /* One word of argv taken apart: -p 1, -p1, --port 1, --port=1. */

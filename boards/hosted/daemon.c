@@ -3,12 +3,9 @@
  * look at the clocks, let the agent do what is due, say what happened, sleep until the next
  * deadline, a byte or a signal. All decisions are the agent's; all words are in notices.c.
  */
-#define _GNU_SOURCE
+#define _POSIX_C_SOURCE 200809L
 #include "daemon.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +14,7 @@
 #include "flash_ram.h"
 #include "notices.h"
 #include "say.h"
+#include "secure.h"
 #include "storage.h"
 #include "system.h"
 
@@ -36,14 +34,13 @@ struct daemon {
     struct dun_notify notify;
     uint8_t password[PASSWORD_MAX];
     struct dun_span password_span;
+    struct dun_secure secure;
     uint8_t full_told;    /* enum dun_sensors_full */
     dun_ms limits_due_ms; /* when every sensor was read, and a limit without metric is a mistake */
 };
 
 /* The process runs one; too large for the stack. */
 static struct daemon daemon_state;
-
-static volatile sig_atomic_t signals_seen;
 
 _Noreturn void dun_assert_failed(const char *file, int line, const char *condition)
 {
@@ -139,9 +136,14 @@ static dun_ms longest_interval(const struct dun_sensors *sensors)
 
 static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 {
+    const struct dun_tls_report *tls =
+        daemon->secure.tls.enabled ? daemon->board->tls->report() : NULL;
     struct dun_notice notice;
     while (dun_agent_notice(daemon->board->agent, &notice)) {
-        dun_say_notice(&notice, now, unix_ms);
+        dun_say_notice(&notice, tls, now, unix_ms);
+    }
+    if (tls != NULL) {
+        dun_secure_keep_time(&daemon->secure, tls, unix_ms);
     }
     say_full(daemon);
     say_unused_limits(daemon, now);
@@ -150,40 +152,28 @@ static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 
 /// Start ///
 
-/* The password: from password_file, or the credential that systemd placed. */
 static int load_password(struct daemon *daemon)
 {
-    char path[DUN_TEXT_MAX + 32];
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    bool asked = daemon->config.password_file[0] != '\0';
-    bool exposed = false;
-    if (asked) {
-        strcpy(path, daemon->config.password_file);
-    } else if (folder != NULL && strlen(folder) < DUN_TEXT_MAX) {
-        snprintf(path, sizeof path, "%s/mqtt-password", folder);
-    } else {
+    const char *asked = daemon->config.password_file;
+    int size = dun_secure_secret(
+        asked, "mqtt-password", (struct dun_buffer){daemon->password, sizeof daemon->password},
+        "the password file cannot be used", "others may read the password file, chmod 600 it");
+    if (size == DUN_E_NOT_FOUND && asked[0] == '\0') {
         return DUN_OK;
     }
-    int size = dun_system_secret(path, daemon->password, sizeof daemon->password, &exposed);
-    if (size == DUN_E_NOT_FOUND && !asked) {
-        return DUN_OK;
+    if (size >= 0) {
+        daemon->password_span = (struct dun_span){daemon->password, (size_t)size};
     }
-    if (size < 0) {
-        struct dun_say say;
-        dun_say_begin(&say, DUN_SAY_ERROR, "the password file cannot be used");
-        dun_say_text(&say, "path", path);
-        dun_say_text(&say, "error", dun_say_error(size));
-        end_line(&say);
-        return size;
+    return size < 0 ? size : DUN_OK;
+}
+
+static int load_tls(struct daemon *daemon)
+{
+    int error = dun_secure_begin(&daemon->secure, &daemon->config);
+    if (error == DUN_OK && daemon->secure.tls.enabled) {
+        error = daemon->board->tls->load(&daemon->secure.tls);
     }
-    if (exposed && asked) {
-        struct dun_say say;
-        dun_say_begin(&say, DUN_SAY_WARNING, "others may read the password file, chmod 600 it");
-        dun_say_text(&say, "path", path);
-        end_line(&say);
-    }
-    daemon->password_span = (struct dun_span){daemon->password, (size_t)size};
-    return DUN_OK;
+    return error;
 }
 
 static bool thins(const struct daemon *daemon)
@@ -212,7 +202,8 @@ static void open_archive(struct daemon *daemon)
 }
 
 /* A log that cannot be made or read is no reason not to start: the agent records to memory and
- * tries again. Another agent in the same folder is one, and so is a folder that cannot be. */
+ * tries again. Another agent in the same folder is one, and so is a folder that cannot be, unless
+ * the board may lack one. */
 static int open_storage(struct daemon *daemon)
 {
     const struct dun_config *config = &daemon->config;
@@ -238,7 +229,14 @@ static int open_storage(struct daemon *daemon)
         dun_say_text(&say, "error", strerror(file->system_error));
     }
     end_line(&say);
-    return error == DUN_E_BUSY || error == DUN_E_INVALID ? error : DUN_OK;
+    bool fatal = error == DUN_E_BUSY || (error == DUN_E_INVALID && !daemon->board->may_lack_state);
+    return fatal ? error : DUN_OK;
+}
+
+/* What is not 0 stays so. */
+static uint32_t whole_seconds(int64_t ms)
+{
+    return (uint32_t)((ms + 999) / 1000);
 }
 
 static struct dun_agent_config agent_config(const struct daemon *daemon)
@@ -259,11 +257,15 @@ static struct dun_agent_config agent_config(const struct daemon *daemon)
         .keep_every = (uint32_t)config->keep_every,
         .ack_mode = (enum dun_ack_mode)config->ack,
         .stored_wait_ms = (uint32_t)config->stored_wait_ms,
+        .unheard = (enum dun_unheard)config->unheard,
+        .message_expiry_s = whole_seconds(config->expiry_ms),
+        .stay = config->redirects != 0,
         .strict_order = config->order == DUN_ORDER_STRICT,
         .backfill_percent = (uint8_t)config->backfill_percent,
         .backfill_bytes_s = (uint32_t)config->backfill_bytes_s,
         .backoff = {.base_ms = (uint32_t)config->reconnect_min_ms,
-                    .max_ms = (uint32_t)config->reconnect_max_ms},
+                    .max_ms = (uint32_t)config->reconnect_max_ms,
+                    .spread_ms = (uint32_t)config->reconnect_spread_ms},
         .random_seed = dun_system_random(),
     };
 }
@@ -280,6 +282,9 @@ static struct dun_uplink_config uplink_config(const struct daemon *daemon)
         .keepalive_s = (uint16_t)config->keepalive_s,
         .connect_timeout_ms = config->connect_timeout_ms,
         .mqtt_version = (uint8_t)config->mqtt_version,
+        .session_expiry_s = whole_seconds(config->session_expiry_ms),
+        .will_delay_s = whole_seconds(config->will_delay_ms),
+        .ack_timeout_ms = config->ack_timeout_ms,
     };
 }
 
@@ -294,6 +299,7 @@ static int start_agent(struct daemon *daemon, dun_ms now)
         const struct dun_daemon_start start = {
             .agent = agent_config(daemon),
             .broker = uplink_config(daemon),
+            .tls = &daemon->secure.tls,
             .flash = &daemon->file.flash,
             .spare = &daemon->spare_flash,
             .archive = thins(daemon) ? &daemon->archive.flash : NULL,
@@ -312,53 +318,14 @@ static int start_agent(struct daemon *daemon, dun_ms now)
     return error;
 }
 
-/// Signals and the loop ///
+/// The loop ///
 
-static void on_signal(int signal)
-{
-    (void)signal;
-    signals_seen++;
-}
-
-static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
-
-/* From here on a signal is a wish and kills nothing. It interrupts a read that blocks, so that a
- * configuration that comes through a pipe cannot hold the end up. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigaction(ending_signals[i], &action, NULL);
-    }
-    signal(SIGPIPE, SIG_IGN);
-}
-
-/* The signals stay blocked except while sleeping, so none is missed between a look and a sleep. */
-static void block_signals(sigset_t *asleep)
-{
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigaddset(&blocked, ending_signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &blocked, asleep);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof ending_signals[0]; i++) {
-        sigdelset(asleep, ending_signals[i]);
-    }
-}
-
-static void sleep_until(const struct daemon *daemon, dun_ms deadline, const sigset_t *asleep)
+static void sleep_until(const struct daemon *daemon, dun_ms deadline)
 {
     const struct dun_daemon_board *board = daemon->board;
     dun_ms wait = deadline - dun_system_uptime();
     wait = wait < 0 ? 0 : wait > SLEEP_MAX_MS ? SLEEP_MAX_MS : wait;
-    struct timespec timeout = {.tv_sec = (time_t)(wait / 1000),
-                               .tv_nsec = (long)(wait % 1000) * 1000000};
-    struct pollfd link = {.fd = board->wait_fd(), .events = board->wait_events()};
-    /* Why it woke does not matter: the agent looks at everything. */
-    int ignored = ppoll(&link, 1, &timeout, asleep);
-    (void)ignored;
+    dun_system_sleep(board->wait_fd(), board->wait_events(), wait);
 }
 
 static void begin_end(struct daemon *daemon, dun_ms now)
@@ -373,20 +340,20 @@ static void begin_end(struct daemon *daemon, dun_ms now)
 }
 
 /* Returns the exit code. */
-static int run(struct daemon *daemon, const sigset_t *asleep)
+static int run(struct daemon *daemon)
 {
     dun_ms ending_since = DUN_MS_NEVER;
     for (;;) {
         dun_ms now = dun_system_uptime();
         dun_ms unix_ms = dun_system_unix();
-        if (signals_seen > 0 && ending_since == DUN_MS_NEVER) {
+        if (dun_system_ends() > 0 && ending_since == DUN_MS_NEVER) {
             ending_since = now;
             begin_end(daemon, now);
         }
-        if (signals_seen > 1 && now - ending_since < SAME_SIGNAL_MS) {
-            signals_seen = 1;
+        if (dun_system_ends() > 1 && now - ending_since < SAME_SIGNAL_MS) {
+            dun_system_end_once();
         }
-        if (signals_seen > 1) {
+        if (dun_system_ends() > 1) {
             say_trouble("told to end twice, not waiting for delivery", "state",
                         daemon->config.state);
             return DUN_EXIT_FAILED;
@@ -397,8 +364,12 @@ static int run(struct daemon *daemon, const sigset_t *asleep)
         if (dun_agent_ended(daemon->board->agent)) {
             return DUN_EXIT_OK;
         }
+        if (daemon->file.taken) {
+            say_trouble("another agent took this state folder", "state", daemon->config.state);
+            return DUN_EXIT_FAILED;
+        }
         deadline = dun_ms_earlier(deadline, dun_notify_watchdog(&daemon->notify, now));
-        sleep_until(daemon, deadline, asleep);
+        sleep_until(daemon, deadline);
     }
 }
 
@@ -417,19 +388,27 @@ static void say_ended(const struct daemon *daemon)
 
 static int run_daemon(struct daemon *daemon)
 {
-    sigset_t asleep;
     dun_say_setup(STDERR_FILENO, (enum dun_say_level)daemon->config.log_level,
                   dun_say_is_journal(STDERR_FILENO));
     dun_notify_open(&daemon->notify);
-    block_signals(&asleep);
-    if (load_password(daemon) != DUN_OK || open_storage(daemon) != DUN_OK) {
+    if (daemon->board->survey != NULL) {
+        daemon->board->survey(&daemon->config);
+    }
+    dun_system_watch_ends(daemon->config.state);
+    if (load_password(daemon) != DUN_OK) {
+        return DUN_EXIT_FAILED;
+    }
+    if (load_tls(daemon) != DUN_OK) {
+        return DUN_EXIT_TLS;
+    }
+    if (open_storage(daemon) != DUN_OK) {
         return DUN_EXIT_FAILED;
     }
     int code = DUN_EXIT_FAILED;
     if (start_agent(daemon, dun_system_uptime()) == DUN_OK) {
         say_started(daemon);
         dun_notify_send(&daemon->notify, "READY=1");
-        code = run(daemon, &asleep);
+        code = run(daemon);
         say_ended(daemon);
     }
     dun_sensors_stop(&daemon->sensors);
@@ -445,8 +424,8 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
 {
     struct daemon *daemon = &daemon_state;
     char hostname[DUN_TEXT_MAX] = "";
-    catch_signals();
-    gethostname(hostname, sizeof hostname - 1);
+    dun_system_catch_ends();
+    dun_system_hostname(hostname, sizeof hostname);
     daemon->board = board;
     dun_config_init(&daemon->config, board->program, stderr);
     int error = dun_config_read(&daemon->config, argc, argv, environment, hostname, &board->limits);
@@ -460,7 +439,7 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
     default:
         break;
     }
-    if (signals_seen > 0 && daemon->config.command == DUN_COMMAND_RUN) {
+    if (dun_system_ends() > 0 && daemon->config.command == DUN_COMMAND_RUN) {
         return DUN_EXIT_OK; /* nothing was begun, and an error may be the read that broke off */
     }
     if (error != DUN_OK) {

@@ -17,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "flash_host.h"
 
 #define CHUNK 4096
 
@@ -101,17 +102,6 @@ static int sync_fd(struct dun_flash_file *file, int fd)
     return result < 0 ? failed(file) : DUN_OK;
 }
 
-/*
- * After a sync that failed, perhaps one of an earlier process that died of it, the page cache may
- * show bytes that the disk does not have, marked clean: no later sync brings them there. So what is
- * dirty is written, and all is read anew. A failure shows itself in what is read or synced next.
- */
-static void distrust_cache(int fd)
-{
-    (void)fdatasync(fd);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 /// The image ///
 
 static int sync_folder(struct dun_flash_file *file)
@@ -150,17 +140,16 @@ static int rename_new(struct dun_flash_file *file)
  * small for it would wear the disk out. */
 static int check_room(struct dun_flash_file *file)
 {
-    off_t size = image_size(&file->flash.geometry);
-    struct statvfs info;
+    uint64_t room;
 
     set_path(file, "/log.new");
     unlink(file->path); /* what an end in the middle left behind takes room too */
     set_path(file, "");
-    if (statvfs(file->path, &info) < 0)
+    if (!dun_flash_host_room(file->path, &room))
         return failed(file);
     set_path(file, "/log.new");
     errno = ENOSPC;
-    return (uint64_t)info.f_bavail < (uint64_t)size / info.f_frsize ? failed(file) : DUN_OK;
+    return room < (uint64_t)image_size(&file->flash.geometry) ? failed(file) : DUN_OK;
 }
 
 /* Leaves an open file in `*fd` if it succeeds, -1 otherwise. */
@@ -257,10 +246,12 @@ static int open_image(struct dun_flash_file *file)
 
     if (file->image >= 0)
         return DUN_OK;
+    if (file->lock < 0)
+        return DUN_E_IO; /* what is not locked is not ours */
     set_path(file, "/log");
     fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
-        distrust_cache(fd);
+        dun_flash_host_distrust(fd);
         result = adopt_image(file, fd);
     } else {
         result = errno == ENOENT ? make_image(file, &fd) : failed(file);
@@ -312,6 +303,8 @@ static int file_prog(void *context, uint32_t block, uint32_t offset, const void 
         return result;
     if (!in_block(file, block, offset, size))
         return DUN_E_INVALID;
+    if (!dun_flash_host_owns(file))
+        return DUN_E_IO;
     return write_all(file, file->image, data, size, place(file, block, offset));
 }
 
@@ -324,6 +317,8 @@ static int file_erase(void *context, uint32_t block)
         return result;
     if (!in_block(file, block, 0, 0))
         return DUN_E_INVALID;
+    if (!dun_flash_host_owns(file))
+        return DUN_E_IO;
     return blank(file, file->image, place(file, block, 0), place(file, block + 1, 0));
 }
 
@@ -336,7 +331,7 @@ static int file_sync(void *context)
         return result;
     result = sync_fd(file, file->image);
     if (result < 0)
-        distrust_cache(file->image);
+        dun_flash_host_distrust(file->image);
     return result;
 }
 
@@ -344,22 +339,13 @@ static int file_sync(void *context)
 
 static int lock_folder(struct dun_flash_file *file)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
     set_path(file, "/lock");
     file->lock = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file->lock < 0) {
         file->system_error = errno;
         return DUN_E_INVALID;
     }
-    if (fcntl(file->lock, F_SETLK, &lock) == 0)
-        return DUN_OK;
-    file->system_error = errno;
-    if (errno != EACCES && errno != EAGAIN)
-        return DUN_E_INVALID;
-    if (fcntl(file->lock, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        file->holder = lock.l_pid;
-    return DUN_E_BUSY;
+    return dun_flash_host_lock(file);
 }
 
 /* The folder's own name must survive a power cut too, so its parent is synced. */

@@ -20,6 +20,7 @@ struct dun_flash_file {
     size_t folder_size;                 /* the folder is so many bytes of `path` */
     int lock;
     int image;
+    bool taken; /* another agent took the folder: nothing is written any more */
 };
 
 /*
@@ -30,8 +31,8 @@ struct dun_flash_file {
  * folder, see `system_error`. After DUN_E_NO_SPACE and DUN_E_IO the lock is held and the flash may
  * be used: each use tries to make the image again. Cost of the first time: writes the whole image.
  *
- * The lock is a POSIX record lock: children made by fork do not inherit it, and a second open in
- * the same process does not meet it.
+ * On POSIX the lock is a record lock: children made by fork do not inherit it, and a second open in
+ * the same process does not meet it. What it is elsewhere stands in the board's flash_host_*.c.
  */
 DUN_MUST_USE int dun_flash_file_open(struct dun_flash_file *file, const char *folder,
                                      struct dun_flash_geometry geometry);

@@ -5,6 +5,7 @@
 #include "ledger.h"
 #include "outbox.h"
 #include "say.h"
+#include "secure.h"
 
 static const char *loss_reason(uint8_t reason)
 {
@@ -28,10 +29,31 @@ static struct words words_of(const struct dun_notice *notice)
     case DUN_NOTICE_UP:
         return (struct words){DUN_SAY_INFO, "connected to the broker"};
     case DUN_NOTICE_DOWN:
+        return (struct words){DUN_SAY_WARNING, "no connection to the broker"};
+    case DUN_NOTICE_VERSION:
+        return (struct words){
+            DUN_SAY_WARNING, notice->value == 4 ? "the broker refuses MQTT 5, going on with 3.1.1"
+                                                : "the broker speaks MQTT 5 now, going on with it"};
+    case DUN_NOTICE_REDIRECTED:
+        return (struct words){DUN_SAY_WARNING, "the broker sends us to another one"};
+    case DUN_NOTICE_BACK_HOME:
+        return (struct words){DUN_SAY_WARNING, "going back to the configured broker"};
+    case DUN_NOTICE_HELD:
+        return (struct words){DUN_SAY_WARNING, "the broker asks for less, sending pauses"};
+    case DUN_NOTICE_NO_QOS:
+        return (struct words){DUN_SAY_ERROR,
+                              "this broker takes QoS 0 only, where no record is safe; "
+                              "set [send] ack = stored or use another broker"};
+    case DUN_NOTICE_NO_RETAIN:
         return (struct words){DUN_SAY_WARNING,
-                              notice->error == DUN_E_UNSUPPORTED
-                                  ? "the broker refuses MQTT 5, going on with 3.1.1"
-                                  : "no connection to the broker"};
+                              "this broker keeps no retained messages, who comes late misses "
+                              "status and catalog"};
+    case DUN_NOTICE_TAKEN_OVER:
+        return (struct words){
+            DUN_SAY_ERROR,
+            notice->reason != 0
+                ? "another client with our client id took the connection, give each its own"
+                : "each connection is soon closed, as if another client had our client id"};
     case DUN_NOTICE_MOUNTED:
         return (struct words){DUN_SAY_INFO, "log opened"};
     case DUN_NOTICE_FORMATTED:
@@ -53,7 +75,10 @@ static struct words words_of(const struct dun_notice *notice)
     case DUN_NOTICE_STORED_IGNORED:
         return (struct words){DUN_SAY_WARNING, "a stored cursor is not of this stream, ignored"};
     case DUN_NOTICE_REJECTED:
-        return (struct words){DUN_SAY_WARNING, "the broker refused a record for good"};
+        return (struct words){DUN_SAY_WARNING,
+                              notice->value != 0
+                                  ? "the broker refused a record for good, it is in quarantine"
+                                  : "the broker refused a retained message for good"};
     default:
         return (struct words){DUN_SAY_DEBUG, "notice"};
     }
@@ -65,6 +90,12 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     case DUN_NOTICE_DOWN:
         dun_say_text(say, "error", dun_say_error(notice->error));
         dun_say_number(say, "reason", notice->reason);
+        dun_say_number(say, "retry_ms", notice->delay_ms);
+        break;
+    case DUN_NOTICE_TAKEN_OVER:
+        dun_say_text(say, "client_id", notice->name);
+        dun_say_text(say, "remedy", "[broker] client_id or [agent] device");
+        dun_say_number(say, "times", notice->value);
         dun_say_number(say, "retry_ms", notice->delay_ms);
         break;
     case DUN_NOTICE_FORMATTED:
@@ -97,6 +128,15 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
         dun_say_number(say, "sequence", notice->value);
         dun_say_text(say, "why", notice->reason == DUN_STORED_AHEAD ? "ahead" : "other stream");
         break;
+    case DUN_NOTICE_REDIRECTED:
+        dun_say_text(say, "host", notice->name);
+        dun_say_number(say, "port", notice->value);
+        dun_say_number(say, "reason", notice->reason);
+        break;
+    case DUN_NOTICE_HELD:
+        dun_say_number(say, "reason", notice->reason);
+        dun_say_number(say, "pause_ms", notice->delay_ms);
+        break;
     case DUN_NOTICE_REJECTED:
         dun_say_number(say, "sequence", notice->value);
         dun_say_number(say, "reason", notice->reason);
@@ -106,11 +146,30 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     }
 }
 
-void dun_say_notice(const struct dun_notice *notice, dun_ms now, dun_ms unix_ms)
+/* Why a connection did not come up, where more is known than the error. */
+static void add_secure(struct dun_say *say, const struct dun_notice *notice,
+                       const struct dun_tls_report *tls)
+{
+    static bool up; /* the newest connection came up */
+    bool was_up = up;
+    up = notice->kind == DUN_NOTICE_UP || (notice->kind != DUN_NOTICE_DOWN && up);
+    if (notice->kind == DUN_NOTICE_UP && tls != NULL) {
+        dun_secure_say_up(say, tls);
+    } else if (notice->kind == DUN_NOTICE_DOWN && tls != NULL) {
+        dun_secure_say_trouble(say, tls);
+    } else if (notice->kind == DUN_NOTICE_DOWN && !was_up &&
+               (notice->error == DUN_E_CLOSED || notice->error == DUN_E_PROTOCOL)) {
+        dun_say_text(say, "remedy", "a port with TLS answers like this; mqtts:// speaks it");
+    }
+}
+
+void dun_say_notice(const struct dun_notice *notice, const struct dun_tls_report *tls, dun_ms now,
+                    dun_ms unix_ms)
 {
     struct dun_say say;
     struct words words = words_of(notice);
     dun_say_begin(&say, words.level, words.message);
     add_fields(&say, notice);
+    add_secure(&say, notice, tls);
     dun_say_end(&say, now, unix_ms);
 }

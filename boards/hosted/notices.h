@@ -3,7 +3,10 @@
 #define DUN_HOSTED_NOTICES_H
 
 #include "notice.h"
+#include "tls_config.h"
 
-void dun_say_notice(const struct dun_notice *notice, dun_ms now, dun_ms unix_ms);
+/* `tls`: on the newest connection, NULL if it is without TLS. */
+void dun_say_notice(const struct dun_notice *notice, const struct dun_tls_report *tls, dun_ms now,
+                    dun_ms unix_ms);
 
 #endif

@@ -1,11 +1,9 @@
 /*
- * sensor_filesystem.c: size and use of the real mounts. /proc/self/mountinfo tells them; statvfs is
- * asked only about filesystems on a local device, reached over no path that may hang: a network
- * share whose server is gone must not stop the agent.
+ * sensor_filesystem.c: size and use of the real mounts. /proc/self/mountinfo tells them. The
+ * host is asked only about filesystems on a local device, reached over no path that may hang: a
+ * network share whose server is gone must not stop the agent.
  */
-#define _POSIX_C_SOURCE 200809L
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "sensor_shared.h"
 
@@ -168,31 +166,25 @@ static void drop_below_hanging(struct dun_sensors *sensors, uint16_t count)
     }
 }
 
-static int64_t bytes_of(uint64_t blocks, uint64_t less, uint64_t unit)
+static void put_mount(struct dun_sensors *sensors, struct dun_agent *agent,
+                      const struct dun_mount *at, dun_ms now)
 {
-    return dun_count(blocks > less ? (blocks - less) * unit : 0);
-}
-
-static void put_mount(struct dun_sensors *sensors, struct dun_agent *agent, const char *path,
-                      dun_ms now)
-{
-    struct statvfs status;
-    if (statvfs(path, &status) != 0 || status.f_blocks == 0) {
+    struct dun_space space;
+    if (!dun_filesystem_space(sensors, at, &space)) {
         return;
     }
-    struct dun_instance *mount = dun_instance_get(sensors, DUN_BUILTIN_FILESYSTEM, path);
+    struct dun_instance *mount = dun_instance_get(sensors, DUN_BUILTIN_FILESYSTEM, at->path);
     if (mount == NULL) {
         return;
     }
-    uint64_t unit = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
     const int64_t values[] = {
-        [LIMIT] = bytes_of(status.f_blocks, 0, unit),
-        [USED] = bytes_of(status.f_blocks, status.f_bfree, unit),
-        [FREE] = bytes_of(status.f_bavail, 0, unit),
-        [RESERVED] = bytes_of(status.f_bfree, status.f_bavail, unit),
+        [LIMIT] = space.limit,
+        [USED] = space.used,
+        [FREE] = space.free,
+        [RESERVED] = space.reserved,
     };
     struct dun_attribute attribute = {"system.filesystem.mountpoint", mount->name};
-    for (int i = 0; i < 4; i++) {
+    for (int i = LIMIT; i <= (space.has_use ? RESERVED : LIMIT); i++) {
         dun_put(sensors, agent, &mount->ids[i], &shapes[i], &attribute, 1, values[i], now);
     }
 }
@@ -209,7 +201,7 @@ int dun_read_filesystem(struct dun_sensor *sensor, struct dun_agent *agent, dun_
     for (uint16_t i = 0; i < count; i++) {
         const struct dun_mount *mount = &sensors->memory.mounts[i];
         if (!mount->dropped) {
-            put_mount(sensors, agent, mount->path, now);
+            put_mount(sensors, agent, mount, now);
         }
     }
     return error;

@@ -35,6 +35,16 @@ static inline int64_t dun_count(uint64_t count)
     return count <= (uint64_t)INT64_MAX ? (int64_t)count : INT64_MAX;
 }
 
+/* Bytes of a filesystem. Where the host tells only the size, `has_use` is false. */
+struct dun_space {
+    int64_t limit, used, free, reserved;
+    bool has_use;
+};
+
+/* False: the host cannot tell. */
+bool dun_filesystem_space(const struct dun_sensors *sensors, const struct dun_mount *mount,
+                          struct dun_space *space);
+
 int dun_read_memory(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now);
 int dun_read_load(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now);
 int dun_read_cpu(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now);

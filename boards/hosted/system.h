@@ -1,6 +1,6 @@
 /*
  * system.h: what the core must not know of and a host has: clocks, entropy, the boot's identity,
- * the supervisor. None of it takes memory from the heap after the start.
+ * wishes to end, the supervisor. None of it takes memory from the heap after the start.
  */
 #ifndef DUN_HOSTED_SYSTEM_H
 #define DUN_HOSTED_SYSTEM_H
@@ -25,6 +25,30 @@ uint32_t dun_system_boot(const char *proc);
  * its length, DUN_E_NOT_FOUND, DUN_E_IO, DUN_E_TOO_LARGE. `*exposed`: group or others may read it.
  */
 DUN_MUST_USE int dun_system_secret(const char *path, uint8_t *out, size_t size, bool *exposed);
+
+/* The host's name, empty if it has none; `size` bytes of room. */
+void dun_system_hostname(char *out, size_t size);
+
+/// Wishes to end ///
+
+/*
+ * From here on a signal is a wish and kills nothing. It interrupts a read that blocks, so that a
+ * configuration that comes through a pipe cannot hold the end up.
+ */
+void dun_system_catch_ends(void);
+
+/* Before the loop: none is missed from here on. `state` is the state folder, which outlives this.
+ */
+void dun_system_watch_ends(const char *state);
+
+/* How often the process was told to end. */
+int dun_system_ends(void);
+
+/* What came more than once was one wish. */
+void dun_system_end_once(void);
+
+/* Until `fd` (-1: none) has one of poll(2)'s `events`, a wish comes, or `wait` has passed. */
+void dun_system_sleep(int fd, short events, dun_ms wait);
 
 /// The service manager, told by datagrams to $NOTIFY_SOCKET (sd_notify(3)) ///
 

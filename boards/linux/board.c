@@ -1,6 +1,6 @@
 /*
  * board.c: the Linux host: the memory of an agent by profile.h, the compact MQTT client over a TCP
- * socket, and main. What happens is in boards/hosted/daemon.c. No heap: all of it is static.
+ * socket or TLS, and main. What happens is in boards/hosted/daemon.c. No heap: all of it is static.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -10,6 +10,7 @@
 #include "link_posix.h"
 #include "node.h"
 #include "storage.h"
+#include "tls_host.h"
 
 _Static_assert(DUN_PROFILE_CPUS_MAX >= 1, "profile.h: raise DUN_PROFILE_CPUS_MAX to 1");
 _Static_assert(DUN_PROFILE_SCRATCH_SIZE >= 512,
@@ -55,10 +56,16 @@ static const struct dun_knob knobs[] = {
 
 static int start(const struct dun_daemon_start *start, dun_ms now, const char **what)
 {
+    const struct dun_link *link = &link_table;
+    dun_link_posix_init(&posix, DUN_PROFILE_ADDRESS_TIMEOUT_MS, start->broker.connect_timeout_ms,
+                        &link_table);
+    if (start->tls->enabled) {
+        link = dun_tls_host_wrap(&link_table, start->broker.connect_timeout_ms);
+    }
     const struct dun_node_config config = {
         .agent = start->agent,
         .broker = start->broker,
-        .link = &link_table,
+        .link = link,
         .flash = start->flash,
         .spare = start->spare,
         .archive = start->archive,
@@ -69,8 +76,6 @@ static int start(const struct dun_daemon_start *start, dun_ms now, const char **
         .sensors = start->sensors,
         .sensor_count = start->sensor_count,
     };
-    dun_link_posix_init(&posix, DUN_PROFILE_ADDRESS_TIMEOUT_MS, start->broker.connect_timeout_ms,
-                        &link_table);
     return dun_node_init(&node, &config, now, what);
 }
 
@@ -88,7 +93,7 @@ static short wait_events(void)
 
 int main(int argc, char *argv[])
 {
-    static const struct dun_daemon_board board = {
+    const struct dun_daemon_board board = {
         .program = "dunlind",
         .name = "linux",
         .knobs = knobs,
@@ -96,7 +101,8 @@ int main(int argc, char *argv[])
         .limits = {.points_max = DUN_PROFILE_POINTS_MAX,
                    .record_max = DUN_PROFILE_RECORD_MAX,
                    .log_size_min = DUN_STORAGE_SIZE_MIN,
-                   .log_size_default = DUN_PROFILE_LOG_SIZE},
+                   .log_size_default = DUN_PROFILE_LOG_SIZE,
+                   .has_tls = dun_tls_host != NULL},
         .sensors = {.arena = {memory.arena, sizeof memory.arena},
                     .scratch = {memory.scratch, sizeof memory.scratch},
                     .instances = memory.instances,
@@ -110,6 +116,7 @@ int main(int argc, char *argv[])
         .spare = {memory.spare, sizeof memory.spare},
         .spare_geometry = {DUN_PROFILE_SPARE_BLOCK_SIZE, DUN_PROFILE_SPARE_BLOCK_COUNT, 1},
         .agent = &node.agent,
+        .tls = dun_tls_host,
         .start = start,
         .wait_fd = wait_fd,
         .wait_events = wait_events,

@@ -12,4 +12,5 @@ configure_file(${profile} ${PROJECT_BINARY_DIR}/profile/profile.h COPYONLY)
 add_executable(dunlind ${CMAKE_CURRENT_LIST_DIR}/board.c ${PROJECT_SOURCE_DIR}/boards/node.c)
 target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
     ${PROJECT_SOURCE_DIR}/boards)
-target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_link_posix dun_warnings)
+target_link_libraries(dunlind PRIVATE dunlin_tls_host dunlin_mqtt dunlin_link_posix
+    dun_warnings)

@@ -154,7 +154,7 @@ static void forget_inflight(struct broker_client *client, uint16_t id)
 
 static void add_ack(struct broker *broker, struct broker_ack ack)
 {
-    static const uint8_t reasons[] = {0x80, 0x83, 0x87, 0x90, 0x97, 0x99};
+    static const uint8_t reasons[] = {0x80, 0x83, 0x87, 0x90, 0x95, 0x97, 0x99};
     ack.due_ms = sim_now() + (dun_ms)rng_below(&broker->rng, sim_run->scenario.ack_delay_ms + 1u);
     if (broker->disorder && rng_chance(&broker->rng, 300))
         ack.due_ms += rng_spread(&broker->rng, 10, 90000);
@@ -326,6 +326,8 @@ static void dispatch(struct broker *broker, const struct broker_ack *ack)
     if (!client || ack->lost)
         return;
     forget_inflight(client, ack->id);
+    if (negative && ack->sequence != 0)
+        check_refused(&sim_run->facts, ack->stream, ack->sequence, ack->reason);
     wire_puback(&wire, client->version, ack->id, ack->reason);
     send(client, &wire);
     if (ack->twice)

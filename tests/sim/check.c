@@ -190,6 +190,15 @@ struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
 
 /// Receiving ///
 
+/* Told with the broker's own word, which must be one that means never. */
+static bool is_refusal(const struct read_loss *loss)
+{
+    static const uint8_t permanent[] = {0x80, 0x83, 0x87, 0x90, 0x99};
+    if (loss->code != 0 && !memchr(permanent, (int)loss->code, sizeof permanent))
+        sim_fail("a record was given up for code %u", loss->code);
+    return loss->reason == DUN_LOSS_REJECTED;
+}
+
 static void hear_loss(struct facts *facts, struct stream_facts *stream,
                       const struct read_loss *loss, uint64_t told_by)
 {
@@ -209,8 +218,17 @@ static void hear_loss(struct facts *facts, struct stream_facts *stream,
             sim_fail("sequence %llu is called damaged, and nothing was", (ull)s);
         if (fact->ack_durable && loss->reason != DUN_LOSS_MERGED && !sim_run->damaged)
             sim_fail("sequence %llu was freed by an ack and is called lost", (ull)s);
+        if (is_refusal(loss) && fact->refused == 0 && !sim_run->damaged)
+            sim_fail("sequence %llu is called rejected, and was not", (ull)s);
         fact->told = true;
     }
+}
+
+void check_refused(struct facts *facts, uint64_t stream, uint64_t sequence, uint8_t code)
+{
+    struct stream_facts *known = facts_stream(facts, stream);
+    if (known)
+        facts_fact(known, sequence)->refused = code;
 }
 
 void check_received(struct facts *facts, struct stream_facts *stream, uint64_t sequence)

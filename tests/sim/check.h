@@ -15,6 +15,9 @@ uint32_t check_index_of(int64_t value);
 struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
                                    uint64_t connection, uint64_t *sequence);
 
+/* The broker refused it, and the device may hear so. */
+void check_refused(struct facts *facts, uint64_t stream, uint64_t sequence, uint8_t code);
+
 /* Somebody on whom the device may rely has the record now. */
 void check_received(struct facts *facts, struct stream_facts *stream, uint64_t sequence);
 

@@ -41,6 +41,7 @@ struct fact {
     bool received;    /* by whoever the device may rely on: broker, or recorder */
     bool told;        /* a loss entry that was received covers it */
     bool given_up;    /* the device's ledger covered it */
+    uint8_t refused;  /* the broker said so with this code, last */
     bool ack_durable; /* the device may not speak of it as lost any more */
 };
 

@@ -87,12 +87,15 @@ static const char *read_loss(struct read_record *record, struct dun_span in)
         loss.reason = field.tag == 3 ? (uint32_t)value : loss.reason;
         loss.points = field.tag == 4 ? value : loss.points;
         loss.boot = field.tag == 5 ? (uint32_t)value : loss.boot;
+        loss.code = field.tag == 7 ? (uint32_t)value : loss.code;
     }
     if (more < 0 || loss.first > loss.last || (loss.first == 0) != (loss.last == 0) ||
         (loss.first == 0) == (loss.points == 0))
         return "a loss that is neither a range nor a count of points";
     if (loss.reason < 1 || loss.reason > 6)
         return "a loss without a reason";
+    if (loss.code != 0 && loss.reason != 4)
+        return "a code of a loss that no broker caused";
     record->losses[record->loss_count++] = loss;
     return NULL;
 }

@@ -24,6 +24,7 @@ struct read_loss {
     uint64_t first, last, points;
     uint32_t reason;
     uint32_t boot;
+    uint32_t code; /* of the broker */
 };
 
 struct read_anchor {

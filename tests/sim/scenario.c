@@ -92,7 +92,7 @@ static void make_agent(struct scenario *s, struct rng *rng)
         .keepalive_s = (uint16_t)rng_spread(rng, 20, 300),
         .connect_timeout_ms = rng_range(rng, 20000, 60000),
         .clean_start = rng_chance(rng, 200),
-        .mqtt_version = rng_chance(rng, 600) ? 5 : 4,
+        .mqtt_version = rng_chance(rng, 600) ? 0 : 4,
     };
 }
 
@@ -178,4 +178,5 @@ void scenario_make(struct scenario *scenario, uint64_t seed)
     make_net(scenario, &rng);
     make_faults(scenario, &rng);
     scenario->agent.random_seed = rng_next(&rng);
+    scenario->agent.unheard = rng_chance(&rng, 200) ? DUN_UNHEARD_KEPT : DUN_UNHEARD_DELIVERED;
 }

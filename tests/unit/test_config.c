@@ -15,8 +15,11 @@
 
 #include "config.h"
 
-static const struct dun_config_limits limits = {
-    .points_max = 1000, .record_max = 4096, .log_size_min = 16384, .log_size_default = 1 << 20};
+static struct dun_config_limits limits = {.points_max = 1000,
+                                          .record_max = 4096,
+                                          .log_size_min = 16384,
+                                          .log_size_default = 1 << 20,
+                                          .has_tls = true};
 
 static struct {
     struct dun_config config;
@@ -120,7 +123,8 @@ static void test_defaults(void **state)
     assert_string_equal(config->prefix, "dunlin");
     assert_string_equal(config->host, "localhost");
     assert_int_equal(config->port, 1883);
-    assert_int_equal(config->mqtt_version, 4);
+    assert_int_equal(config->mqtt_version, 0);
+    assert_int_equal(config->session_expiry_ms, 3600000);
     assert_int_equal(config->log_size, 1 << 20);
     assert_int_equal(config->batch_points, 1000);
     assert_int_equal(dun_config_interval(config, DUN_BUILTIN_CPU), 5000);
@@ -188,8 +192,7 @@ static void test_bad_urls_are_told_without_their_text(void **state)
         const char *problem;
     } bad[] = {
         {"mqtt://u:sesame@h", "must not hold a password"},
-        {"mqtts://h", "this build has no TLS"},
-        {"ssl://h:8883", "this build has no TLS"},
+        {"wss://h", "must begin with mqtt:// or mqtts://"},
         {"http://h", "must begin with mqtt://"},
         {"mqtt://", "must name a host"},
         {"mqtt://h:0", "must have a port from 1 to 65535"},
@@ -244,7 +247,7 @@ static void test_all_errors_are_told_with_their_lines(void **state)
         ":13: [agent] state = relative: must be an absolute path of at most 255 bytes\n",
         ":15: [sensors] cpu = 1ms: must be off, or a duration from 100ms to 24h, such as",
         ":16: [sensors] cpu: given before, on line 15\n",
-        ":17: [colours]: no such section; there are [agent] [broker] [log] [batch]",
+        ":17: [colours]: no such section; there are [agent] [broker] [tls] [log] [batch]",
         ":19: this line is neither [section] nor key = value\n",
         ":20: a section must end with ]\n",
         ":22: [log] size = 1K: must be a size from 16K to 1G",
@@ -273,14 +276,14 @@ static void test_what_does_not_go_together(void **state)
 static void test_bad_words_and_variables(void **state)
 {
     const char *const environment[] = {"DUNLIN_PORT=many", "DUNLIN_PASSWORD=sesame", NULL};
-    const char *const words[] = {"-P",     "sesame", "--cafile", "/ca.pem", "--nonsense",
-                                 "sesame", "stray",  "--port",   "0",       "--device",
+    const char *const words[] = {"-P",     "sesame", "--psk",  "sesame", "--nonsense",
+                                 "sesame", "stray",  "--port", "0",      "--device",
                                  "a b",    "--host", NULL};
     static const char *const lines[] = {
         "dunlind: environment: DUNLIN_PORT = many: must be a whole number from 1 to 65535\n",
         "dunlind: environment: DUNLIN_PASSWORD is not read",
         "dunlind: -P: a password on the command line is visible to everyone; use --password-file",
-        "dunlind: --cafile: this build has no TLS\n",
+        "dunlind: --psk: a key on the command line is visible to everyone; use --psk-file",
         "dunlind: --nonsense: no such option",
         "dunlind: stray: no such argument",
         "dunlind: --port 0: must be a whole number from 1 to 65535\n",
@@ -296,14 +299,78 @@ static void test_bad_words_and_variables(void **state)
     assert_silent_about("sesame");
 }
 
+static void expect_tls(const char *const *words, int64_t use, int64_t port)
+{
+    assert_int_equal(read_all(NULL, NULL, words), DUN_OK);
+    assert_int_equal(fixture.config.tls, use);
+    assert_int_equal(fixture.config.port, port);
+}
+
+static void test_what_turns_tls_on(void **state)
+{
+    (void)state;
+    expect_tls((const char *const[]){"-h", "h", NULL}, DUN_TLS_OFF, 1883);
+    expect_tls((const char *const[]){"-L", "mqtt://h", NULL}, DUN_TLS_OFF, 1883);
+    expect_tls((const char *const[]){"-L", "mqtts://h", NULL}, DUN_TLS_ON, 8883);
+    expect_tls((const char *const[]){"-L", "ssl://h:1", NULL}, DUN_TLS_ON, 1);
+    expect_tls((const char *const[]){"-L", "tls://h", "-p", "443", NULL}, DUN_TLS_ON, 443);
+    expect_tls((const char *const[]){"--tls", "yes", NULL}, DUN_TLS_ON, 8883);
+    expect_tls((const char *const[]){"--cafile", "/c", NULL}, DUN_TLS_ON, 8883);
+    expect_tls((const char *const[]){"--capath", "/c", "-p", "1", NULL}, DUN_TLS_ON, 1);
+    expect_tls((const char *const[]){"--cert", "/c", "--key", "/k", NULL}, DUN_TLS_ON, 8883);
+    expect_tls((const char *const[]){"--psk-identity", "me", "--psk-file", "/k", NULL}, DUN_TLS_ON,
+               8883);
+    const char *const environment[] = {"DUNLIN_CAFILE=/c", "DUNLIN_TLS_ALPN=mqtt", NULL};
+    assert_int_equal(
+        read_all("[tls]\nunset_clock = grace\nmax_fragment = 1024\n", environment, NULL), DUN_OK);
+    assert_int_equal(fixture.config.tls, DUN_TLS_ON);
+    assert_string_equal(fixture.config.alpn, "mqtt");
+    assert_int_equal(fixture.config.unset_clock, 1);
+    assert_int_equal(fixture.config.fragment_max, 1024);
+}
+
+/* What asks for TLS is never followed by a connection without. */
+static void test_tls_that_does_not_fit_together(void **state)
+{
+    static const struct {
+        const char *const words[7];
+        const char *line;
+    } rows[] = {
+        {{"-L", "mqtt://h", "--cafile", "/c"}, "dunlind: cafile: needs TLS, but mqtt:// or use"},
+        {{"--tls", "no", "--capath", "/c"}, "dunlind: capath: needs TLS"},
+        {{"--tls", "no", "--psk-identity", "x"}, "dunlind: psk_identity: needs TLS"},
+        {{"--key", "/k"}, "dunlind: key: needs cert"},
+        {{"--psk-file", "/k"}, "dunlind: psk_file: needs psk_identity"},
+        {{"--psk-identity", "x", "--cafile", "/c"}, "dunlind: cafile: does not go with"},
+        {{"--tls", "maybe"}, "dunlind: --tls maybe: must be one of auto yes no"},
+        {{"--tls-max-fragment", "900"}, "must be one of off 512 1024 2048 4096"},
+        {{"--cafile", "ca.pem"}, "--cafile ca.pem: must be an absolute path"},
+        {{"--insecure"}, "--insecure: there is no insecure mode"},
+        {{"--ciphers", "NULL"}, "--ciphers: the ciphers are fixed"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rewind(fixture.errors);
+        assert_int_equal(read_all(NULL, NULL, rows[i].words), DUN_E_INVALID);
+        assert_says(rows[i].line);
+    }
+    limits.has_tls = false;
+    const char *const secure[] = {"-L", "mqtts://h", NULL};
+    int error = read_all(NULL, NULL, secure);
+    limits.has_tls = true;
+    assert_int_equal(error, DUN_E_INVALID);
+    assert_says("dunlind: use: this build has no TLS\n");
+}
+
 static void test_secrets_do_not_stand_in_the_file(void **state)
 {
     (void)state;
     assert_int_equal(
-        read_all("[broker]\npassword = sesame\ncafile = /ca\npsk = sesame\n", NULL, NULL),
+        read_all("[broker]\npassword = sesame\n[tls]\npsk = sesame\ninsecure = 1\n", NULL, NULL),
         DUN_E_INVALID);
     assert_says(":2: [broker] password: secrets do not stand in this file; use password_file\n");
-    assert_says(":3: [broker] cafile: this build has no TLS\n");
+    assert_says(":4: [tls] psk: secrets do not stand in this file; use [tls] psk_file\n");
+    assert_says(":5: [tls] insecure: TLS is 1.2 with good ciphers and verifies the host, always\n");
     assert_int_equal(count_errors(), 3);
     assert_silent_about("sesame");
 }
@@ -518,7 +585,7 @@ static void test_versions_of_mqtt(void **state)
     static const struct {
         const char *word;
         int64_t version;
-    } words[] = {{"3.1.1", 4}, {"5", 5}, {"mqttv5", 5}, {"mqttv311", 4}, {"311", 4}};
+    } words[] = {{"3.1.1", 4}, {"5", 5}, {"mqttv5", 5}, {"mqttv311", 4}, {"311", 4}, {"auto", 0}};
     char text[8192];
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -527,11 +594,13 @@ static void test_versions_of_mqtt(void **state)
         assert_int_equal(fixture.config.mqtt_version, words[i].version);
         print_config(text, sizeof text);
         assert_non_null(strstr(text, words[i].version == 5 ? "\nversion = 5 ; command line\n"
-                                                           : "\nversion = 3.1.1 ; command line\n"));
+                                     : words[i].version == 4
+                                         ? "\nversion = 3.1.1 ; command line\n"
+                                         : "\nversion = auto ; command line\n"));
     }
     const char *const wrong[] = {"-V", "4", NULL};
     assert_int_equal(read_all(NULL, NULL, wrong), DUN_E_INVALID);
-    assert_says("-V 4: must be one of 3.1.1 5 ");
+    assert_says("-V 4: must be one of auto 5 3.1.1 ");
 }
 
 static void test_what_is_printed_reads_back(void **state)
@@ -594,6 +663,8 @@ int main(void)
         TEST(test_what_does_not_go_together),
         TEST(test_bad_words_and_variables),
         TEST(test_secrets_do_not_stand_in_the_file),
+        TEST(test_what_turns_tls_on),
+        TEST(test_tls_that_does_not_fit_together),
         TEST(test_hostile_files),
         TEST(test_a_file_that_is_not_there),
         TEST(test_a_host_name_that_is_no_id),

@@ -125,7 +125,7 @@ static void test_paused_backfill_has_no_deadline_behind_a_full_window(void **sta
     dun_outbox_start(&f->outbox);
     dun_outbox_restart(&f->outbox, 0);
     assert_int_equal(publish(f, 0), 1);
-    dun_outbox_acked(&f->outbox, 0, false, 1);
+    dun_outbox_acked(&f->outbox, 0, DUN_VERDICT_TAKEN, 0, 1);
     assert_int_equal(publish(f, 1), 0);
     assert_int_equal(dun_outbox_deadline(&f->outbox), PAYLOAD);
     append(f); /* fresh: it takes the only slot */
@@ -165,7 +165,7 @@ static void test_refused_repetition_of_a_stored_record_is_no_loss(void **state)
     dun_outbox_restart(&f->outbox, 0);
     assert_int_equal(publish(f, 0), 1);
     assert_int_equal(dun_outbox_stored(&f->outbox, 7, 1, 0), DUN_STORED_FREED);
-    dun_outbox_acked(&f->outbox, 0, true, 0);
+    dun_outbox_acked(&f->outbox, 0, DUN_VERDICT_REJECTED, 0, 0);
     assert_int_equal(f->durable.ledger.count, 0);
 }
 
@@ -207,7 +207,7 @@ static void test_slow_sweep_comes_to_its_end(void **state)
             now = dun_outbox_deadline(&f->outbox);
         }
         assert_int_equal(f->slots[f->outbox.window.head].sequence, expected);
-        dun_outbox_acked(&f->outbox, f->outbox.window.head, false, now);
+        dun_outbox_acked(&f->outbox, f->outbox.window.head, DUN_VERDICT_TAKEN, 0, now);
     }
 }
 
@@ -225,7 +225,8 @@ static void assert_published(struct fixture *f, const uint64_t *sequences, size_
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(publish(f, 0), sequences[i]);
         uint16_t token = dun_window_token(&f->outbox.window, f->outbox.window.sent - 1);
-        assert_int_equal(dun_outbox_acked(&f->outbox, token, false, 0), sequences[i]);
+        assert_int_equal(dun_outbox_acked(&f->outbox, token, DUN_VERDICT_TAKEN, 0, 0),
+                         sequences[i]);
     }
     assert_int_equal(publish(f, 0), 0);
 }

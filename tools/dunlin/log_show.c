@@ -184,7 +184,10 @@ static void records_text(const struct dun_log_view *view, struct dun_renderer *r
 static const char *reason_name(const struct dun_loss *loss, char *text, size_t size)
 {
     static const char *const reasons[] = {"unspecified", "overflow",  "damaged", "storage",
-                                          "rejected",    "too_large", "merged"};
+                                          "rejected",    "too_large", "merged",  "thinned"};
+    if (loss->reason >= DUN_LOSS_CODES) {
+        return reasons[DUN_LOSS_REJECTED];
+    }
     if (loss->reason < sizeof reasons / sizeof reasons[0]) {
         return reasons[loss->reason];
     }
@@ -207,6 +210,9 @@ static void loss_json(struct dun_renderer *renderer, const struct dun_loss *loss
     add(&note, "uptime_ms", DUN_CELL_SIGNED, stored, (uint64_t)loss->uptime_ms);
     add(&note, "time", DUN_CELL_SIGNED, dated, (uint64_t)time_ms);
     add(&note, "stored", DUN_CELL_BOOL, true, stored);
+    if (loss->reason >= DUN_LOSS_CODES) {
+        add(&note, "code", DUN_CELL_NUMBER, true, loss->reason);
+    }
     dun_render_note(renderer, &note);
 }
 
@@ -220,6 +226,9 @@ static void loss_text(struct dun_renderer *renderer, const struct dun_loss *loss
         say(renderer, "  %" PRIu64 " to %" PRIu64, loss->first, loss->last);
     }
     say(renderer, ", %s", reason_name(loss, text, sizeof text));
+    if (loss->reason >= DUN_LOSS_CODES) {
+        say(renderer, " with code %u", loss->reason);
+    }
     if (!stored) {
         say(renderer, ", found just now\n");
         return;

@@ -112,6 +112,9 @@ static void loss_note(struct dun_decoder *decoder, struct dun_span device,
     add_number(&note, "boot", DUN_CELL_HEX8, loss->has_boot, loss->boot);
     add_number(&note, "uptime_ms", DUN_CELL_NUMBER, loss->has_uptime_ms, loss->uptime_ms);
     add_number(&note, "time", DUN_CELL_SIGNED, dated, loss->uptime_ms + (uint64_t)offset_ms);
+    if (loss->has_code) {
+        add_number(&note, "code", DUN_CELL_NUMBER, true, loss->code);
+    }
     dun_render_note(decoder->renderer, &note);
 }
 

@@ -28,8 +28,11 @@
 #define REASONS_CONNACK                                                                            \
     (0x7FFull | BIT(0x8C) | BIT(0x90) | BIT(0x95) | BIT(0x97) | BIT(0x99) | BIT(0x9A) |            \
      BIT(0x9B) | BIT(0x9C) | BIT(0x9D) | BIT(0x9F))
+/* The standard's seven (v5 3.4.2.1), and what brokers say beside them: packet too large
+ * (Mosquitto), busy, rate too high, retain and QoS not supported. */
 #define REASONS_PUBACK                                                                             \
-    (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x90) | BIT(0x91) | BIT(0x97) | BIT(0x99))
+    (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x89) | BIT(0x90) | BIT(0x91) | BIT(0x93) |           \
+     BIT(0x95) | BIT(0x96) | BIT(0x97) | BIT(0x99) | BIT(0x9A) | BIT(0x9B))
 #define REASONS_SUBACK                                                                             \
     (BIT(0x80) | BIT(0x83) | BIT(0x87) | BIT(0x8F) | BIT(0x91) | BIT(0x97) | BIT(0x9E) |           \
      BIT(0xA1) | BIT(0xA2))

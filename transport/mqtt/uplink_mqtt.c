@@ -419,8 +419,11 @@ static dun_ms uplink_deadline(void *context)
         if (uplink->more_input || (!uplink->blocked && uplink_wants_write(uplink))) {
             return 0; /* a flood, or published after the last poll */
         }
+        /* A link that has bytes for us is due now; not while we have no room for them. */
         return dun_ms_earlier(dun_mqtt_deadline(&uplink->session),
-                              uplink->link->deadline(uplink->link->context));
+                              uplink_wants_read(uplink)
+                                  ? uplink->link->deadline(uplink->link->context)
+                                  : DUN_MS_NEVER);
     default:
         return DUN_MS_NEVER;
     }

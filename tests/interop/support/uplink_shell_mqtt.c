@@ -1,0 +1,42 @@
+/* uplink_shell_mqtt.c: the compact client over a TCP socket. */
+#include "uplink_shell.h"
+
+#include "link_posix.h"
+#include "mqtt/uplink_mqtt.h"
+
+static struct dun_uplink_mqtt mqtt;
+static struct dun_link_posix posix;
+static struct dun_link link_table;
+static struct dun_mqtt_slot slots[SHELL_WINDOW];
+static uint8_t rx[SHELL_INBOUND_MAX], tx[1024], read_buffer[2048], write_buffer[8192];
+
+int shell_uplink_make(struct dun_uplink *table, const struct dun_tls_config *tls)
+{
+    const struct dun_uplink_mqtt_memory memory = {
+        .session = {.rx = {rx, sizeof rx},
+                    .tx = {tx, sizeof tx},
+                    .slots = slots,
+                    .slot_count = SHELL_WINDOW},
+        .read = {read_buffer, sizeof read_buffer},
+        .write = {write_buffer, sizeof write_buffer},
+    };
+    if (tls->enabled) {
+        return DUN_E_UNSUPPORTED;
+    }
+    dun_link_posix_init(&posix, 0, 0, &link_table);
+    return dun_uplink_mqtt_init(&mqtt, &link_table, &memory, table);
+}
+
+int shell_uplink_fd(void)
+{
+    return dun_link_posix_fd(&posix);
+}
+
+short shell_uplink_events(void)
+{
+    return dun_link_posix_events(&posix);
+}
+
+void shell_uplink_end(void)
+{
+}
