@@ -68,18 +68,17 @@ int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t 
 {
     uint64_t bytes_read = 0;
 
+    if (block == log->base)
+        return -1;
     while (block != log->base) {
         block = (block + 1) % log->flash->geometry.block_count;
-        if (block == log->base) {
-            dun_log_base_opening(log, opening);
-            return log->base_serial > serial ? (int64_t)block : -1;
-        }
         if (dun_log_get_opening(log->flash, block, opening, &bytes_read) == DUN_LOG_BLOCK_OURS &&
             opening->stream == log->stream && opening->serial > serial &&
             opening->serial <= log->base_serial)
             return block;
     }
-    return -1;
+    dun_log_base_opening(log, opening); /* by heart, should it have been damaged since */
+    return log->base_serial > serial && !log->base_lost ? (int64_t)block : -1;
 }
 
 uint16_t dun_log_losses_max(uint32_t block_size)
@@ -241,6 +240,7 @@ static int settle(struct dun_log *log)
     if (log->base_serial != log->serial) {
         log->base_first = (uint32_t)(log->next - log->unsynced);
         log->base_old = false;
+        log->base_lost = false;
     }
     log->base = log->head;
     log->base_serial = log->serial;

@@ -86,6 +86,7 @@ struct dun_log {
     bool acks_changed : 1;
     bool state_full : 1; /* the head has a full state record that says what is so but the cursor */
     bool base_old : 1;   /* the base is of format version 1 */
+    bool base_lost : 1;  /* its opening is gone, and so are its records */
     bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
 };
 

@@ -9,7 +9,7 @@
 
 #include "log_internal.h"
 
-#define HUNT_AHEAD_MAX 7 /* damaged records without a header before one that has it */
+#define HUNT_AHEAD_MAX 6 /* damaged records without a header before one that has it */
 #define RECORD_FRAME   (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE)
 
 struct survey {
@@ -19,9 +19,12 @@ struct survey {
     uint32_t newer;
     uint32_t spoilt; /* neither valid nor blank */
     uint32_t unreadable;
-    uint32_t missing; /* records of the newest block */
-    uint32_t guessed; /* blocks behind the newest that may have taken a serial */
+    uint32_t missing;              /* records of the newest block */
+    uint64_t lost_first, lost_end; /* sequences behind an opening that was guessed */
+    uint32_t serial;               /* of that */
+    uint32_t guessed;              /* blocks behind the newest that may have taken a serial */
     uint64_t unseen;  /* records that blocks which cannot be read may have held behind the newest */
+    bool lost;        /* the newest opening is guessed: what follows it counts, but for records */
     bool opening_cut; /* nothing is behind the newest opening */
     uint64_t bytes_read;
 };
@@ -226,13 +229,35 @@ static uint64_t find_tail(struct dun_log *log, struct survey *survey)
 }
 
 /*
+ * Its state and its sequences count. In a ring of two it cannot be the newest: the next opening
+ * would erase the only valid one there is.
+ */
+static void take_guess(const struct dun_log *log, struct survey *survey, uint32_t block,
+                       const struct dun_log_opening *opening)
+{
+    struct scan scan;
+
+    scan_block(log, block, opening, &scan);
+    survey->bytes_read += scan.walk.bytes_read;
+    survey->lost_first = opening->first;
+    survey->lost_end = scan.walk.sequence;
+    survey->serial = opening->serial;
+    if (log->flash->geometry.block_count == 2)
+        return;
+    survey->newest = *opening;
+    survey->block = block;
+    survey->lost = true;
+}
+
+/*
  * The blocks that the next openings would take may have been the newest of all before damage hit
  * them. One whose opening is spoilt is known by the state record behind that, and is the newest
  * then; of one that cannot be read at all we assume as many records as it can have held. So no
  * sequence is ever given twice; the gap becomes a loss when reading gets there.
  */
-static void look_beyond(struct survey *survey, const struct dun_flash *flash)
+static void look_beyond(const struct dun_log *log, struct survey *survey)
 {
+    const struct dun_flash *flash = log->flash;
     uint32_t count = flash->geometry.block_count;
     uint32_t written = survey->newest.block_count;
     uint32_t newest = survey->block;
@@ -240,17 +265,18 @@ static void look_beyond(struct survey *survey, const struct dun_flash *flash)
 
     for (uint32_t i = 1; i <= last && i < count; i++) {
         uint32_t block = (uint32_t)(((uint64_t)newest + i) % count);
-        struct dun_log_opening opening;
+        struct dun_log_opening opening = survey->newest;
+        struct dun_log_opening unused;
         enum dun_log_block_kind kind =
-            dun_log_get_opening(flash, block, &opening, &survey->bytes_read);
+            dun_log_get_opening(flash, block, &unused, &survey->bytes_read);
         bool guessed = kind == DUN_LOG_BLOCK_GARBAGE &&
-                       dun_log_guess_opening(flash, block, &survey->newest, &survey->bytes_read);
+                       dun_log_guess_opening(flash, block, &opening, &survey->bytes_read);
         bool unseen =
             (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;
 
         survey->guessed += kind == DUN_LOG_BLOCK_GARBAGE || unseen;
         if (guessed)
-            survey->block = block;
+            take_guess(log, survey, block, &opening);
         if (unseen)
             survey->unseen += flash->geometry.block_size / DUN_LOG_RECORD_OVERHEAD;
         if (guessed || unseen)
@@ -301,6 +327,17 @@ static void reconcile(struct dun_log *log, const struct survey *survey, uint64_t
         log->acks_changed = true;
     }
     dun_ledger_untell(log->ledger, log->next);
+}
+
+/* The records behind a guessed opening will be found by nobody once another block is the newest. */
+static void give_up_lost(struct dun_log *log, const struct survey *survey)
+{
+    if (survey->lost_first >= survey->lost_end)
+        return;
+    log->damaged +=
+        (uint32_t)dun_log_lose(log, survey->lost_first, survey->lost_end, DUN_LOSS_DAMAGED);
+    (void)dun_log_mark_done(log, survey->lost_first, survey->lost_end - survey->lost_first);
+    log->acks_changed = true;
 }
 
 /* The first unit behind all that was ever programmed in the block that `walk` has passed. */
@@ -470,15 +507,21 @@ static int find_ends(struct dun_log *log, struct scan *scan, struct survey *surv
         newest = scan->walk;
     }
     log->base_first = (uint32_t)survey->newest.first;
+    log->base_lost = survey->lost;
     log->base_old = survey->newest.size == DUN_LOG_OPENING_OLD;
     log->next = end > newest.sequence ? end : newest.sequence;
     if (stateless)
         find_state(log, scan, survey);
     heed_acks(log);
+    if (survey->lost_end > log->next)
+        log->next = survey->lost_end;
     log->next += survey->unseen;
+    if (survey->serial > log->serial)
+        log->serial = survey->serial;
     log->serial += survey->guessed;
     log->ledger_saved = log->ledger->changes;
     reconcile(log, survey, *first);
+    give_up_lost(log, survey);
     resume(log, &newest);
     return DUN_OK;
 }
@@ -489,7 +532,7 @@ static int adopt(struct dun_log *log, struct survey *survey)
     uint64_t first;
 
     if (survey->spoilt > 0)
-        look_beyond(survey, log->flash);
+        look_beyond(log, survey);
     log->stream = survey->newest.stream;
     log->base = log->tail = survey->block;
     log->base_serial = log->tail_serial = log->serial = survey->newest.serial;

@@ -18,8 +18,10 @@ static void limit(const struct dun_log *log, struct dun_log_walk *walk, uint32_t
 {
     struct dun_log_opening next;
 
-    if (serial == log->base_serial || dun_log_block_after(log, walk->block, serial, &next) < 0)
+    if (serial == log->base_serial)
         walk->end = log->next - log->unsynced;
+    else if (dun_log_block_after(log, walk->block, serial, &next) < 0)
+        walk->end = next.first; /* the base's, which is lost */
     else
         walk->end = next.before_serial > serial ? next.before_first : next.first;
 }
@@ -46,7 +48,7 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
     uint64_t bytes_read = 0;
 
     *serial = log->tail_serial;
-    if (log->tail == log->base)
+    if (log->tail == log->base && !log->base_lost)
         dun_log_base_opening(log, &opening);
     else if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) !=
                  DUN_LOG_BLOCK_OURS ||

@@ -89,6 +89,7 @@ class Opening:
         (self.stream, self.first, self.serial, self.block_size, self.block_count,
          self.prog_size) = struct.unpack_from("<QQIIIH", head, 8)
         self.size = len(head)
+        self.lost = False
         before, back = struct.unpack_from("<II", head, 40) if version > 1 else (0, 0)
         self.before_serial = before
         self.before_first = self.first - back
@@ -116,6 +117,7 @@ class Opening:
         if (not 1 <= (found.serial - newest.serial) % 2 ** 32 <= 2 ** 20 or
                 found.first - newest.first > len(block) // 8):
             return None
+        found.lost = True
         found.kind, found.stream, found.size = "ours", newest.stream, OPENING[2]
         found.block_size, found.block_count = newest.block_size, newest.block_count
         found.prog_size = newest.prog_size
@@ -169,7 +171,7 @@ class Records:
             length, low = struct.unpack_from("<HH", block, offset)
             ahead = (low - self.next) & 0xFFFF
             count = ahead + (0 if length & 0x8000 else 1)
-            if (ahead <= min(7, (offset - good) // 8) and count > self.spoilt and
+            if (ahead <= min(6, (offset - good) // 8) and count > self.spoilt and
                     self._is_linked(block, prog_size, used, offset, self.next + count)):
                 self.spoilt = count
         self.spoilt = min(self.spoilt, (end - good) // 8)
@@ -288,7 +290,7 @@ class Log:
         self._step_back()
         self._find_state()
         self.next = max([self.next, self.state.cursor] + [end for _, end in self.state.done])
-        self.next += self.unseen
+        self.next = max(self.next, self.lost[1]) + self.unseen
         self._reconcile()
 
     def _records(self, index):
@@ -322,6 +324,7 @@ class Log:
         """The newest block, which may lie behind the newest valid one; counts unseen records."""
         newest = valid
         self.unseen = 0
+        self.lost = (0, 0)
         i, last = 0, SKIP_MAX
         while i < last and i + 1 < self.count:
             i += 1
@@ -330,8 +333,12 @@ class Log:
             if kind == "garbage":
                 found = Opening.guess(self.blocks[index], self.openings[newest])
                 if found:
+                    last = i + SKIP_MAX
+                    self.lost = (found.first, Records(self.blocks[index], self.prog_size,
+                                                      found).next)
+                if found and self.count > 2:
                     self.openings[index] = found
-                    newest, last = index, i + SKIP_MAX
+                    newest = index
             elif kind == "lost" and index < self.openings[valid].block_count:
                 self.unseen += self.openings[valid].block_size // 8
                 last = i + SKIP_MAX
@@ -349,8 +356,11 @@ class Log:
                 after = self.openings[self.chain[position + 1]]
                 gap = after.before_serial > self.openings[index].serial
                 end = after.before_first if gap else after.first
+            if self.openings[index].lost:
+                continue
             for is_state, sequence, payload in self._records(index).found:
-                if not is_state and sequence < end and not self.state.is_done(sequence):
+                if (not is_state and sequence < end and not self.state.is_done(sequence) and
+                        not self.lost[0] <= sequence < self.lost[1]):
                     yield sequence, payload
 
     def lines(self):
