@@ -29,6 +29,7 @@ file(GLOB dun_public ${PROJECT_SOURCE_DIR}/src/*.h ${PROJECT_SOURCE_DIR}/transpo
     ${NANOPB_SOURCE_DIR}/pb*.h)
 list(FILTER dun_public EXCLUDE REGEX "log_(format|internal)\\.h$")
 install(FILES ${dun_public} ${PROJECT_SOURCE_DIR}/boards/node.h
+    ${PROJECT_SOURCE_DIR}/boards/node_uplink.h
     ${PROJECT_BINARY_DIR}/generated/telemetry.pb.h DESTINATION ${dun_headers})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/transport/mqtt DESTINATION ${dun_headers}
     FILES_MATCHING PATTERN *.h)

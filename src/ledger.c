@@ -159,7 +159,7 @@ static void join_touching(struct dun_ledger *ledger)
 
 static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
 {
-    struct dun_loss entry = {.reason = (uint8_t)reason};
+    struct dun_loss entry = {.reason = reason};
 
     entry.boot = ledger->boot;
     entry.uptime_ms = ledger->uptime_ms;
@@ -195,7 +195,7 @@ void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, ui
 
 void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason)
 {
-    struct dun_loss entry = stamped(ledger, reason);
+    struct dun_loss entry = stamped(ledger, (uint8_t)reason);
 
     if (points == 0)
         return;

@@ -97,7 +97,7 @@ uint64_t dun_log_lose(struct dun_log *log, uint64_t first, uint64_t end,
 
         if (stop <= first)
             break;
-        dun_ledger_add(log->ledger, first, stop - 1, reason);
+        dun_ledger_add(log->ledger, first, stop - 1, (uint8_t)reason);
         lost += stop - first;
         first = stop;
     }

@@ -215,6 +215,7 @@ void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash
     walk->sequence = opening->first;
     walk->end = UINT64_MAX;
     walk->bytes_read = 0;
+    walk->tried = 0;
     walk->block = block;
     walk->offset = opening->size;
     walk->seed = dun_log_seed(opening->stream, opening->serial);
@@ -274,29 +275,42 @@ static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset
 }
 
 /*
- * What is looked for behind the last good record. Noise looks like the head of a record once in so
- * many bytes, and each look at a CRC may read a whole record: when a block's worth was read for
- * nothing, what follows a record must look right, too, before it is read.
+ * Noise looks like the head of a record once in so many bytes, and each look at a CRC may read a
+ * whole record. So when a block's worth was read for nothing, what looks like one must be likely,
+ * too, before it is read; and when many were, by bytes that are no accident, none is read any more.
  */
-struct hunt {
-    uint32_t ahead_max; /* records that may be missing */
-    uint64_t tried;     /* bytes of what looked like records and was none */
-};
+#define TRIED_BLOCKS_MAX 64u
 
-/* Is there behind what was found the header of the next record, padding, or the block's end? */
-static bool is_followed(struct dun_log_walk *walk, const struct dun_log_found *found)
+/* Reads past the window, which is needed where it is. */
+static void glance(struct dun_log_walk *walk, uint32_t offset, uint8_t *bytes, uint32_t size)
 {
     const struct dun_flash *flash = walk->flash;
+
+    walk->bytes_read += size;
+    if (flash->read(flash->context, walk->block, offset, bytes, size) < 0 &&
+        flash->read(flash->context, walk->block, offset, bytes, size) < 0)
+        memset(bytes, 0, size);
+}
+
+/* Is there behind what was found the header of the next record, padding, or the block's end? And
+ * has a state record the size that its counts ask for? */
+static bool is_likely(struct dun_log_walk *walk, const struct dun_log_found *found)
+{
     uint32_t end = found->offset + found->size + DUN_LOG_CRC_SIZE;
     uint16_t due = (uint16_t)(found->sequence + (found->meta ? 0 : 1));
     uint8_t bytes[DUN_LOG_HEADER_SIZE];
 
-    if (flash->geometry.block_size - end < RECORD_FRAME)
+    if (found->meta && found->size < DUN_LOG_STATE_SIZE)
+        return false;
+    if (found->meta) {
+        glance(walk, found->offset + DUN_LOG_STATE_SIZE - 2, bytes, 2);
+        if (found->size != DUN_LOG_STATE_SIZE + (uint32_t)bytes[0] * DUN_LOG_DONE_SIZE +
+                               (uint32_t)bytes[1] * DUN_LOG_LOSS_SIZE)
+            return false;
+    }
+    if (walk->flash->geometry.block_size - end < RECORD_FRAME)
         return true;
-    walk->bytes_read += sizeof bytes; /* past the window, which is needed where it is */
-    if (flash->read(flash->context, walk->block, end, bytes, sizeof bytes) < 0 &&
-        flash->read(flash->context, walk->block, end, bytes, sizeof bytes) < 0)
-        memset(bytes, 0, sizeof bytes);
+    glance(walk, end, bytes, sizeof bytes);
     return bytes[0] == 0xFF || dun_get16(bytes + 2) == due;
 }
 
@@ -323,21 +337,23 @@ static bool is_void(const struct dun_log_walk *walk, const struct dun_log_found 
 }
 
 /* Is there a valid record at `offset`? */
-static bool try_record(struct dun_log_walk *walk, uint32_t offset, struct hunt *hunt,
+static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahead_max,
                        struct dun_log_found *found)
 {
+    uint32_t block_size = walk->flash->geometry.block_size;
     uint16_t length;
 
-    if (!looks_like_record(walk, offset, hunt->ahead_max, found))
+    if (walk->tried >= TRIED_BLOCKS_MAX * (uint64_t)block_size ||
+        !looks_like_record(walk, offset, ahead_max, found))
         return false;
     length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
-    if (hunt->tried >= walk->flash->geometry.block_size && !is_followed(walk, found))
+    if (walk->tried >= block_size && !is_likely(walk, found))
         return false;
     if (!is_void(walk, found) &&
         crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,
                     found->size))
         return true;
-    hunt->tried += found->size + RECORD_FRAME;
+    walk->tried += found->size + RECORD_FRAME;
     return false;
 }
 
@@ -366,13 +382,13 @@ bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found)
 {
     uint32_t block_size = walk->flash->geometry.block_size;
     uint32_t offset = walk->offset;
-    struct hunt hunt = {0, 0};
 
     while (offset + RECORD_FRAME <= block_size) {
-        hunt.ahead_max = (offset - walk->offset) / RECORD_FRAME;
-        if (hunt.ahead_max > DUN_LOG_AHEAD_MAX)
-            hunt.ahead_max = DUN_LOG_AHEAD_MAX;
-        if (try_record(walk, offset, &hunt, found)) {
+        uint32_t ahead_max = (offset - walk->offset) / RECORD_FRAME;
+
+        if (ahead_max > DUN_LOG_AHEAD_MAX)
+            ahead_max = DUN_LOG_AHEAD_MAX;
+        if (try_record(walk, offset, ahead_max, found)) {
             walk->offset = found->offset + found->size + DUN_LOG_CRC_SIZE;
             walk->sequence = found->sequence + (found->meta ? 0 : 1);
             return true;

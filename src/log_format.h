@@ -61,6 +61,7 @@ struct dun_log_walk {
     uint64_t sequence; /* of the next record, if none is missing */
     uint64_t end;      /* records from this sequence on are void */
     uint64_t bytes_read;
+    uint64_t tried; /* bytes of what looked like records and was none */
     uint32_t block;
     uint32_t offset;
     uint32_t seed;        /* of the records' CRCs */

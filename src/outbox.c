@@ -135,11 +135,16 @@ static bool went_ahead(const struct dun_outbox *outbox, uint64_t sequence)
 
 /// The window ///
 
+static bool freed_by_puback(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
+{
+    return outbox->config.ack_mode == DUN_ACK_PUBLISHED || slot->lane == DUN_LANE_ARCHIVE;
+}
+
 static void pop_acked(struct dun_outbox *outbox, dun_ms now)
 {
     while (outbox->window.count > 0 && dun_window_at(&outbox->window, 0)->acked) {
         const struct dun_window_slot *slot = dun_window_at(&outbox->window, 0);
-        if (outbox->config.ack_mode == DUN_ACK_PUBLISHED || slot->lane == DUN_LANE_ARCHIVE)
+        if (freed_by_puback(outbox, slot))
             dun_store_ack(outbox->lanes[slot->lane].store, sequence_of(outbox, slot),
                           now + (dun_ms)outbox->config.ack_persist_ms);
         dun_window_pop(&outbox->window);
@@ -356,11 +361,12 @@ uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_ve
         return 0;
     uint64_t sequence = sequence_of(outbox, slot);
     if (verdict == DUN_VERDICT_LATER) {
-        outbox->later++;
         outbox->stats->records_deferred++;
-        return sequence;
-    }
-    if (verdict == DUN_VERDICT_TAKEN)
+        if (freed_by_puback(outbox, slot)) {
+            outbox->later++;
+            return sequence;
+        } /* else it comes again when the far end does not have it in time, as all do */
+    } else if (verdict == DUN_VERDICT_TAKEN)
         outbox->stats->records_acked++;
     else
         give_up(outbox, slot,

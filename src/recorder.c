@@ -365,7 +365,7 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (recorder->limits_of && crosses(&recorder->limits_of[metric], value))
         recorder->urgent = true;
     if (recorder->urgent || recorder->batch->count >= recorder->limits.points_max ||
-        recorder->batch->rough_size >= recorder->limits.bytes_max)
+        dun_batch_rough_size(recorder->batch) >= recorder->limits.bytes_max)
         recorder->seal_due = true;
     return DUN_OK;
 }

@@ -158,7 +158,9 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
     struct dun_message message = {.payload.size = sender->reading.cursor.size,
                                   .token = dun_outbox_token(outbox),
                                   .expiry_s = sender->message_expiry_s};
-    int result = publish(sender, dun_record_channel(first), &message, now);
+    const char *channel = dun_record_channel(first);
+    message.alias = channel[0] == 'b' ? 1 : 2; /* two channels have records: batch and samples */
+    int result = publish(sender, channel, &message, now);
     if (result == DUN_E_TOO_LARGE) {
         note_rejected(sender, sender->reading.cursor.sequence, REASON_TOO_LARGE);
         dun_outbox_unpublishable(outbox, now);
@@ -350,6 +352,7 @@ static void note_route(struct dun_sender *sender, enum dun_route_change change, 
         notice.kind = DUN_NOTICE_REDIRECTED;
     else if (change == DUN_ROUTE_HOME)
         notice.kind = DUN_NOTICE_BACK_HOME;
+    sender->stats->redirects += change == DUN_ROUTE_ELSEWHERE;
     if (notice.kind != DUN_NOTICE_NONE)
         dun_notices_add(sender->notices, notice);
 }

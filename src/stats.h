@@ -18,6 +18,7 @@ struct dun_stats {
     uint64_t connects;         /* times UP */
     uint64_t disconnects;      /* times DOWN after UP */
     uint64_t connect_failures; /* times DOWN without UP */
+    uint64_t redirects;        /* to another broker, followed */
     uint64_t sensor_errors;
     uint64_t storage_errors;
 };

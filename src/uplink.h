@@ -16,6 +16,8 @@
 
 #include "base.h"
 
+#define DUN_UPLINK_ALIASES_MAX 8
+
 enum dun_uplink_event_kind {
     DUN_UPLINK_NONE = 0,
     DUN_UPLINK_UP,       /* the broker accepted us; `session_present` tells if it knew us */
@@ -64,6 +66,9 @@ struct dun_message {
     bool text;                /* v5: the payload is UTF-8, and the format indicator says so */
     const char *content_type; /* v5: as `topic`; NULL: none */
     uint32_t expiry_s;        /* v5: the broker drops what it did not deliver after; 0: never */
+    /* v5: a number for this topic and no other, 1 to DUN_UPLINK_ALIASES_MAX: once the topic was
+     * sent on this connection, the number may stand for it (3.3.2.3.4). 0: never. */
+    uint8_t alias;
 };
 
 /* How to connect. All strings are borrowed for as long as the uplink is in use. */

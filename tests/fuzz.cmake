@@ -80,6 +80,11 @@ function(dun_fuzz_test name)
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
 endfunction()
 
-foreach(name decode mqtt_packet mqtt_session)
+foreach(name decode log mqtt_packet mqtt_session)
     dun_fuzz_test(${name})
 endforeach()
+# Its file is the fuzzer's, wherever it opens one.
+dun_fuzz_test(config ${INIH_LIBRARY} -Wl,--wrap=fopen)
+# Its kernel is the fuzzer's.
+dun_fuzz_test(link -Wl,--wrap=socket,--wrap=connect,--wrap=send,--wrap=recv,--wrap=poll
+    -Wl,--wrap=getsockopt,--wrap=close)

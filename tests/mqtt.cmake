@@ -15,7 +15,7 @@ function(dun_uplink_shell name class)
         COST 60 ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
 endfunction()
 
-dun_uplink_shell(mqtt Mqtt dunlin_mqtt dunlin_link_posix)
+dun_uplink_shell(mqtt Mqtt dunlin_tls_host dunlin_mqtt dunlin_link_posix)
 if(TARGET dunlin_paho)
     dun_uplink_shell(paho Paho dunlin_paho)
 endif()

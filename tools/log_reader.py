@@ -138,7 +138,6 @@ class Records:
         while offset + 8 <= len(block):
             record = self._at(block, offset, hole, seed)
             if record:
-                self.tried = 0
                 self.found.append(record)
                 is_state, sequence, payload = record
                 self.next = sequence + (0 if is_state else 1)
@@ -205,11 +204,14 @@ class Records:
         size = length & 0x3FFF
         ahead = (low - self.next) & 0xFFFF
         end = offset + 8 + size
-        if length == 0xFFFF or end > len(block) or ahead > min((offset - hole) // 8, 1023):
+        if length == 0xFFFF or end > len(block) or ahead > min((offset - hole) // 8, 1023) \
+                or self.tried >= 64 * len(block):
             return None
         sequence = self.next + ahead
         due = sequence + (0 if length & 0x8000 else 1)
-        if self.tried >= len(block) and not self._is_followed(block, end, due):
+        if self.tried >= len(block) and not (
+                self._is_followed(block, end, due) and
+                (not length & 0x8000 or self._looks_like_state(block, offset, length))):
             return None
         payload = block[offset + 4:end - 4]
         crc = crc32c(payload, crc32c(struct.pack("<HQ", length, sequence), seed))

@@ -14,11 +14,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ATTEMPT_TIMEOUT_MS 5000
 #define CONNECT_TIMEOUT_MS 60000
+#define RESOLVE_POLL_MS    20
 #define LINGER_READS_MAX   16 /* reads of what is left before a close */
 
 /// Connecting ///
@@ -59,7 +61,7 @@ static int make_socket(int family)
     }
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    if (ioctl(fd, FIONBIO, &on) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
         close(fd);
         return -1;
     }
@@ -117,9 +119,18 @@ static int connecting(struct dun_link_posix *posix, dun_ms now)
     return 1;
 }
 
+/* A resolver without a descriptor cannot be waited for. */
+static dun_ms ask_again(const struct dun_link_posix *posix, dun_ms now)
+{
+    return posix->resolve.fd >= 0 ? DUN_MS_NEVER : now + RESOLVE_POLL_MS;
+}
+
 static int resolving(struct dun_link_posix *posix, dun_ms now)
 {
     int result = dun_resolve_poll(&posix->resolve);
+    if (result == 0) {
+        posix->attempt_deadline = ask_again(posix, now);
+    }
     return result > 0 ? try_next(posix, DUN_E_UNREACHABLE, now) : result;
 }
 
@@ -153,7 +164,7 @@ static int tcp_open(void *context, const char *host, uint16_t port, dun_ms now)
     int result = dun_resolve_start(&posix->resolve, host);
     if (result == 0) {
         posix->state = DUN_LINK_POSIX_RESOLVING;
-        posix->attempt_deadline = DUN_MS_NEVER;
+        posix->attempt_deadline = ask_again(posix, now);
         return DUN_OK;
     }
     result = result > 0 ? try_next(posix, DUN_E_UNREACHABLE, now) : result;

@@ -52,6 +52,7 @@ enum dun_tls_trouble {
     DUN_TLS_CUT,           /* DUN_E_TLS: closed in the middle, without an alert */
     DUN_TLS_STALLED,       /* DUN_E_TIMEOUT */
     DUN_TLS_OLD_VERSION,   /* DUN_E_TLS: nothing newer than TLS 1.1 over there */
+    DUN_TLS_NO_COMMON,     /* DUN_E_TLS: refused at once: no version or cipher suite in common */
     DUN_TLS_BROKEN,        /* DUN_E_TLS: the peer's messages break the protocol */
     DUN_TLS_CREDENTIALS,   /* our own files cannot be used, or they do not fit each other */
     DUN_TLS_MEMORY,        /* DUN_E_FULL */

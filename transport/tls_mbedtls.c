@@ -150,9 +150,17 @@ static int random_bytes(void *context, unsigned char *out, size_t size)
 
 /// What went wrong ///
 
-static enum dun_tls_trouble trouble_of_alert(uint8_t alert)
+static enum dun_tls_trouble trouble_of_alert(const struct dun_tls_mbedtls *tls)
 {
-    return alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION ? DUN_TLS_OLD_VERSION : DUN_TLS_REFUSED;
+    switch (tls->report.alert) {
+    case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION:
+        return DUN_TLS_OLD_VERSION;
+    case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
+        /* Before its hello it cannot miss a certificate of ours. */
+        return tls->ssl.state <= MBEDTLS_SSL_SERVER_HELLO ? DUN_TLS_NO_COMMON : DUN_TLS_REFUSED;
+    default:
+        return DUN_TLS_REFUSED;
+    }
 }
 
 /* A broker that refuses us says why and closes. Our next write fails then, before its alert was
@@ -181,7 +189,7 @@ static enum dun_tls_trouble trouble_of_end(struct dun_tls_mbedtls *tls)
         return DUN_TLS_NOT_TLS;
     }
     if (last_word(tls)) {
-        return trouble_of_alert(tls->report.alert);
+        return trouble_of_alert(tls);
     }
     return tls->raw_total == 0 ? DUN_TLS_NO_ANSWER : DUN_TLS_CUT;
 }
@@ -194,7 +202,7 @@ static enum dun_tls_trouble trouble_of(struct dun_tls_mbedtls *tls, int result)
                                                           tls->verdict.flags);
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
         tls->report.alert = tls->ssl.in_msg[1];
-        return trouble_of_alert(tls->report.alert);
+        return trouble_of_alert(tls);
     case MBEDTLS_ERR_SSL_CONN_EOF:
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
         return trouble_of_end(tls);

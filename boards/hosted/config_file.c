@@ -214,6 +214,8 @@ static char *read_line(char *out, int size, void *stream)
     if (*text == '[') {
         enter_section(reader, text + 1, strcspn(text + 1, "]"));
     }
+    /* Without its blanks: an indented key is a key, not more of the value above. */
+    memmove(out, text, strlen(text) + 1);
     return out;
 }
 
@@ -242,7 +244,6 @@ void dun_config_read_file(struct dun_config *config)
         fprintf(config->errors, "%s: %s\n", config->path, strerror(errno));
         return;
     }
-    ini_allow_multiline = false; /* an indented key is a key, not more of the value above */
     ini_parse_stream(read_line, &reader, handle, &reader);
     if (ferror(reader.file)) {
         dun_config_blame(config, &place);

@@ -31,9 +31,8 @@ static const struct dun_choice policies[] = {{"drop-oldest", DUN_LOG_DROP_OLDEST
                                              {NULL, 0}};
 
 /* 4 and 5 are the protocol levels of the standards. Behind these stand Mosquitto's words. */
-static const struct dun_choice versions[] = {{"auto", 0},     {"5", 5},        {"3.1.1", 4},
-                                             {"311", 4},      {"mqttv311", 4}, {"mqttv5", 5},
-                                             {NULL, 0}};
+static const struct dun_choice versions[] = {
+    {"auto", 0}, {"5", 5}, {"3.1.1", 4}, {"311", 4}, {"mqttv311", 4}, {"mqttv5", 5}, {NULL, 0}};
 static const struct dun_choice redirects[] = {{"follow", 0}, {"ignore", 1}, {NULL, 0}};
 static const struct dun_choice unheard[] = {
     {"deliver", DUN_UNHEARD_DELIVERED}, {"keep", DUN_UNHEARD_KEPT}, {NULL, 0}};

@@ -410,6 +410,9 @@ static int run_daemon(struct daemon *daemon)
         dun_notify_send(&daemon->notify, "READY=1");
         code = run(daemon);
         say_ended(daemon);
+        if (daemon->board->finish != NULL) {
+            daemon->board->finish();
+        }
     }
     dun_sensors_stop(&daemon->sensors);
     dun_flash_file_close(&daemon->file);

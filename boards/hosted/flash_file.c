@@ -106,16 +106,8 @@ static int sync_fd(struct dun_flash_file *file, int fd)
 
 static int sync_folder(struct dun_flash_file *file)
 {
-    int fd;
-    int result;
-
     set_path(file, "");
-    fd = open(file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return failed(file);
-    result = fsync(fd) < 0 ? failed(file) : DUN_OK;
-    close(fd);
-    return result;
+    return dun_flash_host_sync_folder(file->path) ? DUN_OK : failed(file);
 }
 
 static off_t image_size(const struct dun_flash_geometry *geometry)

@@ -17,6 +17,9 @@ DUN_MUST_USE int dun_flash_host_lock(struct dun_flash_file *file);
  */
 bool dun_flash_host_owns(struct dun_flash_file *file);
 
+/* Makes names in a folder durable. False: errno says why. */
+DUN_MUST_USE bool dun_flash_host_sync_folder(const char *folder);
+
 /* Bytes free in a folder, UINT64_MAX if the host cannot tell. False: errno says why. */
 bool dun_flash_host_room(const char *folder, uint64_t *room);
 

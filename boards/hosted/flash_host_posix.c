@@ -26,6 +26,18 @@ bool dun_flash_host_owns(struct dun_flash_file *file)
     return !file->taken;
 }
 
+bool dun_flash_host_sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return synced;
+}
+
 bool dun_flash_host_room(const char *folder, uint64_t *room)
 {
     struct statvfs info;

@@ -1,4 +1,5 @@
 # What every board with an operating system shares: configuration, sensors, log lines, the daemon.
+include_guard(GLOBAL)
 find_path(INIH_INCLUDE_DIR ini.h REQUIRED)
 find_library(INIH_LIBRARY inih REQUIRED)
 
@@ -49,7 +50,7 @@ target_link_libraries(dunlin_hosted PUBLIC dunlin_core ${INIH_LIBRARY} PRIVATE d
 
 # TLS of a board whose uplink runs over links, or the lack of it.
 if(DUN_TLS)
-    add_library(dunlin_tls_host STATIC ${hosted}/tls_host.c)
+    add_library(dunlin_tls_host STATIC ${hosted}/key_file.c ${hosted}/tls_host.c)
     target_link_libraries(dunlin_tls_host PUBLIC dunlin_tls_mbedtls)
 else()
     add_library(dunlin_tls_host STATIC ${hosted}/tls_none.c)

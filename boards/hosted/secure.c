@@ -230,7 +230,9 @@ static const struct words words[] = {
     [DUN_TLS_NO_ANSWER] = {"no answer", "a port without TLS closes like this; try 8883"},
     [DUN_TLS_CUT] = {"cut off", "the connection ended in the handshake"},
     [DUN_TLS_STALLED] = {"stalled", "the handshake came to a halt"},
-    [DUN_TLS_OLD_VERSION] = {"old version", "the broker must speak TLS 1.2"},
+    [DUN_TLS_OLD_VERSION] = {"version", "the broker must speak TLS 1.2"},
+    [DUN_TLS_NO_COMMON] = {"nothing in common",
+                           "the broker must speak TLS 1.2 with ECDHE and AES-GCM or ChaCha20"},
     [DUN_TLS_BROKEN] = {"broken", "what the broker sent breaks the protocol"},
     [DUN_TLS_CREDENTIALS] = {"credentials", "a file of [tls] cannot be used, see above"},
     [DUN_TLS_MEMORY] = {"memory", "a connection needs about 40 KB"},
@@ -280,9 +282,9 @@ void dun_secure_say_trouble(struct dun_say *say, const struct dun_tls_report *re
         return;
     }
     dun_say_text(say, "tls", words[trouble].what);
-    if (report->alert != 0) {
+    if (trouble == DUN_TLS_REFUSED) {
         say_alert(say, report->alert);
-    } else if (words[trouble].remedy != NULL) {
+    } else {
         dun_say_text(say, "remedy", words[trouble].remedy);
     }
 }

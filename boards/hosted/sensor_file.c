@@ -22,7 +22,10 @@ static int read_number(const struct dun_file_config *config, int64_t *value)
     char text[NUMBER_TEXT_MAX + 1];
     ssize_t count;
     do {
-        count = read(fd, text, sizeof text);
+        count = pread(fd, text, sizeof text, 0);
+        if (count < 0 && errno == ESPIPE) {
+            count = read(fd, text, sizeof text); /* of what is no file there is no beginning */
+        }
     } while (count < 0 && errno == EINTR);
     close(fd);
     if (count < 0 || (size_t)count == sizeof text) {

@@ -4,6 +4,8 @@
  */
 #include "sensor_shared.h"
 
+#define DIRECTION "network.io.direction"
+
 static const struct dun_shape shapes[DUN_SELF_METRICS] = {
     {"dunlin.log.usage", "By", NULL, NULL, DUN_GAUGE, 0},
     {"dunlin.log.limit", "By", NULL, NULL, DUN_GAUGE, 0},
@@ -18,6 +20,11 @@ static const struct dun_shape shapes[DUN_SELF_METRICS] = {
     {"dunlin.link.published", "{record}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.link.acked", "{record}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.link.rejected", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.deferred", "{record}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.redirects", "{redirect}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.unmatched_acks", "{ack}", NULL, NULL, DUN_COUNTER, 0},
+    {"dunlin.link.io", "By", DIRECTION, "receive", DUN_COUNTER, 0},
+    {"dunlin.link.io", "By", DIRECTION, "transmit", DUN_COUNTER, 0},
     {"dunlin.sensor.errors", "{error}", NULL, NULL, DUN_COUNTER, 0},
 };
 
@@ -26,6 +33,8 @@ int dun_read_self(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now
     struct dun_sensors *sensors = sensor->context;
     const struct dun_stats *stats = dun_agent_stats(agent);
     const struct dun_store *store = agent->store.mounted ? &agent->store : &agent->spare;
+    struct dun_uplink_stats link = {0};
+    agent->parts.uplink->stats(agent->parts.uplink->context, &link);
     const uint64_t values[DUN_SELF_METRICS] = {
         store->mounted ? dun_log_used(&store->log) : 0,
         store->mounted ? dun_log_capacity(&store->log) : 0,
@@ -40,6 +49,11 @@ int dun_read_self(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now
         stats->records_published,
         stats->records_acked,
         stats->records_rejected,
+        stats->records_deferred,
+        stats->redirects,
+        link.unmatched_acks,
+        link.bytes_in,
+        link.bytes_out,
         stats->sensor_errors,
     };
     for (int i = 0; i < DUN_SELF_METRICS; i++) {

@@ -85,7 +85,7 @@ enum dun_sensors_full {
     DUN_FULL_METRICS = 4,
 };
 
-#define DUN_SELF_METRICS 14
+#define DUN_SELF_METRICS 19
 
 struct dun_sensors {
     const struct dun_config *config;

@@ -7,11 +7,11 @@
 #include "tls_host.h"
 
 #include <errno.h>
-#include <mbedtls/error.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "key_file.h"
 #include "say.h"
 #include "system.h"
 #include "tls_mbedtls.h"
@@ -89,6 +89,8 @@ static const char *why_no_key(int result)
         return "is encrypted, and there is no key_password_file";
     case MBEDTLS_ERR_PK_PASSWORD_MISMATCH:
         return "is encrypted with another password";
+    case MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE:
+        return "is encrypted in a way that is not known; openssl pkey -aes256 writes one that is";
     default:
         return "holds no private key in PEM form";
     }
@@ -98,10 +100,8 @@ static int read_key(struct material *into)
 {
     const struct dun_tls_config *config = host.config;
     const char *path = host.paths[KEY_FILE];
-    const char *password =
-        config->key_password.size > 0 ? (const char *)config->key_password.data : NULL;
     struct stat status;
-    int result = mbedtls_pk_parse_keyfile(&into->key, path, password);
+    int result = dun_key_file_read(&into->key, path, config->key_password);
     if (result != 0) {
         say_unusable(path, why_unreadable(path, why_no_key(result)));
         return DUN_E_INVALID;

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support.agent import Agent, finish, program
+from support.agent import DAEMON, WASMTIME, Agent, finish, program
 from support.broker import Broker
 from support.broker_stub import Stub
 from support.receiver import Receiver
@@ -57,10 +57,24 @@ class AgentKilled(unittest.TestCase):
         self.agent.kill()
         self.receiver.wait_last("status", b"offline")
 
+    @unittest.skipUnless(WASMTIME, "only where nothing can be locked")
+    def test_a_second_agent_takes_the_folder(self):
+        self.agent.start()
+        self.receiver.wait_count(5)
+        first = self.agent.process
+        self.agent.process = None
+        self.agent.start()
+        self.assertEqual(first.wait(60), 1)
+        self.assertIn("another agent took this state folder", self.agent.log())
+        self.receiver.wait_count(self.receiver.records.count() + 5)
+        finish(self, self.agent, self.receiver.records)
+        self.receiver.records.check(self)
+
+    @unittest.skipIf(WASMTIME, "WASI has no locks")
     def test_a_second_agent_is_refused(self):
         self.agent.start()
         self.receiver.wait_count(1)
-        second = subprocess.run([program("dunlind"), "-c", self.agent.config], text=True,
+        second = subprocess.run([program(DAEMON), "-c", self.agent.config], text=True,
                                 capture_output=True, timeout=60, check=False)
         self.assertNotEqual(second.returncode, 0)
         self.assertIn(str(self.agent.process.pid), second.stderr)

@@ -182,12 +182,30 @@ static void on_record(struct broker *broker, struct broker_client *client,
     add_ack(broker, ack);
 }
 
+/* v5 3.3.2.3.4: an alias stands for the topic that it was last sent with on this connection. */
+static void resolve_alias(struct broker_client *client, struct wire_publish *publish)
+{
+    if (publish->alias == 0)
+        return;
+    char *topic = client->aliases[publish->alias - 1];
+    if (publish->topic.size >= sizeof client->aliases[0])
+        sim_fail("PUBLISH to a topic that is not the device's");
+    if (publish->topic.size > 0) {
+        memcpy(topic, publish->topic.data, publish->topic.size);
+        topic[publish->topic.size] = 0;
+    }
+    if (topic[0] == 0)
+        sim_fail("PUBLISH with alias %u, which nobody told, v5 3.3.4-6", publish->alias);
+    publish->topic = (struct dun_span){(const uint8_t *)topic, strlen(topic)};
+}
+
 static void on_publish(struct broker *broker, struct broker_client *client, struct wire_in *in)
 {
     struct wire_publish publish;
     const char *wrong = wire_read_publish(in, client->version, &publish);
     if (wrong)
         sim_fail("PUBLISH %s", wrong);
+    resolve_alias(client, &publish);
     note_inflight(client, publish.id, publish.dup);
     bool record = wire_equals(publish.topic, CONTENT("d/f/sim/batch")) ||
                   wire_equals(publish.topic, CONTENT("d/f/sim/samples"));

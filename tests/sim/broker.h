@@ -10,6 +10,7 @@
 #define DUN_SIM_BROKER_H
 
 #include "base.h"
+#include "broker_wire.h"
 #include "random.h"
 #include "sim_link.h"
 
@@ -33,6 +34,7 @@ struct broker_client {
     dun_ms keepalive_ms;
     uint16_t inflight[BROKER_INFLIGHT_MAX]; /* packet ids of publishes not acknowledged */
     uint16_t inflight_count;
+    char aliases[WIRE_ALIASES][32]; /* topics, empty: not told on this connection */
 };
 
 /* A publish that the broker took and has yet to acknowledge. */

@@ -52,9 +52,10 @@ static bool take_bytes(struct dun_span *in, struct dun_span *bytes)
     return true;
 }
 
-/* Skips the properties of a packet of version 5. */
-static bool skip_properties(struct dun_span *in, uint8_t version)
+/* Takes the properties of a packet of version 5 off its front. */
+static bool take_properties(struct dun_span *in, uint8_t version, struct dun_span *properties)
 {
+    *properties = (struct dun_span){NULL, 0};
     uint32_t size = 0;
     if (version != 5)
         return true;
@@ -68,9 +69,38 @@ static bool skip_properties(struct dun_span *in, uint8_t version)
     }
     if (in->size < size)
         return false;
+    *properties = (struct dun_span){in->data, size};
     in->data += size;
     in->size -= size;
     return true;
+}
+
+static bool skip_properties(struct dun_span *in, uint8_t version)
+{
+    struct dun_span properties;
+    return take_properties(in, version, &properties);
+}
+
+/* Those that a PUBLISH of ours may have: format, expiry, content type, alias. */
+static const char *read_publish_properties(struct dun_span in, struct wire_publish *publish)
+{
+    struct dun_span type;
+    uint32_t id, value = 0;
+    publish->alias = 0;
+    while (in.size > 0) {
+        take_number(&in, 1, &id);
+        bool ok = id == 0x01   ? take_number(&in, 1, &value) && value == 1
+                  : id == 0x02 ? take_number(&in, 4, &value) && value > 0
+                  : id == 0x03 ? take_bytes(&in, &type)
+                  : id == 0x23 ? take_number(&in, 2, &value)
+                               : false;
+        if (!ok)
+            return "with a property that it should not have";
+        if (id == 0x23 && (value == 0 || value > WIRE_ALIASES))
+            return "with an alias out of bounds, v5 3.3.2-8";
+        publish->alias = id == 0x23 ? (uint16_t)value : publish->alias;
+    }
+    return NULL;
 }
 
 const char *wire_read_connect(struct wire_in *in, struct wire_connect *connect)
@@ -95,14 +125,18 @@ const char *wire_read_connect(struct wire_in *in, struct wire_connect *connect)
 
 const char *wire_read_publish(struct wire_in *in, uint8_t version, struct wire_publish *publish)
 {
-    struct dun_span body = in->body;
+    struct dun_span body = in->body, properties;
     uint32_t id;
     if ((in->flags >> 1 & 3) != 1)
         return "with another QoS than 1";
-    if (!take_bytes(&body, &publish->topic) || publish->topic.size == 0)
-        return "without a topic, 3.3.2-1";
-    if (!take_number(&body, 2, &id) || !skip_properties(&body, version))
+    if (!take_bytes(&body, &publish->topic) || !take_number(&body, 2, &id) ||
+        !take_properties(&body, version, &properties))
         return "that ends in its head";
+    const char *wrong = read_publish_properties(properties, publish);
+    if (wrong)
+        return wrong;
+    if (publish->topic.size == 0 && publish->alias == 0)
+        return "without a topic, 3.3.2-1";
     publish->id = (uint16_t)id;
     publish->dup = in->flags >> 3 & 1;
     publish->retain = in->flags & 1;
@@ -177,8 +211,8 @@ static void put_connack_properties(struct wire *wire, const struct wire_connack 
         put(wire, 1, 0x13);
         put(wire, 2, connack->keepalive_s);
     }
-    put(wire, 1, 0x22); /* topic alias maximum, as brokers like to say */
-    put(wire, 2, 10);
+    put(wire, 1, 0x22); /* topic alias maximum */
+    put(wire, 2, WIRE_ALIASES);
     wire->bytes[length_at] = (uint8_t)(wire->size - length_at - 1);
 }
 

@@ -20,6 +20,8 @@ struct wire {
     uint32_t size;
 };
 
+#define WIRE_ALIASES 10 /* that the broker takes */
+
 /* A packet that came. */
 struct wire_in {
     uint8_t type, flags;
@@ -36,6 +38,7 @@ struct wire_connect {
 struct wire_publish {
     struct dun_span topic, payload;
     uint16_t id;
+    uint16_t alias; /* 0: none */
     bool dup, retain;
 };
 

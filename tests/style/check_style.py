@@ -71,7 +71,8 @@ def read(path):
 
 def is_text(path):
     with open(os.path.join(ROOT, path), "rb") as stream:
-        return b"\0" not in stream.read(4096)
+        start = stream.read(4096)
+    return b"\0" not in start and b"\xff" not in start  # which UTF-8 never has
 
 
 def everything():

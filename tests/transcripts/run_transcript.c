@@ -199,7 +199,10 @@ static void describe(const struct dun_mqtt_event *event, char *text)
     default:
         at = put_text(text, 0, "closed %s", error_name(event->error));
         if (event->reason != 0) {
-            put_text(text, at, " reason=%u", event->reason);
+            at = put_text(text, at, " reason=%u", event->reason);
+        }
+        if (event->server.data != NULL) {
+            put_span(text, at, event->server);
         }
         break;
     }
@@ -321,6 +324,14 @@ static void do_publish(struct play *play, char *rest)
     if (strncmp(rest, "retain ", 7) == 0) {
         publish.retain = true;
         rest += 7;
+    }
+    if (strncmp(rest, "text ", 5) == 0) {
+        publish.text = true;
+        rest += 5;
+    }
+    if (strncmp(rest, "alias ", 6) == 0) {
+        rest += 6;
+        publish.alias = (uint16_t)next_number(&rest);
     }
     uint8_t *bytes = play->payload_bytes[token];
     play->payloads[token].data = bytes;

@@ -208,7 +208,7 @@ static void no_loss_is_ever_missing(void **state)
             unsigned last = first + (unsigned)rand() % 6;
 
             merged = merged || ledger.count + 1 >= ledger.capacity;
-            dun_ledger_add(&ledger, first, last, (enum dun_loss_reason)(1 + rand() % 2));
+            dun_ledger_add(&ledger, first, last, (uint8_t)(1 + rand() % 2));
             for (unsigned i = first; i <= last; i++)
                 lost[i] = true;
         }

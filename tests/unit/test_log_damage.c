@@ -3,6 +3,7 @@
  * records in them.
  */
 #include "log_bench.h"
+#include "log_format.h"
 
 static void le(uint8_t *at, uint64_t value, int size)
 {
@@ -235,6 +236,44 @@ static void records_behind_much_noise_are_found(void **state)
     }
 }
 
+/* Bytes that look like a record wherever one begins to read, and like another one behind it: a
+ * reader that believed them would read the block as often as it has bytes. */
+static void a_block_of_lookalikes_is_read_a_few_times(void **state)
+{
+    enum { SIZE = 65536, LOOKALIKE = 0x9F, SEQUENCE = 0x9F9F };
+    struct bench bench;
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+
+    (void)state;
+    start(&bench, SIZE, 2, 1);
+    struct dun_log_opening opening = {STREAM, SEQUENCE - 100, 1, SIZE, 2, 1};
+    dun_log_put_opening(block, &opening);
+    memset(block + DUN_LOG_OPENING_SIZE, LOOKALIKE, SIZE - DUN_LOG_OPENING_SIZE);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_true(bench.report.bytes_read < 20 * SIZE);
+}
+
+/* A damaged record whose payload is full of them hides nothing of what follows. */
+static void a_record_behind_lookalikes_is_found(void **state)
+{
+    static uint8_t payload[3072];
+    struct bench bench;
+    struct dun_log_cursor cursor;
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry);
+
+    (void)state;
+    for (uint32_t i = 0; i < sizeof payload; i++)
+        payload[i] = (uint8_t)(i * 0x40);
+    start(&bench, 4096, 6, 1);
+    assert_int_equal(dun_log_append(&bench.log, (struct dun_span){payload, sizeof payload}), 0);
+    append_many(&bench, 1);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    block[cursor.offset + cursor.size] ^= 1;
+    assert_int_equal(mount_again(&bench), 0);
+    check_records(&bench, 2, 2);
+    assert_int_equal(bench.ledger.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +284,8 @@ int main(void)
         cmocka_unit_test(damaged_last_records_keep_their_sequences),
         cmocka_unit_test(a_gap_at_mount_is_overflow_or_damage),
         cmocka_unit_test(records_behind_much_noise_are_found),
+        cmocka_unit_test(a_block_of_lookalikes_is_read_a_few_times),
+        cmocka_unit_test(a_record_behind_lookalikes_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,16 +148,12 @@ static void widen(int64_t value, bool *has, int64_t *first, int64_t *last)
 static void look_at_batch(struct dun_log_view *view, struct dun_log_contents *contents)
 {
     const struct dun_parsed *record = &view->decoder.record;
-    const struct dun_column *columns = record->columns.items;
-    const struct dun_axis *axes = record->axes.items;
     const int64_t *times = record->times.items;
     int64_t offset_ms = record->batch.boot_unix_ms;
-    contents->metrics = record->columns.count;
+    contents->metrics = record->expanded.count;
+    contents->points = record->points;
     contents->has_boot = record->batch.has_boot;
     contents->boot = record->batch.boot;
-    for (size_t i = 0; i < record->columns.count; i++) {
-        contents->points += axes[columns[i].axis].count;
-    }
     for (size_t i = 0; i < record->times.count; i++) {
         widen(times[i], &contents->has_uptime, &contents->uptime_first, &contents->uptime_last);
     }

@@ -324,15 +324,16 @@ int dun_mqtt_encode_connect(struct dun_buffer out, const struct dun_mqtt_connect
 static bool publish_ok(const struct dun_mqtt_publish *publish)
 {
     bool id_ok = (publish->qos == 0) == (publish->packet_id == 0);
+    bool aliased = publish->topic.size == 0 && publish->alias != 0;
     return id_ok && publish->qos <= 1 && publish->content_type.size <= STRING_MAX &&
-           dun_mqtt_topic_ok(publish->topic);
+           (aliased || dun_mqtt_topic_ok(publish->topic));
 }
 
 static uint32_t publish_properties_size(const struct dun_mqtt_publish *publish)
 {
     uint32_t type_size = (uint32_t)publish->content_type.size;
     return (type_size > 0 ? 3 + type_size : 0) + (publish->expiry_s != 0 ? 5 : 0) +
-           (publish->text ? 2 : 0);
+           (publish->text ? 2 : 0) + (publish->alias != 0 ? 3 : 0);
 }
 
 /* v5 3.3.2.3. */
@@ -341,6 +342,10 @@ static uint8_t *put_publish_properties(uint8_t *at, const struct dun_mqtt_publis
     at = put_length(at, publish_properties_size(publish));
     at = put_format(at, publish->text);
     at = put_u32_property(at, DUN_MQTT_MESSAGE_EXPIRY, publish->expiry_s);
+    if (publish->alias != 0) {
+        *at++ = DUN_MQTT_TOPIC_ALIAS;
+        at = put_u16(at, publish->alias);
+    }
     if (publish->content_type.size > 0) {
         *at++ = DUN_MQTT_CONTENT_TYPE;
         at = put_string(at, publish->content_type);
@@ -351,7 +356,7 @@ static uint8_t *put_publish_properties(uint8_t *at, const struct dun_mqtt_publis
 int dun_mqtt_encode_publish(uint8_t version, struct dun_buffer out,
                             const struct dun_mqtt_publish *publish)
 {
-    if (!publish_ok(publish)) {
+    if (!publish_ok(publish) || (version != DUN_MQTT_5 && publish->topic.size == 0)) {
         return DUN_E_INVALID;
     }
     if (publish->payload_size > DUN_MQTT_REMAINING_MAX) {

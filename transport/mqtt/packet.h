@@ -42,6 +42,7 @@ enum dun_mqtt_reason {
     DUN_MQTT_MALFORMED = 0x81,
     DUN_MQTT_PROTOCOL_ERROR = 0x82,
     DUN_MQTT_VERSION_REFUSED = 0x84,
+    DUN_MQTT_ALIAS_INVALID = 0x94,
     DUN_MQTT_TOO_LARGE = 0x95,
     DUN_MQTT_QOS_NOT_SUPPORTED = 0x9B,
 };
@@ -85,6 +86,7 @@ struct dun_mqtt_publish {
     struct dun_span content_type; /* v5, encoded only; size 0: none */
     uint32_t expiry_s;            /* v5, encoded only; 0: never */
     uint16_t packet_id;           /* 0 with QoS 0 */
+    uint16_t alias;               /* v5, encoded only: 0: none; with it the topic may be empty */
     uint8_t qos;
     bool text; /* v5, encoded only: the payload is UTF-8 */
     bool retain;

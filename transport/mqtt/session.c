@@ -280,6 +280,16 @@ static int send_head(struct dun_mqtt_session *session, struct dun_mqtt_publish *
     return size;
 }
 
+/* v5 3.3.2.3.4: the first time both the topic and its alias, then the alias alone. */
+static void use_alias(const struct dun_mqtt_session *session, struct dun_mqtt_publish *publish)
+{
+    if (publish->alias == 0 || publish->alias > session->alias_max) {
+        publish->alias = 0;
+    } else if ((session->aliases_sent >> (publish->alias - 1) & 1) != 0) {
+        publish->topic.size = 0;
+    }
+}
+
 int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqtt_publish *publish,
                           uint16_t token, dun_ms now)
 {
@@ -296,10 +306,14 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
     struct dun_mqtt_publish packet = *publish;
     packet.packet_id = 0;
     packet.retain = publish->retain && session->retain_available; /* v5 3.2.2-14 */
+    use_alias(session, &packet);
     int size =
         publish->qos > 0 ? send_head(session, &packet, token, now) : encode_head(session, &packet);
     if (size < 0) {
         return size;
+    }
+    if (packet.alias != 0) {
+        session->aliases_sent |= (uint8_t)(1u << (packet.alias - 1));
     }
     session->tx_end += (uint32_t)size;
     session->payload_size = publish->payload_size;
@@ -426,6 +440,11 @@ static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_
     session->packet_max = connack->maximum_packet_size;
     session->retain_available = connack->retain_available;
     session->qos_max = connack->maximum_qos;
+    session->alias_max = connack->topic_alias_maximum < DUN_MQTT_ALIASES_MAX
+                             ? (uint8_t)connack->topic_alias_maximum
+                             : DUN_MQTT_ALIASES_MAX;
+    session->alias_max = session->aliases_refused ? 0 : session->alias_max;
+    session->aliases_sent = 0; /* an alias lives as long as its connection */
     if (connack->keepalive_given) {
         set_keepalive(session, connack->server_keepalive_s); /* v5 3.1.2-21 */
     }
@@ -484,6 +503,9 @@ static void handle_puback(struct dun_mqtt_session *session, struct dun_span body
                 session->head_since = now;
             }
             slot_remove(session, i);
+            if (reason >= DUN_MQTT_FAILURE) {
+                session->aliases_sent = 0; /* perhaps it did not learn what it refused */
+            }
             session->event_ready = true;
             session->event.kind = DUN_MQTT_EVENT_ACKED;
             session->event.token = slot.token;
@@ -541,6 +563,7 @@ static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span 
 {
     uint8_t reason;
     int error = dun_mqtt_decode_disconnect(body, &reason, &session->close_server);
+    session->aliases_refused |= error == DUN_OK && reason == DUN_MQTT_ALIAS_INVALID;
     fail(session, error != DUN_OK ? error : DUN_E_CLOSED, error != DUN_OK ? 0 : reason);
 }
 

@@ -13,6 +13,7 @@
 
 #include "mqtt/packet.h"
 
+#define DUN_MQTT_ALIASES_MAX   8
 #define DUN_MQTT_OWED_ACKS_MAX 4 /* PUBACKs that wait for a publish to be written out */
 
 enum dun_mqtt_event_kind {
@@ -132,6 +133,9 @@ struct dun_mqtt_session {
     bool has_session; /* a broker accepted us since init */
     bool retain_available;
     uint8_t qos_max;
+    uint8_t alias_max;    /* topic aliases that the broker takes, at most DUN_MQTT_ALIASES_MAX */
+    uint8_t aliases_sent; /* a bit each: the broker knows its topic */
+    bool aliases_refused; /* a broker did not like how we use them: none until init */
     uint8_t leave_reason; /* of the DISCONNECT that is due */
     bool farewell;        /* a DISCONNECT with our reason is in tx */
     bool event_ready;     /* `event` waits to be taken */
@@ -160,7 +164,8 @@ DUN_MUST_USE int dun_mqtt_connect(struct dun_mqtt_session *session,
  * and `payload` of the argument are ignored. DUN_E_AGAIN: window full or another publish is being
  * written; DUN_E_CLOSED: not up; DUN_E_INVALID: the topic; DUN_E_TOO_LARGE: the head for
  * tx, or the packet for this broker; DUN_E_UNSUPPORTED: QoS 1 where the broker takes none (v5
- * 3.2.2-11). Retain is left out where the broker has none.
+ * 3.2.2-11). Retain is left out where the broker has none. `alias` means this topic and no other as
+ * long as the session lives; it is used as far as the broker allows, and left out otherwise.
  */
 DUN_MUST_USE int dun_mqtt_send_publish(struct dun_mqtt_session *session,
                                        const struct dun_mqtt_publish *publish, uint16_t token,

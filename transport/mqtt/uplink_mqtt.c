@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+_Static_assert(DUN_MQTT_ALIASES_MAX == DUN_UPLINK_ALIASES_MAX, "make the two the same");
+
 #define READ_SIZE_MIN  4
 #define WRITE_SIZE_MIN 16
 #define TOLD_MAX       32 /* events in a row before the clock is asked and bytes are written */
@@ -364,6 +366,7 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
         .payload_size = message->payload.size,
         .content_type = text_span(message->content_type),
         .expiry_s = message->expiry_s,
+        .alias = message->alias,
         .qos = message->qos,
         .text = message->text,
         .retain = message->retain,

@@ -156,6 +156,8 @@ class _Direction:
         return len(data), False
 
     def _book(self, data):
+        if self.connection.proxy.opaque:
+            return
         for kind, flags, body in self.packets.feed(data):
             if self.up and kind == wire.CONNECT:
                 self.connection.level = wire.protocol_level(body)
@@ -235,8 +237,9 @@ class _Connection:
 
 
 class Proxy:
-    def __init__(self, upstream_port, refusing=False):
+    def __init__(self, upstream_port, refusing=False, opaque=False):
         self.upstream_port = upstream_port
+        self.opaque = opaque           # what passes is no MQTT that could be booked: TLS
         self.lock = threading.Lock()
         self.published = Records()     # went up whole
         self.acknowledged = Records()  # and their PUBACK came down whole

@@ -1,0 +1,138 @@
+/*
+ * system_wasi.c: system.h where there are neither signals nor a service manager's socket.
+ *
+ * The runtime's monotonic clock begins anew with each start of the component, so each start is a
+ * boot of its own, with a random id. The wish to end is a file named `stop` in the state folder:
+ * whoever runs the component makes it, the agent takes it away and ends in order.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lines.h"
+#include "system.h"
+
+#define LOOK_MS       500 /* how long a wish to end may wait */
+#define PATH_SIZE_MAX 4096
+
+static char stop_path[PATH_SIZE_MAX];
+static dun_ms looked_ms;
+static int ends;
+
+/// Clocks, entropy, names ///
+
+static dun_ms read_clock(clockid_t clock)
+{
+    struct timespec time = {0};
+    clock_gettime(clock, &time);
+    return (dun_ms)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+dun_ms dun_system_uptime(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+dun_ms dun_system_unix(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t dun_system_random(void)
+{
+    uint64_t number = 0;
+    DUN_ASSERT(getentropy(&number, sizeof number) == 0);
+    return number != 0 ? number : 1;
+}
+
+uint32_t dun_system_boot(const char *proc)
+{
+    (void)proc;
+    uint32_t boot = (uint32_t)dun_system_random();
+    return boot != 0 ? boot : 1;
+}
+
+/* WASI has no host name. A granted /proc has the kernel's. */
+void dun_system_hostname(char *out, size_t size)
+{
+    int fd = -1;
+    out[0] = '\0';
+    if (dun_open_once(&fd, "/proc", "sys/kernel/hostname") >= 0) {
+        if (dun_read_small(fd, out, size) != DUN_OK) {
+            out[0] = '\0';
+        }
+        close(fd);
+        out[strcspn(out, "\n")] = '\0';
+    }
+}
+
+/// Wishes to end ///
+
+void dun_system_catch_ends(void)
+{
+}
+
+/* A file that was there before is a wish that another life did not see. */
+void dun_system_watch_ends(const char *state)
+{
+    int size = snprintf(stop_path, sizeof stop_path, "%s/stop", state);
+    if (size < 0 || (size_t)size >= sizeof stop_path) {
+        stop_path[0] = '\0';
+        return;
+    }
+    unlink(stop_path);
+}
+
+int dun_system_ends(void)
+{
+    dun_ms now = dun_system_uptime();
+    if (stop_path[0] != '\0' && now - looked_ms >= LOOK_MS) {
+        looked_ms = now;
+        ends += unlink(stop_path) == 0 ? 1 : 0;
+    }
+    return ends;
+}
+
+void dun_system_end_once(void)
+{
+    ends = 1;
+}
+
+void dun_system_sleep(int fd, short events, dun_ms wait)
+{
+    wait = wait < LOOK_MS ? wait : LOOK_MS;
+    if (fd >= 0 && events != 0) {
+        struct pollfd link = {.fd = fd, .events = events};
+        /* Why it woke does not matter: the agent looks at everything. */
+        int ignored = poll(&link, 1, (int)wait);
+        (void)ignored;
+    } else if (wait > 0) {
+        nanosleep(&(struct timespec){.tv_nsec = (long)wait * 1000000}, NULL);
+    }
+}
+
+/// Service manager: the host's business ///
+
+void dun_notify_open(struct dun_notify *notify)
+{
+    *notify = (struct dun_notify){.fd = -1};
+}
+
+void dun_notify_send(const struct dun_notify *notify, const char *state)
+{
+    (void)notify;
+    (void)state;
+}
+
+dun_ms dun_notify_watchdog(struct dun_notify *notify, dun_ms now)
+{
+    (void)notify;
+    (void)now;
+    return DUN_MS_NEVER;
+}
