@@ -246,7 +246,12 @@ static void a_block_of_lookalikes_is_read_a_few_times(void **state)
 
     (void)state;
     start(&bench, SIZE, 2, 1);
-    struct dun_log_opening opening = {STREAM, SEQUENCE - 100, 1, SIZE, 2, 1};
+    struct dun_log_opening opening = {.stream = STREAM,
+                                      .first = SEQUENCE - 100,
+                                      .serial = 1,
+                                      .block_size = SIZE,
+                                      .block_count = 2,
+                                      .prog_size = 1};
     dun_log_put_opening(block, &opening);
     memset(block + DUN_LOG_OPENING_SIZE, LOOKALIKE, SIZE - DUN_LOG_OPENING_SIZE);
     assert_int_equal(mount_again(&bench), 0);
