@@ -1,6 +1,12 @@
 # What `cmake --install` puts where, find_package(dunlin), the .pc file, and the Debian package.
 # A project that adds this one as a folder gets the same names, and installs nothing of it.
-foreach(name core mqtt link_posix)
+set(dun_tls_target)
+set(dun_tls_pair)
+if(TARGET dunlin_tls_mbedtls)
+    set(dun_tls_target tls_mbedtls)
+    set(dun_tls_pair dunlin_tls_mbedtls=tls_mbedtls)
+endif()
+foreach(name core mqtt link_posix ${dun_tls_target})
     add_library(dunlin::${name} ALIAS dunlin_${name})
 endforeach()
 if(NOT PROJECT_IS_TOP_LEVEL)
@@ -16,7 +22,7 @@ set(dun_shared ${CMAKE_INSTALL_DATADIR}/dunlin)
 
 # The library. nanopb and the generated code come along: they were built for each other.
 foreach(pair nanopb=nanopb dun_proto=proto dun_warnings=warnings dunlin_core=core
-        dunlin_mqtt=mqtt dunlin_link_posix=link_posix)
+        dunlin_mqtt=mqtt dunlin_link_posix=link_posix ${dun_tls_pair})
     string(REPLACE "=" ";" pair ${pair})
     list(GET pair 0 target)
     list(GET pair 1 name)

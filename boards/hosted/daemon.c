@@ -449,7 +449,7 @@ int dun_daemon_main(const struct dun_daemon_board *board, int argc, char *const 
         return DUN_EXIT_USAGE;
     }
     if (daemon->config.command == DUN_COMMAND_CHECK) {
-        return DUN_EXIT_OK;
+        return load_tls(daemon) == DUN_OK ? DUN_EXIT_OK : DUN_EXIT_TLS;
     }
     if (daemon->config.command == DUN_COMMAND_PRINT) {
         dun_config_print(&daemon->config, stdout);

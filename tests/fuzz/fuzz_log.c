@@ -369,7 +369,7 @@ static void use(struct life *life, uint8_t what, struct program *program)
     switch (what % 6) {
     case 0:
     case 1:
-        append(life, next_byte(program) | (what % 6) << 6, next_u16(program) % 0x4000);
+        append(life, (uint8_t)(next_byte(program) | (what % 6) << 6), next_u16(program) % 0x4000);
         return;
     case 2:
         append(life, 0x40, next_byte(program));
