@@ -47,5 +47,4 @@ if(TARGET dunlind-gateway)
     dun_gateway_test(agent_killed)
     dun_gateway_test(link LinkFails.test_slow LinkFails.test_one_byte_at_a_time
         LinkFails.test_half_open)
-    dun_gateway_test(urgent)
 endif()

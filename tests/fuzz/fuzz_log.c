@@ -400,7 +400,7 @@ static void happen(struct life *life, struct program *program)
     case 1:
         if (life->mounted) {
             (void)read_all(life);
-            (void)dun_log_victims_end(&life->log);
+            (void)dun_log_victims_end(&life->log, DUN_LOG_OPENINGS_MAX);
             DUN_ASSERT(dun_log_used(&life->log) <= dun_log_capacity(&life->log));
         }
         break;
