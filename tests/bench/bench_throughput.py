@@ -1,9 +1,9 @@
 """Messages a second through a long line to a real Mosquitto, QoS 1, payloads of 100 bytes.
 
 A client with W messages in flight cannot pass W / round trip, nor what the line carries: that is
-the best rate that Paho and ours had without delay in this run, ours also with a window of 1,024. The
-bound is the lesser of the two. `tests/bench/delay_proxy.c` is the line. The figures with no delay
-say how fast this machine is; the others hardly depend on it.
+the best rate that Paho and ours had without delay in this run, ours also with a window of 1,024.
+The bound is the lesser of the two. `tests/bench/delay_proxy.c` is the line. The figures with no
+delay say how fast this machine is; the others depend on it where it has too much else to do.
 """
 import argparse
 import os
