@@ -21,6 +21,7 @@ endfunction()
 
 dun_interop_test(harness)
 if(TARGET dunlind)
+    dun_interop_test(answers)
     dun_interop_test(outage)
     dun_interop_test(urgent)
     dun_interop_test(agent_killed)
