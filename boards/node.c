@@ -6,8 +6,6 @@ _Static_assert(DUN_PROFILE_POINTS_MAX < DUN_POINT_NONE,
 _Static_assert(DUN_PROFILE_LOSSES_MAX >= 4, "profile.h: raise DUN_PROFILE_LOSSES_MAX to 4");
 _Static_assert(DUN_PROFILE_WINDOW >= 1 && DUN_PROFILE_WINDOW < 0x7F00,
                "profile.h: DUN_PROFILE_WINDOW must be 1 to 32511");
-_Static_assert(DUN_PROFILE_MQTT_TX_SIZE >= DUN_TOPIC_MAX + 16,
-               "profile.h: DUN_PROFILE_MQTT_TX_SIZE must hold the head of a PUBLISH: 232");
 
 #define BUFFER(array) ((struct dun_buffer){(array), sizeof(array)})
 
@@ -48,17 +46,9 @@ static struct dun_agent_parts parts_of(struct dun_node *node, const struct dun_n
 int dun_node_init(struct dun_node *node, const struct dun_node_config *config, dun_ms now,
                   const char **what)
 {
-    struct dun_uplink_mqtt_memory memory = {
-        .session = {.rx = BUFFER(node->mqtt_rx),
-                    .tx = BUFFER(node->mqtt_tx),
-                    .slots = node->slots,
-                    .slot_count = DUN_PROFILE_WINDOW + DUN_SENDER_EXTRA_SLOTS},
-        .read = BUFFER(node->link_rx),
-        .write = BUFFER(node->link_tx),
-    };
     if (what)
         *what = "profile";
-    int result = dun_uplink_mqtt_init(&node->mqtt, config->link, &memory, &node->uplink);
+    int result = dun_node_uplink_init(&node->connection, config->link, config->tls, &node->uplink);
     if (result < 0)
         return result;
     dun_catalog_init(&node->catalog, node->metrics, DUN_PROFILE_METRICS_MAX);

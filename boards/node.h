@@ -6,13 +6,15 @@
 #ifndef DUN_NODE_H
 #define DUN_NODE_H
 
+#include <node_uplink.h> /* the one of this folder, unless the board has its own before it */
+
 #include "agent.h"
-#include "mqtt/uplink_mqtt.h"
 #include "profile.h"
+#include "tls_config.h"
 
 struct dun_node {
     struct dun_agent agent;
-    struct dun_uplink_mqtt mqtt;
+    struct dun_node_uplink connection;
     struct dun_uplink uplink;
     struct dun_catalog catalog;
     struct dun_batch batch;
@@ -21,30 +23,26 @@ struct dun_node {
     struct dun_limit limits[DUN_PROFILE_METRICS_MAX];
     struct dun_point points[DUN_PROFILE_POINTS_MAX];
     struct dun_window_slot window[DUN_PROFILE_WINDOW];
-    struct dun_mqtt_slot slots[DUN_PROFILE_WINDOW + DUN_SENDER_EXTRA_SLOTS];
     struct dun_loss losses[DUN_PROFILE_LOSSES_MAX];
     struct dun_loss archive_losses[DUN_LEDGER_CAPACITY_MIN]; /* never told: the log's are */
     struct dun_loss spare_losses[DUN_PROFILE_LOSSES_MAX];
     uint8_t unit[DUN_PROFILE_PROG_SIZE_MAX];
     uint8_t archive_unit[DUN_PROFILE_PROG_SIZE_MAX];
     uint8_t spare_unit[DUN_PROFILE_PROG_SIZE_MAX];
-    uint8_t mqtt_rx[DUN_PROFILE_MQTT_RX_SIZE];
-    uint8_t mqtt_tx[DUN_PROFILE_MQTT_TX_SIZE];
-    uint8_t link_rx[DUN_PROFILE_LINK_RX_SIZE];
-    uint8_t link_tx[DUN_PROFILE_LINK_TX_SIZE];
 };
 
 /* Everything is borrowed for the life of the node. */
 struct dun_node_config {
     struct dun_agent_config agent;
     struct dun_uplink_config broker;
-    const struct dun_link *link;
-    const struct dun_flash *flash;   /* of the durable log */
-    const struct dun_flash *archive; /* with DUN_LOG_THIN: of what thinning keeps; NULL: none */
-    const struct dun_flash *spare;   /* in RAM, for the time in which `flash` fails; NULL: none */
-    uint64_t stream;                 /* random, not 0: id of the log if a new one begins */
-    uint64_t spare_stream;           /* the same for the spare */
-    uint64_t archive_stream;         /* the same for the archive */
+    const struct dun_link *link;      /* of an uplink over one; NULL where it brings its own */
+    const struct dun_tls_config *tls; /* of an uplink that does TLS itself; NULL: none */
+    const struct dun_flash *flash;    /* of the durable log */
+    const struct dun_flash *archive;  /* with DUN_LOG_THIN: of what thinning keeps; NULL: none */
+    const struct dun_flash *spare;    /* in RAM, for the time in which `flash` fails; NULL: none */
+    uint64_t stream;                  /* random, not 0: id of the log if a new one begins */
+    uint64_t spare_stream;            /* the same for the spare */
+    uint64_t archive_stream;          /* the same for the archive */
     enum dun_log_overflow overflow;
     struct dun_sensor *sensors;
     uint16_t sensor_count;

@@ -1,6 +1,12 @@
 # What `cmake --install` puts where, find_package(dunlin), the .pc file, and the Debian package.
 # A project that adds this one as a folder gets the same names, and installs nothing of it.
-foreach(name core mqtt link_posix)
+set(dun_tls_target)
+set(dun_tls_pair)
+if(TARGET dunlin_tls_mbedtls)
+    set(dun_tls_target tls_mbedtls)
+    set(dun_tls_pair dunlin_tls_mbedtls=tls_mbedtls)
+endif()
+foreach(name core mqtt link_posix ${dun_tls_target})
     add_library(dunlin::${name} ALIAS dunlin_${name})
 endforeach()
 if(NOT PROJECT_IS_TOP_LEVEL)
@@ -16,7 +22,7 @@ set(dun_shared ${CMAKE_INSTALL_DATADIR}/dunlin)
 
 # The library. nanopb and the generated code come along: they were built for each other.
 foreach(pair nanopb=nanopb dun_proto=proto dun_warnings=warnings dunlin_core=core
-        dunlin_mqtt=mqtt dunlin_link_posix=link_posix)
+        dunlin_mqtt=mqtt dunlin_link_posix=link_posix ${dun_tls_pair})
     string(REPLACE "=" ";" pair ${pair})
     list(GET pair 0 target)
     list(GET pair 1 name)
@@ -29,6 +35,7 @@ file(GLOB dun_public ${PROJECT_SOURCE_DIR}/src/*.h ${PROJECT_SOURCE_DIR}/transpo
     ${NANOPB_SOURCE_DIR}/pb*.h)
 list(FILTER dun_public EXCLUDE REGEX "log_(format|internal)\\.h$")
 install(FILES ${dun_public} ${PROJECT_SOURCE_DIR}/boards/node.h
+    ${PROJECT_SOURCE_DIR}/boards/node_uplink.h
     ${PROJECT_BINARY_DIR}/generated/telemetry.pb.h DESTINATION ${dun_headers})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/transport/mqtt DESTINATION ${dun_headers}
     FILES_MATCHING PATTERN *.h)
@@ -68,6 +75,11 @@ if(TARGET dunlind)
             file(INSTALL \"${PROJECT_SOURCE_DIR}/boards/linux/dunlind.ini\"
                 DESTINATION \"${CMAKE_INSTALL_FULL_SYSCONFDIR}/dunlin\")
         endif()")
+endif()
+
+# The gateway's daemon is a package of its own, so that nobody else gets its libraries.
+if(DUN_BOARD STREQUAL gateway)
+    install(TARGETS dunlind-gateway RUNTIME)
 endif()
 
 set(CPACK_GENERATOR DEB)

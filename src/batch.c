@@ -4,10 +4,13 @@
  */
 #include "batch.h"
 
-/* What one more column costs: tag, length, metric, axis, first value; and one more row of time. */
-#define ROUGH_HEADER_SIZE 48
-#define ROUGH_COLUMN_SIZE 12
-#define ROUGH_ROW_SIZE    1
+/* Bits that a record takes at least, and about those of one more column, change and row of time. */
+#define ROUGH_RECORD_BITS (56 * 8)
+#define ROUGH_COLUMN_BITS 16
+#define ROUGH_CHANGE_BITS 3
+#define ROUGH_ROW_BITS    1
+
+#define NEVER_VARIED 64
 
 static void reset(struct dun_batch *batch)
 {
@@ -15,7 +18,8 @@ static void reset(struct dun_batch *batch)
         batch->chains[i] = (struct dun_chain){.head = DUN_POINT_NONE, .tail = DUN_POINT_NONE};
     batch->chain_count = 0;
     batch->count = 0;
-    batch->rough_size = ROUGH_HEADER_SIZE;
+    batch->plan.limit = 0;
+    batch->rough_bits = ROUGH_RECORD_BITS;
 }
 
 void dun_batch_init(struct dun_batch *batch, struct dun_point *points, uint16_t capacity,
@@ -32,42 +36,41 @@ void dun_batch_init(struct dun_batch *batch, struct dun_point *points, uint16_t 
     reset(batch);
 }
 
-static uint32_t varint_size(uint64_t value)
+static uint8_t bit_length(uint64_t value)
 {
-    uint32_t size = 1;
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
+    uint8_t length = 0;
+    for (; value != 0; value >>= 1)
+        length++;
+    return length;
 }
 
-static uint32_t delta_size(int64_t from, int64_t to)
-{
-    uint64_t delta = (uint64_t)to - (uint64_t)from;
-    return varint_size((delta << 1) ^ (0 - (delta >> 63)));
-}
-
-/* A column that never changes writes no deltas at all; the first change brings the zeros back. */
+/* A column that never changes costs nothing more. Of one that does only what its changes have not
+ * in common counts: see `even`. */
 static uint32_t growth(const struct dun_batch *batch, struct dun_chain *chain, int64_t value)
 {
-    if (chain->count == 0)
-        return ROUGH_COLUMN_SIZE;
-    int64_t last = batch->points[chain->tail].value;
-    if (chain->varies)
-        return delta_size(last, value);
-    if (last == value)
-        return 0;
-    chain->varies = 1;
-    return delta_size(last, value) + chain->count - 1u;
+    uint64_t delta = (uint64_t)value;
+    if (chain->count == 0) {
+        chain->even = NEVER_VARIED;
+        return value == 0 ? 1 : ROUGH_COLUMN_BITS + (uint32_t)bit_length(delta);
+    }
+    delta -= (uint64_t)batch->points[chain->tail].value;
+    if (delta == 0)
+        return chain->even == NEVER_VARIED ? 0 : 1;
+    if (delta >> 63)
+        delta = 0 - delta;
+    uint8_t even = (uint8_t)(bit_length(delta & (0 - delta)) - 1);
+    uint32_t first = chain->even == NEVER_VARIED ? ROUGH_COLUMN_BITS : 0;
+    chain->even = even < chain->even ? even : chain->even;
+    return first + ROUGH_CHANGE_BITS + bit_length(delta >> chain->even);
 }
 
 static void append(struct dun_batch *batch, uint16_t metric, int64_t value, uint32_t offset_ms)
 {
     struct dun_chain *chain = &batch->chains[metric];
-    batch->rough_size += growth(batch, chain, value);
+    batch->plan.limit = 0;
+    batch->rough_bits += growth(batch, chain, value);
     if (batch->count == 0 || batch->points[batch->count - 1].offset_ms != offset_ms)
-        batch->rough_size += ROUGH_ROW_SIZE;
+        batch->rough_bits += ROUGH_ROW_BITS;
     uint16_t index = batch->count++;
     batch->points[index] = (struct dun_point){
         .value = value, .offset_ms = offset_ms, .next = DUN_POINT_NONE, .metric = metric};
@@ -95,6 +98,11 @@ int dun_batch_add(struct dun_batch *batch, uint16_t metric, int64_t value, dun_m
         return DUN_E_FULL;
     append(batch, metric, value, (uint32_t)offset_ms);
     return DUN_OK;
+}
+
+uint32_t dun_batch_rough_size(const struct dun_batch *batch)
+{
+    return batch->rough_bits / 8;
 }
 
 dun_ms dun_batch_uptime(const struct dun_batch *batch, uint16_t index)

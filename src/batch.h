@@ -2,7 +2,7 @@
  * batch.h: the open batch: points of several metrics gathered in a caller-given buffer. It does
  * not know how it is encoded or where it is stored.
  *
- * A point costs 16 bytes of RAM, a metric 12. Points are chained by metric as they arrive, so a
+ * A point costs 16 bytes of RAM, a metric 20. Points are chained by metric as they arrive, so a
  * column is a walk along one chain.
  */
 #ifndef DUN_BATCH_H
@@ -19,13 +19,25 @@ struct dun_point {
     uint16_t metric;
 };
 
-/* The points of one metric, oldest first. */
+/* The points of one metric, oldest first. What the encoder chose for its column stands beside
+ * them, so that sizing a record and writing it choose once: see struct dun_plan. */
 struct dun_chain {
     uint16_t head, tail;
     uint16_t count;
-    uint16_t axis;       /* encoder's scratch: index of this column's time axis */
-    uint16_t axis_owner; /* encoder's scratch: chains[a].axis_owner is the metric that axis a is */
-    uint16_t varies;     /* 1 once two values differed */
+    uint16_t axis;       /* index of the time axis with just these times */
+    uint16_t axis_owner; /* chains[a].axis_owner is the metric that axis a is */
+    uint8_t coding;      /* dunlin_v1_Coding */
+    uint8_t even;        /* all values are multiples of 2^even; for the rough size */
+    uint32_t step;       /* divides what is coded */
+    uint32_t bits_size;  /* chains[g].bits_size: coded bytes of the columns of axis g */
+};
+
+/* How the first `limit` points are going to be written. */
+struct dun_plan {
+    uint16_t limit; /* 0: nothing is planned */
+    uint16_t axes;  /* different sequences of times */
+    uint16_t full;  /* the one that has all rows of the shared axis; DUN_POINT_NONE: none has */
+    bool shared;    /* one axis for all columns, some of which have only part of its rows */
 };
 
 struct dun_batch {
@@ -35,7 +47,8 @@ struct dun_batch {
     uint16_t metrics_max;
     uint16_t count;       /* points in the batch */
     uint16_t chain_count; /* chains in use lie below this */
-    uint32_t rough_size;  /* estimate of the encoded size, bytes */
+    uint32_t rough_bits;
+    struct dun_plan plan; /* the encoder's */
     dun_ms base_ms;       /* uptime of the first point */
 };
 
@@ -49,6 +62,9 @@ void dun_batch_init(struct dun_batch *batch, struct dun_point *points, uint16_t 
  */
 DUN_MUST_USE int dun_batch_add(struct dun_batch *batch, uint16_t metric, int64_t value,
                                dun_ms uptime_ms);
+
+/* About how many bytes the record will have: more often too many than too few. */
+uint32_t dun_batch_rough_size(const struct dun_batch *batch);
 
 /* Uptime of point `index`. */
 dun_ms dun_batch_uptime(const struct dun_batch *batch, uint16_t index);

@@ -1,184 +1,210 @@
 /*
- * columns.c: a record as dunlin.v1.Batch: one column of deltas a metric, time axes shared by the
- * columns whose rows were taken together. Integers only.
+ * columns.c: a record as dunlin.v1.Batch: time axes, and for each axis one message with the columns
+ * of all metrics that share it. Integers only.
  *
- * Everything is written by walking the chains of the batch; lengths that protobuf wants up front
- * come from walking them once more into a sizing stream.
+ * Everything is written by walking the chains of the batch. What was chosen, and how long the bits
+ * of each group came out, stands in the batch's plan, which lasts until a point is added: a record
+ * that is sized and then written is coded twice, and no byte of it is kept in RAM.
  */
+#include "axes.h"
 #include "encoder.h"
 #include "telemetry.pb.h"
 #include "wire.h"
 
-/* The rows of one metric that fall into this record. */
-struct column {
+/// Groups of columns ///
+
+/* The columns of one axis, and a walk along them. */
+struct group {
     const struct dun_batch *batch;
-    uint16_t metric;
-    uint16_t limit; /* points with an index below this belong to the record */
+    uint16_t axis;    /* not for a shared axis: that has all columns */
+    uint16_t set;     /* the rows in force: 0 all, else a set of rows */
+    uint16_t sets;    /* told so far */
+    uint16_t varying; /* the last column that varies, DUN_POINT_NONE: none has these rows */
+    uint32_t run_coding, run_count; /* the last coding, not in `codings` yet */
+    pb_ostream_t *codings;
+    struct dun_coder *coder; /* NULL: only the codings are wanted */
 };
 
-static const struct dun_point *first_point(const struct column *column)
+static struct dun_column column_of(const struct group *group, uint16_t metric)
 {
-    uint16_t head = column->batch->chains[column->metric].head;
-    return head < column->limit ? &column->batch->points[head] : NULL;
+    return (struct dun_column){group->batch, metric, group->batch->plan.limit};
 }
 
-static const struct dun_point *next_point(const struct column *column,
-                                          const struct dun_point *point)
+static bool belongs(const struct group *group, uint16_t metric)
 {
-    return point->next < column->limit ? &column->batch->points[point->next] : NULL;
+    struct dun_column column = column_of(group, metric);
+    return dun_column_first(&column) &&
+           (group->batch->plan.shared || group->batch->chains[metric].axis == group->axis);
 }
 
-static bool same_times(const struct column *a, const struct column *b)
+static uint16_t next_metric(const struct group *group, uint16_t metric)
 {
-    const struct dun_point *p = first_point(a);
-    const struct dun_point *q = first_point(b);
-    while (p && q && p->offset_ms == q->offset_ms) {
-        p = next_point(a, p);
-        q = next_point(b, q);
+    while (metric < group->batch->chain_count && !belongs(group, metric))
+        metric++;
+    return metric;
+}
+
+/* Adds a coding to the list: where it repeats the one before, that one counts further. */
+static bool tell(struct group *group, uint32_t coding, uint32_t count)
+{
+    if (coding == group->run_coding && dun_coding_counts(coding)) {
+        group->run_count += count;
+        return true;
     }
-    return !p && !q;
+    bool told = group->run_count == 0 || !group->codings ||
+                pb_encode_varint(group->codings, group->run_coding + 16 * (group->run_count - 1));
+    group->run_coding = coding;
+    group->run_count = count;
+    return told;
 }
 
-/// Time axes ///
-
-/* Gives each column the axis of the first column with the same times. Returns the axes. */
-static uint16_t assign_axes(struct dun_batch *batch, uint16_t limit)
+/* Sets are numbered as they are met: as the axes, less the one that has all rows. */
+static uint16_t set_of(const struct dun_batch *batch, uint16_t metric)
 {
-    uint16_t axes = 0;
-    for (uint16_t metric = 0; metric < batch->chain_count; metric++) {
-        struct column column = {batch, metric, limit};
-        if (!first_point(&column))
-            continue;
-        uint16_t axis = 0;
-        while (axis < axes) {
-            struct column owner = {batch, batch->chains[axis].axis_owner, limit};
-            if (same_times(&column, &owner))
-                break;
-            axis++;
-        }
-        if (axis == axes)
-            batch->chains[axes++].axis_owner = metric;
-        batch->chains[metric].axis = axis;
-    }
-    return axes;
+    uint16_t axis = batch->chains[metric].axis;
+    if (!batch->plan.shared || axis == batch->plan.full)
+        return 0;
+    return (uint16_t)(axis < batch->plan.full ? axis + 1 : axis);
 }
 
-/* The step that most rows have, if one has the majority: then most of the jitter is zero. */
-static uint32_t usual_interval_ms(const struct column *column)
+static bool tell_rows(struct group *group, uint16_t metric)
 {
-    uint32_t candidate = 0;
-    uint32_t votes = 0;
-    const struct dun_point *point = first_point(column);
-    for (const struct dun_point *next; (next = next_point(column, point)); point = next) {
-        uint32_t step = next->offset_ms - point->offset_ms;
-        if (votes == 0)
-            candidate = step;
-        if (step == candidate)
-            votes++;
-        else
-            votes--;
-    }
-    return candidate;
+    uint16_t set = set_of(group->batch, metric);
+    if (set == group->set)
+        return true;
+    group->set = set;
+    group->varying = DUN_POINT_NONE;
+    if (set <= group->sets)
+        return tell(group, dunlin_v1_Coding_CODING_SAME_ROWS, set + 1u);
+    group->sets = set;
+    if (group->coder)
+        dun_axes_code_rows(group->coder, group->batch, group->batch->chains[metric].axis);
+    return tell(group, dunlin_v1_Coding_CODING_ROWS, 1);
 }
 
-struct axis {
-    struct column column;
-    uint32_t interval_ms;
-};
-
-static bool write_jitter(pb_ostream_t *out, const void *context)
+static bool tell_column(struct group *group, uint16_t metric)
 {
-    const struct axis *axis = context;
-    const struct dun_point *point = first_point(&axis->column);
-    for (const struct dun_point *next; (next = next_point(&axis->column, point)); point = next) {
-        int64_t step = (int64_t)next->offset_ms - (int64_t)point->offset_ms;
-        if (!pb_encode_svarint(out, step - (int64_t)axis->interval_ms))
+    uint8_t coding = group->batch->chains[metric].coding;
+    struct dun_column column = column_of(group, metric);
+    struct dun_column like = column_of(group, group->varying);
+    if (group->coder)
+        dun_column_code(group->coder, &column, group->varying == DUN_POINT_NONE ? NULL : &like);
+    if (dun_coding_varies(coding))
+        group->varying = metric;
+    return tell(group, coding, 1);
+}
+
+static bool walk_group(struct group *group)
+{
+    uint16_t metric = next_metric(group, 0);
+    for (uint16_t next_id = metric; metric < group->batch->chain_count;
+         metric = next_metric(group, next_id)) {
+        if (metric > next_id &&
+            !tell(group, dunlin_v1_Coding_CODING_SKIP, (uint32_t)(metric - next_id)))
             return false;
+        if (!tell_rows(group, metric) || !tell_column(group, metric))
+            return false;
+        next_id = (uint16_t)(metric + 1);
     }
-    return true;
+    return tell(group, dunlin_v1_Coding_CODING_UNSPECIFIED, 0);
 }
 
-static void measure(const struct axis *axis, uint32_t *rows, bool *regular)
+static struct group begin_group(const struct dun_batch *batch, uint16_t axis)
 {
-    const struct dun_point *point = first_point(&axis->column);
-    *rows = 1;
-    *regular = true;
-    for (const struct dun_point *next; (next = next_point(&axis->column, point)); point = next) {
-        *regular = *regular && next->offset_ms - point->offset_ms == axis->interval_ms;
-        ++*rows;
+    return (struct group){.batch = batch, .axis = axis, .varying = DUN_POINT_NONE};
+}
+
+static uint16_t group_count(const struct dun_batch *batch)
+{
+    return batch->plan.shared ? 1 : batch->plan.axes;
+}
+
+/// Planning ///
+
+/* A column may be like the last varying one before it in its group, if both have the same rows:
+ * the walk that writes follows the same rule. */
+static void choose_codings(struct dun_batch *batch, uint16_t axis)
+{
+    struct group group = begin_group(batch, axis);
+    uint8_t before = dunlin_v1_Coding_CODING_UNSPECIFIED;
+    for (uint16_t metric = next_metric(&group, 0); metric < batch->chain_count;
+         metric = next_metric(&group, (uint16_t)(metric + 1))) {
+        struct dun_column column = column_of(&group, metric);
+        struct dun_column like = column_of(&group, group.varying);
+        uint16_t set = set_of(batch, metric);
+        if (set != group.set)
+            group.varying = DUN_POINT_NONE;
+        group.set = set;
+        dun_column_choose(batch, &column, group.varying == DUN_POINT_NONE ? NULL : &like, before);
+        before = batch->chains[metric].coding;
+        if (dun_coding_varies(batch->chains[metric].coding))
+            group.varying = metric;
     }
 }
 
-/* jitter_ms is sint32 on the wire, which a batch that spans 24 days at most cannot exceed. */
-static bool write_axis(pb_ostream_t *out, const void *context)
+static void size_bits(struct dun_batch *batch, uint16_t axis)
 {
-    struct axis axis = {.column = *(const struct column *)context};
-    axis.interval_ms = usual_interval_ms(&axis.column);
-    uint32_t rows;
-    bool regular;
-    measure(&axis, &rows, &regular);
-    if (!dun_wire_uint(out, dunlin_v1_Times_count_tag, rows) ||
-        !dun_wire_uint(out, dunlin_v1_Times_first_ms_tag, first_point(&axis.column)->offset_ms))
+    struct dun_coder coder;
+    struct group group = begin_group(batch, axis);
+    dun_coder_begin(&coder, NULL);
+    group.coder = &coder;
+    (void)walk_group(&group);
+    (void)dun_range_end(&coder.range);
+    batch->chains[axis].bits_size = coder.range.size;
+}
+
+static void make_plan(struct dun_batch *batch, uint16_t limit)
+{
+    dun_axes_plan(batch, limit);
+    for (uint16_t axis = 0; axis < group_count(batch); axis++) {
+        choose_codings(batch, axis);
+        size_bits(batch, axis);
+    }
+}
+
+/// Columns ///
+
+static bool write_codings(pb_ostream_t *out, const void *context)
+{
+    struct group group = *(const struct group *)context;
+    group.codings = out;
+    return walk_group(&group);
+}
+
+static bool write_bits(pb_ostream_t *out, const struct group *group)
+{
+    uint32_t size = group->batch->chains[group->axis].bits_size;
+    if (size == 0)
+        return true;
+    if (!pb_encode_tag(out, PB_WT_STRING, dunlin_v1_Column_bits_tag) ||
+        !pb_encode_varint(out, size))
         return false;
-    if (rows > 1 && !dun_wire_uint(out, dunlin_v1_Times_interval_ms_tag, axis.interval_ms))
-        return false;
-    return regular || dun_wire_message(out, dunlin_v1_Times_jitter_ms_tag, write_jitter, &axis);
-}
-
-static bool write_axes(pb_ostream_t *out, const struct dun_batch *batch, uint16_t axes,
-                       uint16_t limit)
-{
-    for (uint16_t axis = 0; axis < axes; axis++) {
-        struct column owner = {batch, batch->chains[axis].axis_owner, limit};
-        if (!dun_wire_message(out, dunlin_v1_Batch_axes_tag, write_axis, &owner))
-            return false;
-    }
-    return true;
-}
-
-/// Values ///
-
-static bool write_deltas(pb_ostream_t *out, const void *context)
-{
-    const struct column *column = context;
-    const struct dun_point *point = first_point(column);
-    for (const struct dun_point *next; (next = next_point(column, point)); point = next) {
-        uint64_t delta = (uint64_t)next->value - (uint64_t)point->value;
-        if (!pb_encode_svarint(out, (int64_t)delta))
-            return false;
-    }
-    return true;
-}
-
-static bool constant(const struct column *column)
-{
-    const struct dun_point *first = first_point(column);
-    const struct dun_point *point = first;
-    while (point && point->value == first->value)
-        point = next_point(column, point);
-    return !point;
+    if (!out->callback)
+        return pb_write(out, NULL, size);
+    struct dun_coder coder;
+    struct group written = *group;
+    dun_coder_begin(&coder, out);
+    written.coder = &coder;
+    return walk_group(&written) && dun_range_end(&coder.range);
 }
 
 static bool write_column(pb_ostream_t *out, const void *context)
 {
-    const struct column *column = context;
-    uint16_t axis = column->batch->chains[column->metric].axis;
-    if (!dun_wire_uint(out, dunlin_v1_Column_metric_tag, column->metric))
+    const struct group *group = context;
+    uint16_t first = next_metric(group, 0);
+    if (first != 0 && !dun_wire_uint(out, dunlin_v1_Column_metric_tag, first))
         return false;
-    if (axis != 0 && !dun_wire_uint(out, dunlin_v1_Column_axis_tag, axis))
+    if (group->axis != 0 && !dun_wire_uint(out, dunlin_v1_Column_axis_tag, group->axis))
         return false;
-    if (!dun_wire_sint(out, dunlin_v1_Column_first_tag, first_point(column)->value))
-        return false;
-    return constant(column) ||
-           dun_wire_message(out, dunlin_v1_Column_deltas_tag, write_deltas, column);
+    return dun_wire_message(out, dunlin_v1_Column_codings_tag, write_codings, group) &&
+           write_bits(out, group);
 }
 
-static bool write_columns(pb_ostream_t *out, const struct dun_batch *batch, uint16_t limit)
+static bool write_columns(pb_ostream_t *out, const struct dun_batch *batch)
 {
-    for (uint16_t metric = 0; metric < batch->chain_count; metric++) {
-        struct column column = {batch, metric, limit};
-        if (first_point(&column) &&
-            !dun_wire_message(out, dunlin_v1_Batch_columns_tag, write_column, &column))
+    for (uint16_t axis = 0; axis < group_count(batch); axis++) {
+        struct group group = begin_group(batch, axis);
+        if (!dun_wire_message(out, dunlin_v1_Batch_columns_tag, write_column, &group))
             return false;
     }
     return true;
@@ -203,13 +229,14 @@ static bool write_points(pb_ostream_t *out, const struct dun_record *record)
     uint16_t limit = record->point_count;
     if (limit == 0)
         return true;
-    uint16_t axes = assign_axes(batch, limit);
+    if (batch->plan.limit != limit)
+        make_plan(batch, limit);
     if (!dun_wire_uint(out, dunlin_v1_Batch_base_uptime_ms_tag, (uint64_t)batch->base_ms))
         return false;
     if (record->clock->known &&
         !dun_wire_int(out, dunlin_v1_Batch_boot_unix_ms_tag, record->clock->boot_unix_ms))
         return false;
-    return write_axes(out, batch, axes, limit) && write_columns(out, batch, limit);
+    return dun_axes_write(out, batch) && write_columns(out, batch);
 }
 
 static bool write_announcement(pb_ostream_t *out, const struct dun_record *record)

@@ -12,8 +12,9 @@ add_executable(dunlin_sim
     sim/scenario.c
     sim/sim_flash.c
     sim/sim_link.c
+    sim/thinned.c
     sim/world.c)
-target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dun_warnings)
+target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dunlin_tool_core dun_warnings)
 
 # A fixed set of seeds, which must pass; and a search in new ones, which says what it found.
 set(DUN_SIM_MINUTES 0.2)

@@ -112,6 +112,247 @@ def attributes_of(pairs):
     return {"attributes": pairs} if pairs else {}
 
 
+class Bits:
+    """The range coder of SPEC.md, Range coder."""
+
+    RATES = (1, 2, 2, 3, 3, 3, 3, 4)
+
+    def __init__(self, data):
+        need(not data or data[-1] != 0, "bits end with a zero byte")
+        self.data, self.at = data, 4
+        self.code = int.from_bytes((data[:4] + bytes(4))[:4], "big")
+        self.range = (1 << 32) - 1
+        self.models = {}  # context -> [probability of a 0 in 1/4096, bits seen]
+        self.restart()
+
+    def restart(self):
+        self.before = self.before_that = self.sign = 0
+
+    def normalise(self):
+        while self.range < 1 << 24:
+            byte = self.data[self.at] if self.at < len(self.data) else 0
+            self.at += 1
+            self.code = (self.code << 8 | byte) & 0xFFFFFFFF
+            self.range <<= 8
+
+    def bit(self, *context):
+        model = self.models.setdefault(context, [2048, 0])
+        bound = (self.range >> 12) * model[0]
+        rate = self.RATES[model[1]]
+        bit = int(self.code >= bound)
+        if bit:
+            self.code -= bound
+            self.range -= bound
+            model[0] -= model[0] >> rate
+        else:
+            self.range = bound
+            model[0] += (4096 - model[0]) >> rate
+        model[1] = min(model[1] + 1, 7)
+        self.normalise()
+        return bit
+
+    def direct(self, count):
+        value = 0
+        while count > 0:
+            piece = min(count, 16)
+            self.range >>= piece
+            digit = self.code // self.range
+            need(digit < 1 << piece, "direct bits out of range")
+            self.code -= digit * self.range
+            self.normalise()
+            value, count = value << piece | digit, count - piece
+        return value
+
+    def tree(self, depth, *context):
+        node = 1
+        for _ in range(depth):
+            node = node << 1 | self.bit(*context, node)
+        return node - (1 << depth)
+
+    def value(self):
+        zero = not self.bit("zero", self.before, self.before_that != 0)
+        self.before_that = self.before
+        if zero:
+            self.before = self.sign = 0
+            return 0
+        negative = self.bit("sign", self.sign)
+        self.sign = 2 if negative else 1
+        length = 1
+        while length <= 6 and self.bit("length", length):
+            length += 1
+        if length > 6:
+            length += self.tree(6, "longer")
+        need(length <= 64, "a residual is longer than 64 bits")
+        size, below = 1, length - 1
+        if 2 <= length <= 9:
+            learnt = min(below, 2)
+            size, below = size << learnt | self.tree(learnt, "top", length), below - learnt
+        size = size << below | self.direct(below)
+        self.before = 1 if size < 4 else 2
+        return -size if negative else size
+
+    def number(self):
+        below = self.direct(6)
+        size = 1 << below | self.direct(below) if below else self.direct(1)
+        return -size if size and self.bit("flag", 3) else size
+
+    def row(self, gap):
+        return self.bit("row", min(gap, 15))
+
+    def step(self):
+        if not self.bit("flag", 0):
+            return 1
+        odd = self.bit("flag", 1)
+        below = self.direct(6)
+        need(below <= 31, "a step is out of range")
+        return 1 << below | (self.direct(below) if odd else 0)
+
+    def end(self):
+        need(self.at >= len(self.data), "bits are left over")
+
+
+def signed(value):
+    """`value` modulo 2^64, as a signed number."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def axis_times(batch, axis):
+    """Uptimes of the rows of an axis whose number of rows was checked."""
+    start = batch.base_uptime_ms + axis.first_ms
+    if not axis.HasField("rows"):
+        t = [start]
+        for i in range(axis.count - 1):
+            t.append(t[-1] + axis.interval_ms + (axis.jitter_ms[i] if axis.jitter_ms else 0))
+        return t
+    need(not axis.HasField("count") and not axis.jitter_ms, "an axis with count and rows")
+    need(axis.coding in (0, DELTA, LEVEL), "an axis is coded as DELTA or LEVEL")
+    bits, t, leave = Bits(axis.bits), [start], 0
+    for i in range(1, axis.rows):
+        leave = bits.value() + (0 if axis.coding == LEVEL else leave)
+        need(abs(leave) <= MS_MAX, "uptime out of range")
+        t.append(start + i * axis.interval_ms + leave)
+    bits.end()
+    return t
+
+
+ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS = range(1, 11)
+
+
+class Columns:
+    """The columns of one Column message; `left` and `rows_left` are what the record may yet hold."""
+
+    def __init__(self, column, times, left, rows_left):
+        self.bits, self.codings = Bits(column.bits), column.codings
+        self.metric, self.left, self.rows_left = column.metric, left, rows_left
+        self.sets, self.times, self.like = [times], times, None
+
+    def take(self, count, columns=1):
+        need(self.metric + columns - 1 <= 0xFFFFFFFF, "metric id out of range")
+        self.left -= count * columns
+        need(self.left >= 0, "too many points")
+        self.metric += columns
+        return self.metric - columns
+
+    def new_rows(self):
+        self.rows_left -= len(self.sets[0])
+        need(self.rows_left >= 0, "too many rows")
+        times, gap = [], 0
+        for time in self.sets[0]:
+            if self.bits.row(gap):
+                times.append(time)
+                gap = 0
+            else:
+                gap += 1
+        need(times, "a set without rows")
+        self.sets.append(times)
+        self.times, self.like = times, None
+
+    def varying(self, coding):
+        bits, step = self.bits, self.bits.step()
+        scale = step if step > 1 and bits.bit("flag", 2) else 1
+        value = bits.number() * scale
+        need(coding not in (LIKE, UNLIKE) or self.like, "there is no column to be like")
+        if coding == LIKE:
+            value += self.like[0]
+        values, delta = [signed(value)], 0
+        bits.restart()
+        for i in range(1, len(self.times)):
+            x = bits.value() * step
+            if coding == LEVEL:
+                value = values[0] + x
+            else:
+                other = self.like[i] - self.like[i - 1] if coding in (LIKE, UNLIKE) else 0
+                delta = x + {DELTA2: delta, LIKE: other, UNLIKE: -other}.get(coding, 0)
+                value = values[-1] + delta
+            values.append(signed(value))
+        self.like = values
+        return values
+
+    def __iter__(self):
+        """(metric id, uptimes, values) of each column."""
+        for entry in self.codings:
+            coding, more = entry % 16, entry // 16
+            rows = len(self.times)
+            if coding == SKIP:
+                self.metric += more + 1
+            elif coding == ROWS:
+                need(more == 0, "a set of rows is told once")
+                self.new_rows()
+            elif coding == SAME_ROWS:
+                need(more < len(self.sets), "there is no such set of rows")
+                self.times, self.like = self.sets[more], None
+            elif coding == ZERO:
+                first = self.take(rows, more + 1)
+                for metric in range(first, self.metric):
+                    yield metric, self.times, [0] * rows
+            elif coding == CONSTANT:
+                for _ in range(more + 1):
+                    yield self.take(rows), self.times, [signed(self.bits.number())] * rows
+            else:
+                need(DELTA <= coding <= UNLIKE, "an unknown coding")
+                for _ in range(more + 1):
+                    yield self.take(rows), self.times, self.varying(coding)
+        self.bits.end()
+
+
+def expand(batch):
+    """(metric id, uptimes, values) of each column of a Batch, all checked."""
+    need(batch.base_uptime_ms <= MS_MAX, "base_uptime_ms out of range")
+    counts = [axis.rows if axis.HasField("rows") else axis.count for axis in batch.axes]
+    need(all(counts), "an axis without rows")
+    left, rows_left = ITEMS_MAX, ITEMS_MAX - sum(counts)
+    need(rows_left >= 0, "too many rows")
+    axes = []
+    for axis in batch.axes:
+        need(axis.HasField("rows") or len(axis.jitter_ms) in (0, axis.count - 1),
+             "jitter does not match the rows")
+        t = axis_times(batch, axis)
+        need(min(t) >= 0 and max(t) <= MS_MAX, "uptime out of range")
+        axes.append(t)
+    need(len(batch.columns) <= ITEMS_MAX, "too many columns")
+    columns = []
+    for column in batch.columns:
+        need(column.axis < len(axes), "a column names an axis that is not there")
+        times = axes[column.axis]
+        if column.codings:
+            need(not column.HasField("first") and not column.deltas, "a column of two forms")
+            need(len(column.codings) <= ITEMS_MAX, "too many codings")
+            coded = Columns(column, times, left, rows_left)
+            columns += coded
+            left, rows_left = coded.left, coded.rows_left
+            continue
+        need(column.HasField("metric") and column.HasField("first"),
+             "a column needs metric and first, or codings")
+        need(len(column.deltas) in (0, len(times) - 1), "deltas do not match the rows")
+        left -= len(times)
+        need(left >= 0, "too many points")
+        values = [column.first]
+        for i in range(1, len(times)):
+            values.append(signed(values[-1] + (column.deltas[i - 1] if column.deltas else 0)))
+        columns.append((column.metric, times, values))
+    return columns
+
+
 class Decoder:
     """What a reader remembers between records: dictionaries and anchors."""
 
@@ -225,8 +466,7 @@ class Decoder:
             need(batch.HasField("catalog") and batch.HasField("base_uptime_ms"),
                  "columns need catalog and base_uptime_ms")
         need(abs(batch.boot_unix_ms) <= MS_MAX, "boot_unix_ms out of range")
-        axes = self.axes(batch)
-        self.check_columns(batch, axes)
+        columns = expand(batch)
         self.check_notes(batch)
         if batch.metrics:
             need(batch.HasField("catalog"), "an announcement needs catalog")
@@ -237,46 +477,18 @@ class Decoder:
                                   batch.metrics))
         offset = number_of(batch, "boot_unix_ms")
         lines += self.notes(device, batch, (batch.boot, offset))
-        for column in batch.columns:
-            lines += self.column(device, batch, column, axes[column.axis], offset)
+        for metric, times, values in columns:
+            lines += self.column(device, batch, metric, times, values, offset)
         return lines
 
-    def axes(self, batch):
-        need(batch.base_uptime_ms <= MS_MAX, "base_uptime_ms out of range")
-        need(sum(axis.count for axis in batch.axes) <= ITEMS_MAX, "too many rows")
-        axes = []
-        for axis in batch.axes:
-            need(axis.count >= 1, "an axis without rows")
-            need(len(axis.jitter_ms) in (0, axis.count - 1), "jitter does not match the rows")
-            t = [batch.base_uptime_ms + axis.first_ms]
-            for i in range(axis.count - 1):
-                t.append(t[-1] + axis.interval_ms + (axis.jitter_ms[i] if axis.jitter_ms else 0))
-            need(min(t) >= 0 and max(t) <= MS_MAX, "uptime out of range")
-            axes.append(t)
-        return axes
-
-    def check_columns(self, batch, axes):
-        points = 0
-        for column in batch.columns:
-            need(column.HasField("metric") and column.HasField("first"),
-                 "a column needs metric and first")
-            need(column.axis < len(axes), "a column names an axis that is not there")
-            rows = len(axes[column.axis])
-            need(len(column.deltas) in (0, rows - 1), "deltas do not match the rows")
-            points += rows
-            need(points <= ITEMS_MAX, "too many points")
-
-    def column(self, device, batch, column, times, offset):
-        metric = self.metric(device, batch.stream, batch.catalog, column.metric)
-        v = column.first
-        for i, t in enumerate(times):
-            if i > 0 and column.deltas:
-                v = (v + column.deltas[i - 1] + (1 << 63)) % (1 << 64) - (1 << 63)
+    def column(self, device, batch, id_, times, values, offset):
+        metric = self.metric(device, batch.stream, batch.catalog, id_)
+        for t, v in zip(times, values):
             value = Decimal(v)
             if metric is not None:
                 value = value.scaleb(metric.exponent, EXACT)
             yield {"type": "point", "device": device,
-                   "metric": metric.name if metric is not None else f"#{column.metric}",
+                   "metric": metric.name if metric is not None else f"#{id_}",
                    "unit": metric.unit if metric is not None else None, "value": value,
                    "time": self.date(device, batch.stream, batch.boot, t, offset),
                    "boot": hexadecimal(batch.boot, 8), "uptime_ms": t,

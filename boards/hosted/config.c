@@ -80,20 +80,6 @@ static void check_reconnect(struct dun_config *config)
     }
 }
 
-/* A full log that keeps the old has no room for the record that tells what went; the recorder's
- * cursor would wait for that one for ever. */
-static void check_ack(struct dun_config *config)
-{
-    if (config->log_policy == DUN_LOG_DROP_NEWEST && config->ack == DUN_ACK_STORED) {
-        const struct dun_key *key = dun_key_find("send", "ack");
-        struct dun_place place = place_of(config, key);
-        dun_config_blame(config, &place);
-        fputs(
-            "ack = stored: does not go with [log] policy = drop-newest; drop-oldest and thin do\n",
-            config->errors);
-    }
-}
-
 static void blame_tls(struct dun_config *config, const char *key, const char *why)
 {
     struct dun_place place = place_of(config, dun_key_find("tls", key));
@@ -176,7 +162,6 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     dun_config_read_options(config, argc, argv, true);
     check_limits(config, limits);
     check_reconnect(config);
-    check_ack(config);
     check_tls(config, limits);
     check_device(config, hostname);
     if (config->client_id[0] == '\0') {
@@ -188,6 +173,7 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     for (uint16_t i = 0; i < config->limit_count; i++) {
         dun_limit_check(config, &config->limits[i]);
     }
+    dun_limit_defaults(config, limits);
     return config->error_count == 0 ? DUN_OK : DUN_E_INVALID;
 }
 
@@ -289,8 +275,10 @@ void dun_config_help(const char *program, FILE *out)
         }
     }
     fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
-          "attributes; and [limit NAME] with metric, attributes, low, high: a value that crosses\n"
-          "a bound, in the metric's unit, is sent at once and before all others.\n\n"
+          "attributes; [limit NAME] with metric, attributes, low, high: a value that crosses a\n"
+          "bound, in the metric's unit, is sent at once and before all others; [metric NAME] with\n"
+          "metric, attributes, resolution, to which values are rounded, dead_band, within which\n"
+          "of the last one sent a value is left out, and heartbeat: but one is sent so often.\n\n"
           "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,\n"
           "5 a key, certificate or authority cannot be used.\n",
           out);

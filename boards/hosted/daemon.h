@@ -59,6 +59,9 @@ struct dun_daemon_board {
     /* What to wait for with poll(2): a descriptor (-1: none) and its events. */
     int (*wait_fd)(void);
     short (*wait_events)(void);
+    /* After the agent ended: waits until its last words are out, for a bounded time. NULL: they
+     * are, since the agent wrote them itself. */
+    void (*finish)(void);
 };
 
 /* Runs until it is told to end. Returns the exit code. Once a process: it sets signal handlers. */

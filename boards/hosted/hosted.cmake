@@ -1,4 +1,5 @@
 # What every board with an operating system shares: configuration, sensors, log lines, the daemon.
+include_guard(GLOBAL)
 find_path(INIH_INCLUDE_DIR ini.h REQUIRED)
 find_library(INIH_LIBRARY inih REQUIRED)
 

@@ -192,7 +192,8 @@ int dun_key_file_read(mbedtls_pk_context *key, const char *path, struct dun_span
     result = mbedtls_pk_parse_key(key, text, size, password.size > 0 ? password.data : NULL,
                                   password.size);
     mbedtls_pem_init(&pem);
-    if (result != 0 && strstr((const char *)text, PEM_BEGIN) != NULL &&
+    if (result != 0 && result != MBEDTLS_ERR_PK_PASSWORD_MISMATCH &&
+        strstr((const char *)text, PEM_BEGIN) != NULL &&
         mbedtls_pem_read_buffer(&pem, PEM_BEGIN, PEM_END, text, NULL, 0, &used) == 0) {
         result = read_encrypted(key, pem.buf, pem.buflen, password);
     }

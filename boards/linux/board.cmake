@@ -14,3 +14,5 @@ target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
     ${PROJECT_SOURCE_DIR}/boards)
 target_link_libraries(dunlind PRIVATE dunlin_tls_host dunlin_mqtt dunlin_link_posix
     dun_warnings)
+
+include(${PROJECT_SOURCE_DIR}/boards/gateway/board.cmake)

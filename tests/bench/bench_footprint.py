@@ -64,7 +64,7 @@ def names_of_ours(topic, payload):
     if topic.endswith("/batch"):
         batch = wire.Batch()
         batch.ParseFromString(payload)
-        yield from (column.metric for column in batch.columns)
+        yield from (metric for metric, _, _ in wire.decode.expand(batch))
 
 
 def measure(broker, running, pid_of, count, seconds, warm_up):

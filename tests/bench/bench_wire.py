@@ -6,12 +6,10 @@ points in the same messages. Dictionaries are not counted for the Sparkplug shap
 birth message); for ours they are (announcements are records).
 """
 import argparse
-import json
 import time
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
 from bench_footprint import SENSORS
+from forms import TEXT_FORMS as FORMS
 from measure import table
 from support import wire
 from support.agent import Agent
@@ -22,71 +20,6 @@ from support.waiting import wait_for
 SETTINGS = (("default: every 5 s, batches of 10 s", "5s", "10s", "1K"),
             ("every 1 s, batches of 10 s", "1s", "10s", "4K"),
             ("every 1 s, batches of 60 s", "1s", "60s", "4K"))
-
-
-def sparkplug_shape():
-    """A payload with the fields of Sparkplug B's data messages that our points need."""
-    file = descriptor_pb2.FileDescriptorProto(name="shape.proto", package="shape", syntax="proto2")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    metric = file.message_type.add(name="Metric")
-    for name, number, kind in (("alias", 2, kinds.TYPE_UINT64), ("timestamp", 3, kinds.TYPE_UINT64),
-                               ("long_value", 11, kinds.TYPE_UINT64),
-                               ("double_value", 13, kinds.TYPE_DOUBLE)):
-        metric.field.add(name=name, number=number, type=kind, label=kinds.LABEL_OPTIONAL)
-    payload = file.message_type.add(name="Payload")
-    payload.field.add(name="timestamp", number=1, type=kinds.TYPE_UINT64,
-                      label=kinds.LABEL_OPTIONAL)
-    payload.field.add(name="metrics", number=2, type=kinds.TYPE_MESSAGE, type_name=".shape.Metric",
-                      label=kinds.LABEL_REPEATED)
-    payload.field.add(name="seq", number=3, type=kinds.TYPE_UINT64, label=kinds.LABEL_OPTIONAL)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.MessageFactory(pool).GetPrototype(
-        pool.FindMessageTypeByName("shape.Payload"))
-
-
-PAYLOAD = sparkplug_shape()
-
-
-def number(metric, value):
-    return value * 10 ** metric.exponent if metric.exponent >= 0 else \
-        round(value / 10 ** -metric.exponent, -metric.exponent)
-
-
-def as_json(device, points, dictionary, boot_ms):
-    rows = []
-    for identity, uptime, value in points:
-        metric = dictionary[identity]
-        row = {"metric": metric.name, "time": boot_ms + uptime, "value": number(metric, value)}
-        if metric.attributes:
-            row["attributes"] = {a.key: a.value for a in metric.attributes}
-        rows.append(row)
-    return json.dumps({"device": device, "points": rows}, separators=(",", ":")).encode()
-
-
-def as_lines(device, points, dictionary, boot_ms):
-    lines = []
-    for identity, uptime, value in points:
-        metric = dictionary[identity]
-        tags = "".join(f",{a.key}={a.value}" for a in metric.attributes)
-        shown = f"{value}i" if metric.exponent == 0 else f"{number(metric, value)}"
-        lines.append(f"{metric.name},device={device}{tags} value={shown} {boot_ms + uptime}")
-    return "\n".join(lines).encode()
-
-
-def as_sparkplug(_device, points, dictionary, boot_ms):
-    payload = PAYLOAD(timestamp=boot_ms, seq=1)
-    for identity, uptime, value in points:
-        metric = dictionary[identity]
-        row = payload.metrics.add(alias=identity, timestamp=boot_ms + uptime)
-        if metric.exponent == 0:
-            row.long_value = value & (1 << 64) - 1
-        else:
-            row.double_value = float(number(metric, value))
-    return payload.SerializeToString()
-
-
-FORMS = (("JSON", as_json), ("line protocol", as_lines), ("Sparkplug shape", as_sparkplug))
 
 
 def record(seconds, interval, age, size):

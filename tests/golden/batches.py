@@ -7,9 +7,10 @@ import os
 import random
 import sys
 
-TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
-sys.path.insert(0, TOOLS)
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 sys.dont_write_bytecode = True
+import coded  # noqa: E402
 from decode import crc32c, pb  # noqa: E402
 
 STREAM = 0x0123456789ABCDEF
@@ -57,6 +58,27 @@ def add_column(batch, metric_id, axis, values):
     if any(deltas):
         column.deltas.extend(deltas)
     return column
+
+
+def add_coded_axis(batch, uptimes, coding):
+    """The same axis as rows that leave a grid."""
+    steps = [b - a for a, b in zip(uptimes, uptimes[1:])]
+    interval = max(0, sorted(steps)[len(steps) // 2]) if steps else 0
+    writer, before = coded.Writer(), 0
+    for i, uptime in enumerate(uptimes[1:], 1):
+        leave = uptime - uptimes[0] - i * interval
+        writer.value(leave - (before if coding == coded.DELTA else 0))
+        before = leave
+    batch.axes.add(rows=len(uptimes), first_ms=uptimes[0] - batch.base_uptime_ms,
+                   interval_ms=interval, coding=coding, bits=writer.end())
+    return len(batch.axes) - 1
+
+
+def add_coded(batch, metric_id, axis, columns):
+    made = batch.columns.add(metric=metric_id, codings=columns.codings, bits=columns.writer.end())
+    if axis:
+        made.axis = axis
+    return made
 
 
 HOST_METRICS = [
@@ -135,6 +157,65 @@ def growing_stream():
     return [one, two, three]
 
 
+def coded_batch(axis=None):
+    """Every coding, on one axis of eight rows."""
+    batch = pb.Batch(stream=STREAM, sequence=11, boot=BOOT, base_uptime_ms=600000,
+                     boot_unix_ms=1767225600000, catalog=7)
+    walk = [1000, 1003, 1003, 999, 1002, 1002, 1002, 1010]
+    uptimes = axis or [600000 + 1000 * i for i in range(8)]
+    columns = coded.Columns(8)
+    columns.tell(coded.ZERO, 3)                                                    # 0 to 2
+    columns.constant(25276510208)
+    columns.constant(-(1 << 63))
+    columns.varying(coded.DELTA, walk)                                             # 5
+    columns.varying(coded.LIKE, [value + 17 for value in walk])
+    columns.varying(coded.UNLIKE, [5000 - value for value in walk])
+    columns.tell(coded.SKIP, 40)
+    columns.varying(coded.DELTA2, [i * i for i in range(8)])                       # 48
+    columns.varying(coded.LEVEL, [0, 0, 9901, 0, 99, 0, 0, 198])
+    columns.varying(coded.DELTA, [4096 * value for value in walk], step=4096)
+    columns.varying(coded.DELTA, [16 + 1000 * value for value in walk], step=1000)
+    columns.varying(coded.DELTA, [(1 << 63) - 1, -(1 << 63)] * 4)
+    columns.varying(coded.LEVEL, [(-3) ** (5 * i) for i in range(8)])              # 53
+    if axis:
+        add_coded_axis(batch, uptimes, coded.LEVEL)
+    else:
+        add_axis(batch, uptimes)
+    add_coded(batch, 0, 0, columns)
+    return batch
+
+
+def jitter_batch():
+    """Rows that leave the grid and come back, and a second axis whose grid drifts."""
+    batch = coded_batch([600000, 601001, 602000, 603000, 604002, 605000, 606000, 607000])
+    batch.sequence = 12
+    add_coded_axis(batch, [600300, 601301, 602302, 603304, 604305], coded.DELTA)
+    columns = coded.Columns(5)
+    columns.varying(coded.DELTA, [1, 2, 2, 2, 1])
+    add_coded(batch, 60, 1, columns)
+    return batch
+
+
+def sparse_batch():
+    """Metrics that have only some of the rows of the axis, and one that has all."""
+    batch = pb.Batch(stream=STREAM, sequence=13, boot=BOOT, base_uptime_ms=0, catalog=7)
+    add_axis(batch, [500 * i for i in range(40)])
+    columns, every = coded.Columns(40), [i % 10 == 0 for i in range(40)]
+    columns.varying(coded.DELTA, [7 * i % 5 for i in range(40)])
+    columns.choose_rows(every)
+    columns.constant(1)
+    columns.tell(coded.ZERO, 2)
+    columns.choose_rows([i in (3, 4, 39) for i in range(40)])
+    columns.varying(coded.DELTA, [20, 30, 25])
+    columns.varying(coded.LIKE, [21, 31, 26])
+    columns.recall_rows(1, 4)
+    columns.varying(coded.LEVEL, [-1, 1, -1, 1])
+    columns.recall_rows(0, 40)
+    columns.tell(coded.ZERO)
+    add_coded(batch, 4, 0, columns)
+    return batch
+
+
 def samples():
     record = pb.Samples(stream=STREAM, sequence=9)
     one = record.samples.add(device="golden", metric="system.memory.usage", unit="By", value=0.0,
@@ -188,6 +269,9 @@ GOLDEN = {
     "ledger.batch.bin": lambda: ledger_batch().SerializeToString(),
     "anchored.batch.bin": lambda: anchored_batch().SerializeToString(),
     "growing.batch.delimited": lambda: delimited(growing_stream()),
+    "coded.batch.bin": lambda: coded_batch().SerializeToString(),
+    "jitter.batch.bin": lambda: jitter_batch().SerializeToString(),
+    "sparse.batch.bin": lambda: sparse_batch().SerializeToString(),
     "rows.samples.bin": lambda: samples().SerializeToString(deterministic=True),
     "host.catalog.bin": lambda: catalog().SerializeToString(),
     "host.about.bin": lambda: about().SerializeToString(),
@@ -220,6 +304,43 @@ def random_values(rng, count):
         return [rng.choice([-(1 << 63), (1 << 63) - 1, 0, -1, 1]) for _ in range(count)]
     width = rng.choice([8, 16, 40, 63])
     return [rng.randint(-(1 << width), (1 << width) - 1) for _ in range(count)]
+
+
+def random_step(rng, values):
+    """Values that a step divides, and the step."""
+    step = rng.choice([1, 1, 2, 4096, 1000, 7, (1 << 32) - 1])
+    shift = rng.choice([0, 0, rng.randrange(step)])
+    values = [value % (1 << 20) * step + shift for value in values] if step > 1 else values
+    return values, step
+
+
+def random_coded(rng, rows):
+    """Columns of every coding and of every set of rows, as they come."""
+    columns, sets, steps = coded.Columns(rows), [rows], rng.randint(1, 6)
+    for _ in range(steps):
+        choice = rng.randrange(12)
+        if choice == 0:
+            columns.tell(coded.ZERO, rng.randint(1, 3))
+        elif choice == 1:
+            columns.tell(coded.SKIP, rng.randint(1, 20))
+        elif choice == 2:
+            columns.constant(rng.choice([0, -1, 1, -(1 << 63), rng.getrandbits(40)]))
+        elif choice == 3:
+            present = [rng.random() < 0.4 for _ in range(rows)]
+            present[rng.randrange(rows)] = True
+            columns.choose_rows(present)
+            sets.append(sum(present))
+        elif choice == 4:
+            index = rng.randrange(len(sets))
+            columns.recall_rows(index, sets[index])
+        else:
+            coding = rng.choice([coded.DELTA, coded.DELTA2, coded.LEVEL] if not columns.like else
+                                [coded.LIKE, coded.UNLIKE, coded.DELTA])
+            values, step = random_values(rng, columns.rows), 1
+            if coding in (coded.DELTA, coded.DELTA2, coded.LEVEL):
+                values, step = random_step(rng, values)
+            columns.varying(coding, values, step)
+    return columns
 
 
 def random_uptimes(rng, base):
@@ -278,12 +399,19 @@ class RandomStream:
         self.notes(batch)
         axes = [random_uptimes(rng, batch.base_uptime_ms) for _ in range(rng.randint(1, 4))]
         for uptimes in axes:
-            add_axis(batch, uptimes, jitter=rng.choice([None, None, True])
-                     if len(uptimes) > 1 else None)
+            if rng.random() < 0.4:
+                add_coded_axis(batch, uptimes, rng.choice([coded.DELTA, coded.LEVEL]))
+            else:
+                add_axis(batch, uptimes, jitter=rng.choice([None, None, True])
+                         if len(uptimes) > 1 else None)
         for _ in range(rng.randint(0, 8)):
             axis = rng.randrange(len(axes))
-            add_column(batch, rng.randint(0, self.count), axis,
-                       random_values(rng, len(axes[axis])))
+            if rng.random() < 0.3:
+                add_coded(batch, rng.randint(0, self.count), axis,
+                          random_coded(rng, len(axes[axis])))
+            else:
+                add_column(batch, rng.randint(0, self.count), axis,
+                           random_values(rng, len(axes[axis])))
         return batch
 
 
@@ -298,6 +426,31 @@ def with_axis(count, deltas=(), **fields):
     batch.axes.add(count=count, **fields)
     batch.columns.add(metric=0, first=1).deltas.extend(deltas)
     return batch
+
+
+def with_codings(codings, bits=b"", rows=8, **fields):
+    batch = header()
+    batch.axes.add(count=rows)
+    batch.columns.add(metric=0, codings=codings, bits=bits, **fields)
+    return batch
+
+
+def with_coded_axis(rows, coding, bits=b"", **fields):
+    batch = header()
+    batch.axes.add(rows=rows, coding=coding, bits=bits, **fields)
+    batch.columns.add(metric=0, first=0)
+    return batch
+
+
+def bits_of(*symbols):
+    """Bits of these calls of a Writer: (name, arguments ...)."""
+    writer = coded.Writer()
+    for name, *arguments in symbols:
+        getattr(writer, name)(*arguments)
+    return writer.end()
+
+
+FAR = bits_of(("value", 1 << 53))
 
 
 def many_columns(count):
@@ -363,6 +516,52 @@ HOSTILE = {
     .SerializeToString(),
     "column without first": note("columns", metric=0).SerializeToString(),
     "column without axes": note("columns", metric=0, first=0).SerializeToString(),
+    "codings alone": with_codings([]).SerializeToString(),
+    "two forms": with_codings([1], first=0).SerializeToString(),
+    "codings with deltas": with_codings([1], deltas=[1]).SerializeToString(),
+    "coding 0": with_codings([0]).SerializeToString(),
+    "coding 11": with_codings([11]).SerializeToString(),
+    "coding 15": with_codings([31]).SerializeToString(),
+    "like nothing": with_codings([coded.LIKE]).SerializeToString(),
+    "unlike nothing": with_codings([coded.UNLIKE]).SerializeToString(),
+    "like a column of other rows": with_codings(
+        [coded.DELTA, coded.SAME_ROWS, coded.LIKE]).SerializeToString(),
+    "rows told twice": with_codings([coded.ROWS + 16]).SerializeToString(),
+    "a set of no rows": with_codings(
+        [coded.ROWS, coded.ZERO], bits_of(*[("bit", ("row", i), 0) for i in range(8)])
+    ).SerializeToString(),
+    "no such set": with_codings([coded.SAME_ROWS + 16, coded.ZERO]).SerializeToString(),
+    "zeros for ever": with_codings([0xFFFFFFF1]).SerializeToString(),
+    "constants for ever": with_codings([0xFFFFFFF2]).SerializeToString(),
+    "deltas for ever": with_codings([0xFFFFFFF3]).SerializeToString(),
+    "too many sets": with_codings([coded.ROWS] * 65, b"\xff" * 9, 1000).SerializeToString(),
+    "sets of a long axis": with_codings([coded.ROWS], b"\xff", 40000).SerializeToString(),
+    "metric id too large": with_codings([coded.SKIP + 0xFFFFFFF0] * 17 + [coded.ZERO])
+    .SerializeToString(),
+    "bits left over": with_codings([coded.ZERO], b"\1\2\3\4\5").SerializeToString(),
+    "bits that end with 0": with_codings([coded.CONSTANT], b"\1\0").SerializeToString(),
+    "bits beyond the range": with_codings([coded.CONSTANT], b"\xff" * 4).SerializeToString(),
+    "a step of 2^32": with_codings(
+        [coded.DELTA], bits_of(("bit", ("flag", 0), 1), ("bit", ("flag", 1), 0),
+                               ("direct", 32, 6), ("direct", 1, 8))).SerializeToString(),
+    "a residual of 65 bits": with_codings([coded.DELTA], bits_of(
+        ("bit", ("flag", 0), 0), ("number", 1), ("bit", ("zero", 0, 0), 1),
+        ("bit", ("sign", 0), 0), *[("bit", ("length", i), 1) for i in range(1, 7)],
+        ("tree", ("longer",), 58, 6), ("direct", 1, 8))).SerializeToString(),
+    "codings as texts": header().SerializeToString() + bytes([0x42, 6, 0x08, 0, 0x2A, 2, 0x80,
+                                                              0x80]),
+    "bits as a number": header().SerializeToString() + bytes([0x42, 6, 0x08, 0, 0x28, 1, 0x30, 1]),
+    "rows and count": with_coded_axis(3, coded.DELTA, count=3).SerializeToString(),
+    "rows and jitter": with_coded_axis(3, coded.DELTA, jitter_ms=[1, 1]).SerializeToString(),
+    "rows as DELTA2": with_coded_axis(3, coded.DELTA2).SerializeToString(),
+    "coded rows, none": with_coded_axis(0, coded.DELTA).SerializeToString(),
+    "coded rows, 4 billion": with_coded_axis(0xFFFFFFFF, coded.DELTA).SerializeToString(),
+    "coded rows before boot": with_coded_axis(3, coded.DELTA, bits_of(("value", -1)))
+    .SerializeToString(),
+    "coded rows too late": with_coded_axis(2, coded.DELTA, FAR).SerializeToString(),
+    "coded rows far off": with_coded_axis(2, coded.LEVEL, bits_of(("value", (1 << 64) - 1)))
+    .SerializeToString(),
+    "axis bits left over": with_coded_axis(1, coded.DELTA, b"\1\2\3\4\5").SerializeToString(),
     "loss of nothing": note("losses", boot=1).SerializeToString(),
     "loss without end": note("losses", first=4).SerializeToString(),
     "loss backwards": note("losses", first=4, last=3).SerializeToString(),

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support.agent import WASMTIME, Agent, finish, program
+from support.agent import DAEMON, WASMTIME, Agent, finish, program
 from support.broker import Broker
 from support.broker_stub import Stub
 from support.receiver import Receiver
@@ -74,7 +74,7 @@ class AgentKilled(unittest.TestCase):
     def test_a_second_agent_is_refused(self):
         self.agent.start()
         self.receiver.wait_count(1)
-        second = subprocess.run([program("dunlind"), "-c", self.agent.config], text=True,
+        second = subprocess.run([program(DAEMON), "-c", self.agent.config], text=True,
                                 capture_output=True, timeout=60, check=False)
         self.assertNotEqual(second.returncode, 0)
         self.assertIn(str(self.agent.process.pid), second.stderr)

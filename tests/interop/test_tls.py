@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from support.agent import Agent, finish
+from support.agent import Agent, finish, program
 from support.broker import Broker, mosquitto_path
 from support.certificates import Authority, openssl
 from support.children import spawn
@@ -178,6 +178,31 @@ class Tls(unittest.TestCase):
                 self.assertEqual(agent.process.wait(20), 5, agent.log())
                 self.assertIn(word, agent.log())
                 self.assertNotIn("nutmeg", agent.log())
+                self.assertEqual(self.check_config(agent), 5)
+
+    @staticmethod
+    def check_config(agent):
+        run = subprocess.run([program("dunlind"), "-c", agent.config, "--check-config"],
+                             stderr=subprocess.DEVNULL, check=False)
+        return run.returncode
+
+    def test_forms_of_a_key(self):
+        """What openssl writes by default, older forms, and what no one here can read."""
+        ca, folder = self.bench.ca, self.bench.folder
+        plain, path = os.path.join(folder, "rsa.key"), os.path.join(folder, "form.key")
+        password = self.bench.secret("form-password", "sesame")
+        openssl("genrsa", "-out", plain, "2048")
+        cert = ca.sign("rsa", plain)
+        topk8 = ["pkcs8", "-topk8", "-in", plain, "-out", path, "-passout", "pass:sesame"]
+        for options, code in ((["-v2", "aes-256-cbc"], 0), (["-v2", "des3"], 0),
+                              (["-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512"], 0),
+                              (["-v2", "aes-128-cbc", "-iter", "1"], 0), (["-scrypt"], 5)):
+            openssl(*topk8, *options)
+            for secret, wanted in ((password, code), (self.bench.secret("no", "x"), 5)):
+                with self.subTest(options), agent_for(1, tls=self.trusting(
+                        cert=cert, key=path, key_password_file=secret)) as agent:
+                    agent.write_config()
+                    self.assertEqual(self.check_config(agent), wanted)
 
     def test_a_credential_of_systemd_and_a_file_that_others_read(self):
         ca, port = self.bench.ca, self.bench.ports["client"]

@@ -1,5 +1,4 @@
 /* faults.c: each fault of scenario.h when its time has come. FAULTS.md describes them. */
-#include "log_format.h"
 #include "world.h"
 
 #define DAY_MS (24 * 60 * 60 * (dun_ms)1000)
@@ -9,6 +8,37 @@ static void fail_storage(struct sim *sim)
     sim->flash.write_error = rng_chance(&sim->rng, 500) ? DUN_E_IO : DUN_E_NO_SPACE;
     sim->flash.reads_fail = rng_chance(&sim->rng, 300);
     sim->damaged |= sim->flash.reads_fail;
+}
+
+/* The archive is nobody's last resort: it may lose without a word. */
+static void archive_fault(struct sim *sim, enum fault fault)
+{
+    struct sim_flash *archive = &sim->archive;
+    uint32_t block;
+    switch (fault) {
+    case FAULT_CUT_AT_ARCHIVE:
+        archive->cut_in = (uint64_t)rng_spread(&sim->rng, 1, 40);
+        return;
+    case FAULT_ARCHIVE:
+        archive->write_error = DUN_E_IO;
+        archive->reads_fail = rng_chance(&sim->rng, 300);
+        break;
+    case FAULT_ARCHIVE_ONCE:
+        archive->fail_once[rng_below(&sim->rng, 3)] = DUN_E_IO;
+        break;
+    case FAULT_ARCHIVE_FLIP:
+        device_lose_power(&sim->device);
+        block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
+        sim_flash_flip(archive, block);
+        break;
+    case FAULT_ARCHIVE_BLOCK_DIES:
+        block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
+        archive->dead[block] = SIM_FLASH_NO_WRITE;
+        break;
+    default:
+        return;
+    }
+    sim->facts.archive_lost = true;
 }
 
 static void kill_block(struct sim *sim)
@@ -28,16 +58,12 @@ static void kill_block(struct sim *sim)
     sim_trace("block %u dies: %u", block, sim->flash.dead[block]);
 }
 
-/* Once a run the opening of the block written last may be hit, where nothing else has made its
- * place in the chain uncertain. */
+/* The newest block is hit once in its life: two bits in its opening, or in the heads of its last
+ * two records, are more than a format can undo. */
 static bool newest_may_be_hit(struct sim *sim, const struct dun_log *log)
 {
-    const dun_ms *mean = sim->scenario.mean_ms;
-    bool may = !sim->newest_hit && !sim->damaged && log->tail != log->base &&
-               mean[FAULT_STORAGE] == 0 && mean[FAULT_PROGRAM_ONCE] == 0 &&
-               mean[FAULT_ERASE_ONCE] == 0 && mean[FAULT_SYNC_ONCE] == 0 &&
-               mean[FAULT_BLOCK_DIES] == 0;
-    sim->newest_hit |= may;
+    bool may = sim->newest_hit != log->base_serial;
+    sim->newest_hit = log->base_serial;
     return may;
 }
 
@@ -51,10 +77,8 @@ static void flip(struct sim *sim)
     device_lose_power(&sim->device);
     for (uint64_t bits = 1 + rng_below(&sim->rng, 3); bits > 0; bits--) {
         uint32_t block = (uint32_t)rng_below(&sim->rng, log->flash->geometry.block_count);
-        if (block != log->base)
-            sim->damaged |= sim_flash_flip(&sim->flash, block, UINT32_MAX);
-        else if (newest_may_be_hit(sim, log))
-            sim->damaged |= sim_flash_flip(&sim->flash, block, DUN_LOG_OPENING_SIZE);
+        if (block != log->base || newest_may_be_hit(sim, log))
+            sim->damaged |= sim_flash_flip(&sim->flash, block);
     }
 }
 
@@ -193,6 +217,10 @@ static void end_fault(struct sim *sim, enum fault fault)
         sim->flash.write_error = 0;
         sim->flash.reads_fail = false;
     }
+    if (fault == FAULT_ARCHIVE) {
+        sim->archive.write_error = 0;
+        sim->archive.reads_fail = false;
+    }
     if (fault == FAULT_CONNECT)
         sim->net.trouble = SIM_CONNECT_WELL;
     broker->silent &= fault != FAULT_BROKER_SILENT;
@@ -206,7 +234,7 @@ static bool lasts(enum fault fault)
 {
     return fault == FAULT_STORAGE || fault == FAULT_CONNECT || fault == FAULT_BROKER_SILENT ||
            fault == FAULT_BROKER_REFUSES || fault == FAULT_BROKER_REJECTS || fault == FAULT_ACKS ||
-           fault == FAULT_RECORDER_LAGS;
+           fault == FAULT_RECORDER_LAGS || fault == FAULT_ARCHIVE;
 }
 
 static void draw(struct sim *sim, enum fault fault)
@@ -224,6 +252,7 @@ static void begin_fault(struct sim *sim, enum fault fault)
             sim->now + rng_spread(&sim->rng, 1000, sim->scenario.mean_ms[fault] + 2000);
     device_fault(sim, fault);
     flash_fault(sim, fault);
+    archive_fault(sim, fault);
     net_fault(sim, fault);
     draw(sim, fault);
 }
@@ -263,5 +292,6 @@ void faults_end(struct sim *sim)
     }
     device_wake_up(&sim->device);
     sim_flash_heal(&sim->flash);
+    sim_flash_heal(&sim->archive);
     broker_heal(&sim->broker);
 }

@@ -1,8 +1,11 @@
-/* read_record.c: protobuf by hand, for the few messages of telemetry.proto that a record is. */
+/* read_record.c: protobuf by hand, for the few messages of telemetry.proto that a record is; their
+ * columns by the decoder of the tools. */
 #include "read_record.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "parse.h"
 
 /// Protobuf ///
 
@@ -66,11 +69,6 @@ static int take_field(struct dun_span *in, struct field *field)
     }
 }
 
-static int64_t unzigzag(uint64_t value)
-{
-    return (int64_t)((value >> 1) ^ (0 - (value & 1)));
-}
-
 /// Losses, anchors, metrics ///
 
 static const char *read_loss(struct read_record *record, struct dun_span in)
@@ -92,7 +90,7 @@ static const char *read_loss(struct read_record *record, struct dun_span in)
     if (more < 0 || loss.first > loss.last || (loss.first == 0) != (loss.last == 0) ||
         (loss.first == 0) == (loss.points == 0))
         return "a loss that is neither a range nor a count of points";
-    if (loss.reason < 1 || loss.reason > 6)
+    if (loss.reason < 1 || loss.reason > 7)
         return "a loss without a reason";
     if (loss.code != 0 && loss.reason != 4)
         return "a code of a loss that no broker caused";
@@ -137,110 +135,32 @@ static uint32_t crc32c(uint32_t crc, struct dun_span bytes)
 
 /// Columns ///
 
-struct axis {
-    uint32_t count;
-    uint64_t first_ms, interval_ms;
-    struct dun_span jitter;
-};
-
-static const char *read_axis(struct axis *axis, struct dun_span in)
+/* The decoder of the tools: it too is held against the encoder by SPEC.md alone. */
+static const char *read_columns(struct read_record *record, struct dun_span bytes)
 {
-    struct field field;
-    int more;
-    *axis = (struct axis){0};
-    while ((more = take_field(&in, &field)) > 0) {
-        if (field.tag == 1)
-            axis->count = (uint32_t)field.number;
-        else if (field.tag == 2)
-            axis->first_ms = field.number;
-        else if (field.tag == 3)
-            axis->interval_ms = field.number;
-        else if (field.tag == 4)
-            axis->jitter = field.bytes;
-    }
-    return more < 0 || axis->count == 0 ? "an axis without rows" : NULL;
-}
-
-struct column {
-    uint32_t metric, axis;
-    int64_t first;
-    bool has_metric, has_first;
-    struct dun_span deltas;
-};
-
-static const char *read_column(struct column *column, struct dun_span in)
-{
-    struct field field;
-    int more;
-    *column = (struct column){0};
-    while ((more = take_field(&in, &field)) > 0) {
-        if (field.tag == 1) {
-            column->metric = (uint32_t)field.number;
-            column->has_metric = true;
-        } else if (field.tag == 2) {
-            column->axis = (uint32_t)field.number;
-        } else if (field.tag == 3) {
-            column->first = unzigzag(field.number);
-            column->has_first = true;
-        } else if (field.tag == 4) {
-            column->deltas = field.bytes;
+    static struct dun_parsed parsed;
+    static struct dun_complaint complaint;
+    if (dun_parse_batch(&parsed, bytes, &complaint) < 0)
+        return complaint.text;
+    const struct dun_expanded *columns = parsed.expanded.items;
+    for (size_t i = 0; i < parsed.expanded.count; i++) {
+        const int64_t *times = (const int64_t *)parsed.times.items + columns[i].rows.first;
+        const int64_t *values = (const int64_t *)parsed.values.items + columns[i].values;
+        for (size_t row = 0; row < columns[i].rows.count; row++) {
+            if (record->point_count == READ_POINTS_MAX)
+                return "more points than any batch holds";
+            record->points[record->point_count++] =
+                (struct read_point){columns[i].metric, times[row], values[row], record->dated,
+                                    record->boot_unix_ms + times[row]};
         }
     }
-    return more < 0 || !column->has_metric || !column->has_first ? "a column without a value"
-                                                                 : NULL;
-}
-
-static const char *add_rows(struct read_record *record, const struct column *column,
-                            const struct axis *axis, dun_ms base_ms)
-{
-    struct dun_span jitter = axis->jitter, deltas = column->deltas;
-    dun_ms uptime = base_ms + (dun_ms)axis->first_ms;
-    uint64_t value = (uint64_t)column->first;
-    for (uint32_t row = 0; row < axis->count; row++) {
-        uint64_t step = 0, delta = 0;
-        if (row > 0 && axis->jitter.size > 0 && !take_varint(&jitter, &step))
-            return "too little jitter";
-        if (row > 0 && column->deltas.size > 0 && !take_varint(&deltas, &delta))
-            return "too few deltas";
-        if (row > 0)
-            uptime += (dun_ms)axis->interval_ms + unzigzag(step);
-        value += (uint64_t)unzigzag(delta);
-        if (record->point_count == READ_POINTS_MAX)
-            return "more points than any batch holds";
-        record->points[record->point_count++] = (struct read_point){
-            column->metric, uptime, (int64_t)value, record->dated, record->boot_unix_ms + uptime};
-    }
-    return jitter.size > 0 || deltas.size > 0 ? "too many rows" : NULL;
-}
-
-static const char *read_columns(struct read_record *record, struct dun_span in, dun_ms base_ms)
-{
-    static struct axis axes[READ_AXES_MAX];
-    uint32_t axis_count = 0;
-    struct column column;
-    struct field field;
-    const char *wrong = NULL;
-    while (!wrong && take_field(&in, &field) > 0) {
-        if (field.tag == 7) {
-            if (axis_count == READ_AXES_MAX)
-                return "too many axes";
-            wrong = read_axis(&axes[axis_count++], field.bytes);
-        } else if (field.tag == 8) {
-            wrong = read_column(&column, field.bytes);
-            if (!wrong && column.axis >= axis_count)
-                return "a column without an axis";
-            if (!wrong)
-                wrong = add_rows(record, &column, &axes[column.axis], base_ms);
-        }
-    }
-    return wrong;
+    return NULL;
 }
 
 static const char *read_batch(struct read_record *record, struct dun_span bytes)
 {
     struct dun_span in = bytes;
     struct field field;
-    dun_ms base_ms = 0;
     const char *wrong = NULL;
     int more;
     while (!wrong && (more = take_field(&in, &field)) != 0) {
@@ -258,9 +178,6 @@ static const char *read_batch(struct read_record *record, struct dun_span bytes)
             break;
         case 4:
             record->catalog = (uint32_t)field.number;
-            break;
-        case 5:
-            base_ms = (dun_ms)field.number;
             break;
         case 6:
             record->boot_unix_ms = (dun_ms)field.number;
@@ -285,7 +202,7 @@ static const char *read_batch(struct read_record *record, struct dun_span bytes)
     }
     if (!wrong && record->metric_count > 0 && record->metrics_hash != record->catalog)
         return "an announcement whose hash does not come out";
-    return wrong ? wrong : read_columns(record, bytes, base_ms);
+    return wrong ? wrong : read_columns(record, bytes);
 }
 
 /// Rows ///

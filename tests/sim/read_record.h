@@ -10,7 +10,6 @@
 #define READ_POINTS_MAX  4096
 #define READ_LOSSES_MAX  256
 #define READ_ANCHORS_MAX 16
-#define READ_AXES_MAX    256
 
 struct read_point {
     uint32_t metric;

@@ -91,6 +91,7 @@ void broker_stored_lie(struct broker *broker)
 {
     const struct stream_facts *stream =
         facts_stream(&sim_run->facts, sim_run->facts.durable_stream);
+    uint64_t sequence;
     if (!stream)
         return;
     switch (rng_below(&broker->rng, 3)) {
@@ -99,7 +100,9 @@ void broker_stored_lie(struct broker *broker)
              stream->contiguous / 2 + 1 > stream->contiguous ? 0 : stream->contiguous / 2);
         break;
     case 1:
-        tell(broker, rng_next(&broker->rng), rng_below(&broker->rng, 1000) + 1);
+        /* One after the other: compilers differ in the order of arguments, runs must not. */
+        sequence = rng_below(&broker->rng, 1000) + 1;
+        tell(broker, rng_next(&broker->rng), sequence);
         break;
     default:
         tell(broker, stream->stream, UINT64_C(1) << 40);

@@ -7,7 +7,7 @@
 
 #include "parse.h"
 
-/* Also expands the uptimes of all axes into record->times. */
+/* Also expands the points: see expand.h. */
 DUN_MUST_USE int dun_check_batch(struct dun_parsed *record, struct dun_complaint *complaint);
 DUN_MUST_USE int dun_check_samples(struct dun_parsed *record, struct dun_complaint *complaint);
 DUN_MUST_USE int dun_check_catalog(struct dun_parsed *record, struct dun_complaint *complaint);

@@ -15,16 +15,13 @@ int dun_decoder_init(struct dun_decoder *decoder, struct dun_renderer *renderer)
     dun_parsed_init(&decoder->record);
     dun_knowledge_init(&decoder->knowledge);
     decoder->renderer = renderer;
-    decoder->values = malloc(DUN_RECORD_ITEMS_MAX * sizeof *decoder->values);
-    return decoder->values != NULL ? 0 : DUN_E_FULL;
+    return 0;
 }
 
 void dun_decoder_free(struct dun_decoder *decoder)
 {
     dun_parsed_free(&decoder->record);
     dun_knowledge_free(&decoder->knowledge);
-    free(decoder->values);
-    decoder->values = NULL;
 }
 
 /// Channels and topics ///
@@ -99,10 +96,8 @@ static void batch_points(struct dun_decoder *decoder, struct dun_span device,
                          struct dun_series *series)
 {
     const struct dun_parsed *record = &decoder->record;
-    const struct dun_column *columns = record->columns.items;
-    const struct dun_axis *axes = record->axes.items;
-    for (size_t i = 0; i < record->columns.count; i++) {
-        const struct dun_axis *axis = &axes[columns[i].axis];
+    const struct dun_expanded *columns = record->expanded.items;
+    for (size_t i = 0; i < record->expanded.count; i++) {
         char number[DUN_OUT_NUMBER] = "#";
         const struct dun_metric_text *metric =
             dun_knowledge_metric(&decoder->knowledge, device, record->batch.stream,
@@ -113,9 +108,9 @@ static void batch_points(struct dun_decoder *decoder, struct dun_span device,
         if (metric != NULL) {
             set_metric(&one, metric);
         }
-        one.count = axis->count;
-        one.uptimes = (const int64_t *)record->times.items + axis->first;
-        dun_parsed_expand(&columns[i], axis->count, decoder->values);
+        one.count = columns[i].rows.count;
+        one.uptimes = (const int64_t *)record->times.items + columns[i].rows.first;
+        one.values = (const int64_t *)record->values.items + columns[i].values;
         decoder->points += one.count;
         decoder->points_unnamed += one.named ? 0 : one.count;
         decoder->points_undated += one.has_time ? 0 : one.count;
@@ -128,7 +123,6 @@ static void render_batch(struct dun_decoder *decoder, struct dun_span device)
     const dunlin_v1_Batch *batch = &decoder->record.batch;
     struct dun_series series = {.device = device,
                                 .unit = dun_span_of(""),
-                                .values = decoder->values,
                                 .has_uptime = true,
                                 .has_time = batch->has_boot_unix_ms,
                                 .offset_ms = batch->boot_unix_ms,

@@ -24,7 +24,6 @@ enum dun_channel {
 struct dun_decoder {
     struct dun_parsed record; /* the last one fed, valid until the next */
     struct dun_knowledge knowledge;
-    int64_t *values;               /* DUN_RECORD_ITEMS_MAX of them */
     struct dun_renderer *renderer; /* borrowed; NULL: only learn */
     uint64_t records;
     uint64_t points;

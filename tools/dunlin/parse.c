@@ -75,7 +75,10 @@ void dun_parsed_free(struct dun_parsed *record)
     free(record->metrics.items);
     free(record->samples.items);
     free(record->pairs.items);
+    free(record->expanded.items);
+    free(record->sets.items);
     free(record->times.items);
+    free(record->values.items);
     free(record->chunks.items);
     dun_parsed_init(record);
 }
@@ -89,6 +92,8 @@ static void forget_last(struct dun_parsed *record)
     record->axes.count = record->columns.count = record->losses.count = 0;
     record->anchors.count = record->metrics.count = record->samples.count = 0;
     record->pairs.count = record->times.count = record->chunks.count = 0;
+    record->expanded.count = record->sets.count = record->values.count = 0;
+    record->points = record->rows = 0;
 }
 
 /// The stream ///
@@ -145,6 +150,22 @@ static bool take_text(pb_istream_t *stream, const pb_field_t *field, void **arg)
     }
     *target->text = take_rest(target->parse, stream);
     return dun_text_is_utf8(*target->text) || refuse(target->parse, "invalid UTF-8");
+}
+
+static bool take_bytes(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+    (void)field;
+    struct text_target *target = *arg;
+    if (stream->callback != read_payload) {
+        return refuse(target->parse, "wrong wire type");
+    }
+    *target->text = take_rest(target->parse, stream);
+    return true;
+}
+
+static pb_callback_t on_bytes(struct text_target *target)
+{
+    return (pb_callback_t){.funcs = {.decode = take_bytes}, .arg = target};
 }
 
 static pb_callback_t on_text(struct text_target *target)
@@ -271,7 +292,10 @@ static bool take_axis(pb_istream_t *stream, const pb_field_t *field, void **arg)
     (void)field;
     struct parse *parse = *arg;
     struct packed jitter = {.parse = parse};
+    struct dun_span bits = dun_span_of("");
+    struct text_target to_bits = {parse, &bits};
     dunlin_v1_Times times = dunlin_v1_Times_init_zero;
+    times.bits = on_bytes(&to_bits);
     times.jitter_ms = (pb_callback_t){.funcs = {.decode = take_packed}, .arg = &jitter};
     if (!take_message(parse, stream, dunlin_v1_Times_fields, &times)) {
         return false;
@@ -280,7 +304,13 @@ static bool take_axis(pb_istream_t *stream, const pb_field_t *field, void **arg)
     if (axis == NULL) {
         return refuse(parse, "too many axes");
     }
-    axis->count = times.count;
+    if (times.has_rows && (times.has_count || jitter.bytes.size > 0)) {
+        return refuse(parse, "an axis with count and rows");
+    }
+    axis->coded = times.has_rows;
+    axis->coding = (uint32_t)times.coding;
+    axis->bits = bits;
+    axis->count = times.has_rows ? times.rows : times.count;
     axis->first_ms = times.first_ms;
     axis->interval_ms = times.interval_ms;
     axis->jitter = jitter.bytes;
@@ -293,13 +323,21 @@ static bool take_column(pb_istream_t *stream, const pb_field_t *field, void **ar
     (void)field;
     struct parse *parse = *arg;
     struct packed deltas = {.parse = parse};
+    struct packed codings = {.parse = parse};
+    struct dun_span bits = dun_span_of("");
+    struct text_target to_bits = {parse, &bits};
     dunlin_v1_Column message = dunlin_v1_Column_init_zero;
     message.deltas = (pb_callback_t){.funcs = {.decode = take_packed}, .arg = &deltas};
+    message.codings = (pb_callback_t){.funcs = {.decode = take_packed}, .arg = &codings};
+    message.bits = on_bytes(&to_bits);
     if (!take_message(parse, stream, dunlin_v1_Column_fields, &message)) {
         return false;
     }
-    if (!message.has_metric || !message.has_first) {
-        return refuse(parse, "a column needs metric and first");
+    if (codings.bytes.size == 0 && (!message.has_metric || !message.has_first)) {
+        return refuse(parse, "a column needs metric and first, or codings");
+    }
+    if (codings.bytes.size > 0 && (message.has_first || deltas.bytes.size > 0)) {
+        return refuse(parse, "a column of two forms");
     }
     struct dun_column *column = dun_list_add(&parse->record->columns, sizeof *column);
     if (column == NULL) {
@@ -309,7 +347,10 @@ static bool take_column(pb_istream_t *stream, const pb_field_t *field, void **ar
     column->axis = message.axis;
     column->first = message.first;
     column->deltas = deltas.bytes;
-    return count_varints(column->deltas, &column->delta_count) ||
+    column->codings = codings.bytes;
+    column->bits = bits;
+    return (count_varints(column->deltas, &column->delta_count) &&
+            count_varints(column->codings, &column->coding_count)) ||
            refuse(parse, "a delta is longer than ten bytes");
 }
 

@@ -1,6 +1,6 @@
 /*
  * parse.h: one decoded message: a Batch, Samples, Catalog, About or Stored, checked against
- * SPEC.md. Strings and deltas are not copied: they point into the payload, which must outlive the
+ * SPEC.md. Strings are not copied: they point into the payload, which must outlive the
  * record's use. The lists are kept from one record to the next, so that a stream of records
  * allocates only while it grows.
  *
@@ -32,16 +32,36 @@ struct dun_axis {
     size_t first;   /* index of row 0 in struct dun_parsed.times */
     uint32_t first_ms;
     uint32_t interval_ms;
+    bool coded;             /* by `coding` and `bits` instead of jitter */
     struct dun_span jitter; /* varints, `jitter_count` of them */
     size_t jitter_count;
+    uint32_t coding;
+    struct dun_span bits;
 };
 
+/* One Column message: one column, or with `codings` those of several metrics. */
 struct dun_column {
     uint32_t metric;
     uint32_t axis;
     int64_t first;
     struct dun_span deltas; /* varints, `delta_count` of them */
     size_t delta_count;
+    struct dun_span codings; /* varints, `coding_count` of them; none: `first` and deltas */
+    size_t coding_count;
+    struct dun_span bits;
+};
+
+/* Some rows of an axis. */
+struct dun_rows {
+    size_t first; /* index in struct dun_parsed.times */
+    size_t count;
+};
+
+/* The points of one metric. */
+struct dun_expanded {
+    uint32_t metric;
+    struct dun_rows rows;
+    size_t values; /* index in struct dun_parsed.values */
 };
 
 struct dun_metric_text {
@@ -77,7 +97,12 @@ struct dun_parsed {
     struct dun_list metrics;                                  /* struct dun_metric_text */
     struct dun_list samples;                                  /* struct dun_sample */
     struct dun_list pairs;                                    /* struct dun_pair */
-    struct dun_list times;                                    /* int64_t, uptimes of all axes */
+    struct dun_list expanded;                                 /* struct dun_expanded */
+    struct dun_list sets;                                     /* struct dun_rows */
+    struct dun_list times;                                    /* int64_t, uptimes of all rows */
+    struct dun_list values;                                   /* int64_t */
+    size_t points;                                            /* of all columns */
+    size_t rows;            /* of all axes, and of the axis of each set once more */
     struct dun_list chunks; /* uint8_t, packed fields that came in more than one piece */
 };
 
@@ -85,7 +110,7 @@ void dun_parsed_init(struct dun_parsed *record);
 void dun_parsed_free(struct dun_parsed *record);
 
 /*
- * Parses and checks one message; every point of a batch that passed can be expanded. Returns 0, or
+ * Parses and checks one message, and expands the points of a batch. Returns 0, or
  * DUN_E_CORRUPT with `complaint` filled: nothing of the record may be used then.
  */
 DUN_MUST_USE int dun_parse_batch(struct dun_parsed *record, struct dun_span payload,
@@ -98,9 +123,6 @@ DUN_MUST_USE int dun_parse_about(struct dun_parsed *record, struct dun_span payl
                                  struct dun_complaint *complaint);
 DUN_MUST_USE int dun_parse_stored(struct dun_parsed *record, struct dun_span payload,
                                   struct dun_complaint *complaint);
-
-/* Writes the values of `column` (its axis' count of them). Cost: one varint a point. */
-void dun_parsed_expand(const struct dun_column *column, uint32_t count, int64_t *values);
 
 /* A new zeroed item at the end of the list; NULL when the list is at its limit or memory is out. */
 void *dun_list_add(struct dun_list *list, size_t item_size);

@@ -121,12 +121,7 @@ static bool is_new(struct watch *watch, struct dun_span device, struct dun_span 
             stream->lost_points += losses[i].points;
         }
     }
-    const struct dun_axis *axes = record->axes.items;
-    const struct dun_column *columns = record->columns.items;
-    stream->points += record->samples.count;
-    for (size_t i = 0; i < record->columns.count; i++) {
-        stream->points += axes[columns[i].axis].count;
-    }
+    stream->points += record->samples.count + record->points;
     return true;
 }
 

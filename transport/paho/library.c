@@ -2,11 +2,11 @@
  * library.c: the worker of the Paho uplink, and what the library's threads call back.
  *
  * The worker does one job after the other: end the old connection, free its handle, make the next
- * one. A handle lives on from one connection to the next, because the library keeps in it what was
- * not acknowledged, and sends it again, with the old packet ids and DUP, when the broker kept the
- * session. It is given up where that memory would be wrong: after a connect that was broken off,
- * for another version, or when the session is gone and publishes of the old one still wait in it,
- * which would overtake what the agent publishes again.
+ * one. A handle, and with it the session, lives on only if nothing was in flight when its
+ * connection ended. Otherwise the library would send again what it holds, beside the agent which
+ * does so too: what had not been written yet would overtake the rest, and what the socket does not
+ * take at once it would never send. So a new session begins then, and the agent publishes its
+ * messages in it.
  *
  * Each publish that the library took is called back exactly once: acknowledged, refused, or failed.
  */
@@ -59,44 +59,38 @@ void dun_paho_push_ack(struct dun_uplink_paho *uplink, struct dun_uplink_paho_sl
     dun_paho_wake(uplink);
 }
 
-static bool anything_sent(const struct dun_uplink_paho *uplink)
-{
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
-        if (uplink->parts.slots[i].state == DUN_UPLINK_PAHO_SENT) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// Publishes ///
+
+/* True if the slot's connection is the one that the agent knows of. Otherwise the slot is free now,
+ * and the message is the agent's to publish again. */
+static bool belongs(struct dun_uplink_paho_slot *slot)
+{
+    slot->state = slot->uplink->live ? slot->state : DUN_UPLINK_PAHO_FREE;
+    return slot->uplink->live;
+}
 
 static void on_acked(struct dun_uplink_paho_slot *slot, uint8_t reason)
 {
     struct dun_uplink_paho *uplink = slot->uplink;
     pthread_mutex_lock(&uplink->mutex);
-    slot->state = DUN_UPLINK_PAHO_ACKED;
-    slot->reason = reason;
-    if (slot->bound) {
+    if (belongs(slot)) {
+        slot->state = DUN_UPLINK_PAHO_ACKED;
+        slot->reason = reason;
         dun_paho_push_ack(uplink, slot);
-    } else { /* told when the agent publishes it again; but there is room in the window */
-        uplink->writable_due = true;
-        dun_paho_wake(uplink);
     }
     pthread_mutex_unlock(&uplink->mutex);
 }
 
-/* The library gave up on it. On a connection that lives that should not be, and the agent has to
- * publish it again, so it does not live on. */
+/* The library gave up on it: so does the connection, if it did not yet, for the agent has to
+ * publish it again before what comes after it. */
 static void on_failed(struct dun_uplink_paho_slot *slot)
 {
     struct dun_uplink_paho *uplink = slot->uplink;
     pthread_mutex_lock(&uplink->mutex);
-    if (slot->bound) {
+    if (belongs(slot)) {
         dun_paho_ended(uplink, DUN_E_CLOSED, 0);
+        slot->state = DUN_UPLINK_PAHO_FREE;
     }
-    slot->state = DUN_UPLINK_PAHO_FREE;
-    slot->bound = false;
     pthread_mutex_unlock(&uplink->mutex);
 }
 
@@ -285,15 +279,12 @@ static uint32_t number(MQTTProperties *properties, enum MQTTPropertyCodes id, ui
     return there ? (uint32_t)MQTTProperties_getNumericValue(properties, id) : otherwise;
 }
 
-/* True if the connection must be made anew before the agent hears of it: with the keepalive that
- * the broker names, which the library leaves to us (v5 3.2.2.3.14); or without the publishes of a
- * session that is gone, which it is about to send. */
-static bool take_two(struct dun_uplink_paho *uplink, bool session_present)
+/* True if the connection must be made anew, before the agent hears of it, with the keepalive that
+ * the broker names: the library leaves that to us (v5 3.2.2.3.14). */
+static bool pings_too_late(const struct dun_uplink_paho *uplink)
 {
-    bool late = uplink->server_keepalive_s != 0 &&
-                (uplink->keepalive_s == 0 || uplink->server_keepalive_s < uplink->keepalive_s);
-    bool stale = !session_present && anything_sent(uplink);
-    return late || stale;
+    uint16_t most = uplink->server_keepalive_s;
+    return most != 0 && (uplink->keepalive_s == 0 || most < uplink->keepalive_s);
 }
 
 /* `properties` NULL: 3.1.1. */
@@ -303,6 +294,7 @@ static void on_connected(struct dun_uplink_paho *uplink, bool present, MQTTPrope
     pthread_mutex_lock(&uplink->mutex);
     uplink->connecting = false;
     uplink->has_session = true;
+    uplink->session_broken = false;
     uplink->terms.packet_max =
         number(properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, UINT32_MAX);
     uplink->terms.qos_max = (uint8_t)number(properties, MQTTPROPERTY_CODE_MAXIMUM_QOS, 2);
@@ -313,8 +305,7 @@ static void on_connected(struct dun_uplink_paho *uplink, bool present, MQTTPrope
     uplink->session_present = present;
     if (present && uplink->clean) {
         dun_paho_ended(uplink, DUN_E_PROTOCOL, 0); /* 3.2.2-2 */
-    } else if (uplink->live && take_two(uplink, present)) {
-        uplink->abandon_wanted = true;
+    } else if (uplink->live && pings_too_late(uplink)) {
         uplink->farewell = DUN_MQTT_SUCCESS;
         uplink->hang_up_wanted = true;
         uplink->connect_wanted = true;
@@ -445,17 +436,27 @@ static void free_handle(struct dun_uplink_paho *uplink)
     uplink->handle = NULL;
     uplink->has_session = false;
     uplink->connecting = false;
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
-        if (uplink->parts.slots[i].state == DUN_UPLINK_PAHO_SENT) {
-            uplink->parts.slots[i].state = DUN_UPLINK_PAHO_FREE;
-        }
+    for (uint16_t i = 0; i < uplink->parts.window; i++) {
+        uplink->parts.slots[i].state = DUN_UPLINK_PAHO_FREE;
     }
     pthread_mutex_unlock(&uplink->mutex);
 }
 
+/* True if the library holds anything of ours: unsent, or sent and not acknowledged. */
+static bool anything_pending(struct dun_uplink_paho *uplink)
+{
+    MQTTAsync_token *tokens = NULL;
+    bool pending =
+        MQTTAsync_getPendingTokens(uplink->handle, &tokens) != MQTTASYNC_SUCCESS || tokens != NULL;
+    if (tokens != NULL) {
+        MQTTAsync_free(tokens);
+    }
+    return pending;
+}
+
 /* After this no callback of the old connection comes any more: those that were under way held the
  * library's lock, which MQTTAsync_isConnected takes. */
-static void hang_up(struct dun_uplink_paho *uplink, bool abandon, uint8_t farewell)
+static void hang_up(struct dun_uplink_paho *uplink, bool connecting, uint8_t farewell)
 {
     if (uplink->handle == NULL) {
         return;
@@ -472,7 +473,9 @@ static void hang_up(struct dun_uplink_paho *uplink, bool abandon, uint8_t farewe
     uplink->hung_up = false;
     bool done =
         MQTTAsync_disconnect(uplink->handle, &options) != MQTTASYNC_SUCCESS || wait_hung_up(uplink);
-    if (abandon || !done || MQTTAsync_isConnected(uplink->handle)) {
+    bool pending = anything_pending(uplink);
+    uplink->session_broken |= pending;
+    if (connecting || pending || !done || MQTTAsync_isConnected(uplink->handle)) {
         free_handle(uplink);
     }
 }
@@ -592,11 +595,17 @@ static void connect(struct dun_uplink_paho *uplink, const struct dun_uplink_conf
     pthread_mutex_lock(&uplink->mutex);
     uplink->version = version;
     /* After a boot we know nothing of the session that the broker may have (v5 3.2.2-4). */
-    uplink->clean = config->clean_start || (version == DUN_MQTT_5 && !uplink->has_session);
+    uplink->clean = config->clean_start || uplink->session_broken ||
+                    (version == DUN_MQTT_5 && !uplink->has_session);
     uplink->keepalive_s = keepalive_of(uplink, config->keepalive_s);
     uplink->connecting = true;
     atomic_store(&uplink->tls_error, DUN_OK);
     pthread_mutex_unlock(&uplink->mutex);
+    if (tls_enabled(uplink) && !dun_paho_clock_is_set(uplink->parts.tls)) {
+        atomic_store(&uplink->tls_error, DUN_E_TLS_DATE);
+        on_refused(uplink, MQTTASYNC_FAILURE, NULL);
+        return;
+    }
     int code = uplink->handle == NULL ? make_handle(uplink, config) : MQTTASYNC_SUCCESS;
     if (code == MQTTASYNC_SUCCESS) {
         code = begin(uplink, config);
@@ -615,12 +624,11 @@ static void connect(struct dun_uplink_paho *uplink, const struct dun_uplink_conf
 static bool do_job(struct dun_uplink_paho *uplink)
 {
     if (uplink->hang_up_wanted) {
-        bool abandon = uplink->abandon_wanted || uplink->connecting;
+        bool connecting = uplink->connecting;
         uint8_t farewell = uplink->farewell;
         uplink->hang_up_wanted = false;
-        uplink->abandon_wanted = false;
         pthread_mutex_unlock(&uplink->mutex);
-        hang_up(uplink, abandon, farewell);
+        hang_up(uplink, connecting, farewell);
         pthread_mutex_lock(&uplink->mutex);
     } else if (uplink->connect_wanted) {
         struct dun_uplink_config config = uplink->config;

@@ -20,6 +20,9 @@ int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter);
 /* Translates the configuration; strings stay borrowed, `ssl` is the library's to copy. */
 void dun_paho_set_tls(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl);
 
+/* False: a clock by which no certificate can be judged. */
+bool dun_paho_clock_is_set(const struct dun_tls_config *tls);
+
 /* From now on what the library says about TLS is this uplink's; NULL: nobody's. */
 void dun_paho_overhear(struct dun_uplink_paho *uplink);
 

@@ -1,10 +1,12 @@
 /*
  * tls_options.c: struct dun_tls_config in the words of Paho's OpenSSL. The chain and the host name
  * are verified always, and nothing older than TLS 1.2 is spoken. The clock is the host's: OpenSSL
- * behind Paho cannot be given another, so `earliest_unix_ms` and `unset_clock` are not looked at.
+ * behind Paho cannot be given another, so with one that is behind `earliest_unix_ms` there is no
+ * connection, whatever `unset_clock` says.
  */
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "paho/library.h"
 
@@ -97,6 +99,13 @@ static unsigned give_psk(const char *hint, char *identity, unsigned identity_max
     return (unsigned)tls->psk.size;
 }
 
+bool dun_paho_clock_is_set(const struct dun_tls_config *tls)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (dun_ms)now.tv_sec * 1000 >= tls->earliest_unix_ms;
+}
+
 static const char *or_null(const char *text)
 {
     return text != NULL && text[0] != '\0' ? text : NULL;
@@ -111,6 +120,24 @@ static void set_alpn(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl)
         memcpy(uplink->alpn + 1, alpn, size);
         ssl->protos = uplink->alpn;
         ssl->protos_len = (unsigned)size + 1;
+    }
+}
+
+uint8_t dun_uplink_paho_tls_trouble(struct dun_uplink_paho *uplink)
+{
+    switch (atomic_load(&uplink->tls_error)) {
+    case DUN_E_TLS_NAME:
+        return DUN_TLS_WRONG_NAME;
+    case DUN_E_TLS_DATE:
+        return dun_paho_clock_is_set(uplink->parts.tls) ? DUN_TLS_EXPIRED : DUN_TLS_CLOCK_UNSET;
+    case DUN_E_TLS_CA:
+        return DUN_TLS_UNKNOWN_CA;
+    case DUN_E_NOT_FOUND:
+        return DUN_TLS_CREDENTIALS;
+    case DUN_E_TLS:
+        return DUN_TLS_BROKEN;
+    default:
+        return DUN_TLS_NO_TROUBLE;
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,11 +41,13 @@ static void unlock(struct dun_uplink_paho *uplink)
 
 /// The end of a connection ///
 
-/* Forgets what was not told, and has the worker end what there is. The slots stay. */
+/* Forgets what was not told, and has the worker end what there is. Slots that the library has are
+ * free when it called back. */
 static void leave(struct dun_uplink_paho *uplink, uint8_t farewell)
 {
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
-        uplink->parts.slots[i].bound = false;
+    for (uint16_t i = 0; i < uplink->parts.window; i++) {
+        struct dun_uplink_paho_slot *slot = &uplink->parts.slots[i];
+        slot->state = slot->state == DUN_UPLINK_PAHO_ACKED ? DUN_UPLINK_PAHO_FREE : slot->state;
     }
     uplink->ack_first = DUN_PAHO_NONE;
     uplink->state = DUN_UPLINK_PAHO_CLOSED;
@@ -90,7 +93,6 @@ static bool tell_ack(struct dun_uplink_paho *uplink, struct dun_uplink_event *ev
     struct dun_uplink_paho_slot *slot = &uplink->parts.slots[uplink->ack_first];
     uplink->ack_first = slot->next;
     slot->state = DUN_UPLINK_PAHO_FREE;
-    slot->bound = false;
     event->kind = DUN_UPLINK_ACKED;
     event->token = slot->token;
     event->reason = slot->reason;
@@ -145,9 +147,9 @@ static dun_ms answer_deadline(const struct dun_uplink_paho *uplink)
     dun_ms timeout_ms =
         uplink->config.ack_timeout_ms > 0 ? uplink->config.ack_timeout_ms : ACK_TIMEOUT_MS;
     dun_ms oldest = uplink->subscribing ? uplink->subscribe_since : DUN_MS_NEVER;
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
+    for (uint16_t i = 0; i < uplink->parts.window; i++) {
         const struct dun_uplink_paho_slot *slot = &uplink->parts.slots[i];
-        if (slot->bound && slot->state == DUN_UPLINK_PAHO_SENT) {
+        if (slot->state == DUN_UPLINK_PAHO_SENT) {
             oldest = dun_ms_earlier(oldest, slot->since);
         }
     }
@@ -249,24 +251,6 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     return error;
 }
 
-/* FNV-1a. Not against an adversary: it tells one record of our own from another. */
-static uint64_t digest(uint64_t sum, const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    for (size_t i = 0; i < size; i++) {
-        sum = (sum ^ bytes[i]) * 0x100000001B3u;
-    }
-    return sum;
-}
-
-static uint64_t message_digest(const struct dun_uplink_paho *uplink,
-                               const struct dun_message *message)
-{
-    uint64_t sum = digest(0xCBF29CE484222325u, message->topic, strlen(message->topic) + 1);
-    sum = digest(sum, &message->retain, 1);
-    return digest(sum, uplink->parts.payload.data, message->payload.size);
-}
-
 /* v5 3.3; an upper bound for 3.1.1. */
 static uint64_t packet_size(const struct dun_message *message)
 {
@@ -293,91 +277,35 @@ static int may_publish(const struct dun_uplink_paho *uplink, const struct dun_me
     return fits ? DUN_OK : DUN_E_TOO_LARGE;
 }
 
-/* The same message of an earlier connection, which the library sends again, or has. */
-static struct dun_uplink_paho_slot *find_same(struct dun_uplink_paho *uplink, uint16_t token,
-                                              uint64_t sum)
-{
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
-        struct dun_uplink_paho_slot *slot = &uplink->parts.slots[i];
-        if (slot->state != DUN_UPLINK_PAHO_FREE && !slot->bound && slot->token == token &&
-            slot->digest == sum) {
-            return slot;
-        }
-    }
-    return NULL;
-}
-
-/* A slot for a new message; NULL: the window is full. What was acknowledged and never asked for
- * again gives way. */
+/* A slot for a new message; NULL: the window is full. */
 static struct dun_uplink_paho_slot *find_free(struct dun_uplink_paho *uplink)
 {
     struct dun_uplink_paho_slot *found = NULL;
     unsigned in_flight = 0;
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
+    for (uint16_t i = 0; i < uplink->parts.window; i++) {
         struct dun_uplink_paho_slot *slot = &uplink->parts.slots[i];
-        bool in_use = slot->bound || slot->state == DUN_UPLINK_PAHO_SENT;
         in_flight += slot->state == DUN_UPLINK_PAHO_SENT;
-        found = in_use ? found : slot;
+        found = slot->state == DUN_UPLINK_PAHO_FREE ? slot : found;
     }
-    bool open = in_flight < uplink->parts.window && in_flight < uplink->receive_max;
-    return open ? found : NULL;
+    return in_flight < uplink->receive_max ? found : NULL;
 }
 
 /* Hands over what is in the payload buffer. The library may call back before its call returns. */
-static int send_new(struct dun_uplink_paho *uplink, const struct dun_message *message, uint64_t sum,
-                    dun_ms now)
+static int send(struct dun_uplink_paho *uplink, const struct dun_message *message, dun_ms now)
 {
-    struct dun_uplink_paho_slot *slot = NULL;
-    if (message->qos > 0) {
-        slot = find_free(uplink);
-        if (slot == NULL) {
-            return DUN_E_AGAIN;
-        }
-        *slot = (struct dun_uplink_paho_slot){.uplink = uplink,
-                                              .digest = sum,
-                                              .since = now,
-                                              .token = message->token,
-                                              .state = DUN_UPLINK_PAHO_SENT,
-                                              .bound = true};
-    }
+    struct dun_uplink_paho_slot *slot = message->qos > 0 ? find_free(uplink) : NULL;
     bool retain = message->retain && uplink->terms.retain; /* v5 3.2.2-14 */
+    if (slot != NULL) {
+        *slot = (struct dun_uplink_paho_slot){
+            .uplink = uplink, .since = now, .token = message->token, .state = DUN_UPLINK_PAHO_SENT};
+    }
     unlock(uplink);
     int error = dun_paho_send(uplink, message, retain, slot);
     lock(uplink);
     if (error != DUN_OK && slot != NULL) {
         slot->state = DUN_UPLINK_PAHO_FREE;
-        slot->bound = false;
     }
     return error;
-}
-
-/* True if an earlier connection left a message with this token: the window does not count it. */
-static bool may_be_same(const struct dun_uplink_paho *uplink, uint16_t token)
-{
-    for (uint16_t i = 0; i < uplink->parts.slot_count; i++) {
-        const struct dun_uplink_paho_slot *slot = &uplink->parts.slots[i];
-        if (slot->state != DUN_UPLINK_PAHO_FREE && !slot->bound && slot->token == token) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Publishes what is in the payload buffer. */
-static int publish(struct dun_uplink_paho *uplink, const struct dun_message *message, dun_ms now)
-{
-    uint64_t sum = message_digest(uplink, message);
-    struct dun_uplink_paho_slot *same =
-        message->qos > 0 ? find_same(uplink, message->token, sum) : NULL;
-    if (same == NULL) {
-        return send_new(uplink, message, sum, now);
-    }
-    same->bound = true;
-    same->since = now;
-    if (same->state == DUN_UPLINK_PAHO_ACKED) {
-        dun_paho_push_ack(uplink, same);
-    }
-    return DUN_OK;
 }
 
 /* The payload is read without the mutex: the log may have to wait for its disk. */
@@ -386,8 +314,7 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
     struct dun_uplink_paho *uplink = context;
     lock(uplink);
     int error = may_publish(uplink, message);
-    if (error == DUN_OK && message->qos > 0 && !may_be_same(uplink, message->token) &&
-        find_free(uplink) == NULL) {
+    if (error == DUN_OK && message->qos > 0 && find_free(uplink) == NULL) {
         error = DUN_E_AGAIN;
     }
     unlock(uplink);
@@ -402,7 +329,7 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
     if (read < 0) { /* as a link that broke: DOWN follows, and the agent begins anew */
         dun_paho_ended(uplink, read, 0);
     } else {
-        error = publish(uplink, message, now);
+        error = send(uplink, message, now);
     }
     uplink->writable_due |= error == DUN_OK;
     unlock(uplink);
@@ -437,6 +364,12 @@ static bool uplink_wants_write(void *context)
 {
     (void)context;
     return false;
+}
+
+static bool uplink_wants_read(void *context)
+{
+    (void)context;
+    return true;
 }
 
 static void uplink_close(void *context, bool will, dun_ms now)
@@ -479,6 +412,7 @@ static int open_pipe(struct dun_uplink_paho *uplink)
     return DUN_OK;
 }
 
+/* Signals are the agent's: the worker, and the library's threads after it, take none. */
 static int start_worker(struct dun_uplink_paho *uplink)
 {
     pthread_condattr_t attributes;
@@ -487,17 +421,22 @@ static int start_worker(struct dun_uplink_paho *uplink)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&uplink->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    return pthread_create(&uplink->worker, NULL, dun_paho_work, uplink) == 0 ? DUN_OK : DUN_E_IO;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&uplink->worker, NULL, dun_paho_work, uplink);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? DUN_OK : DUN_E_IO;
 }
 
 int dun_uplink_paho_init(struct dun_uplink_paho *uplink, const struct dun_uplink_paho_parts *parts,
                          struct dun_uplink *table)
 {
-    if (parts->window == 0 || parts->slot_count < parts->window || parts->payload.size == 0) {
+    if (parts->window == 0 || parts->payload.size == 0) {
         return DUN_E_INVALID;
     }
     *uplink = (struct dun_uplink_paho){.parts = *parts, .ack_first = DUN_PAHO_NONE};
-    memset(parts->slots, 0, parts->slot_count * sizeof *parts->slots);
+    memset(parts->slots, 0, parts->window * sizeof *parts->slots);
     *table = (struct dun_uplink){
         .context = uplink,
         .open = uplink_open,
@@ -506,6 +445,7 @@ int dun_uplink_paho_init(struct dun_uplink_paho *uplink, const struct dun_uplink
         .poll = uplink_poll,
         .deadline = uplink_deadline,
         .wants_write = uplink_wants_write,
+        .wants_read = uplink_wants_read,
         .close = uplink_close,
         .stats = uplink_stats,
     };

@@ -32,28 +32,23 @@ enum dun_uplink_paho_slot_state {
     DUN_UPLINK_PAHO_ACKED, /* it was acknowledged; `reason` */
 };
 
-/* One publish with QoS 1, from the agent's call to its ack. It outlives a connection when the
- * session does: the library then sends its copy again, and the agent's publish of the same message
- * finds it here. */
+/* One publish with QoS 1 in flight. */
 struct dun_uplink_paho_slot {
     struct dun_uplink_paho *uplink;
-    uint64_t digest; /* of topic, payload and flags: is this the same message? */
-    dun_ms since;    /* when the agent published it on this connection */
+    dun_ms since;
     uint16_t token;
     uint16_t next; /* in the queue of acks to be told */
     uint8_t state; /* enum dun_uplink_paho_slot_state */
     uint8_t reason;
-    bool bound; /* the agent published it on this connection */
 };
 
 /* Caller-owned, for as long as the uplink is in use. */
 struct dun_uplink_paho_parts {
-    struct dun_uplink_paho_slot *slots;
-    uint16_t slot_count; /* twice the window: half may hold what the agent gave up meanwhile */
-    uint16_t window;     /* publishes in flight, at most slot_count */
-    struct dun_buffer payload;        /* the largest payload must fit */
-    uint32_t inbound_max;             /* the largest message that is delivered, topic included */
-    const struct dun_tls_config *tls; /* NULL or not enabled: none */
+    struct dun_uplink_paho_slot *slots; /* `window` of them */
+    uint16_t window;                    /* publishes in flight */
+    struct dun_buffer payload;          /* the largest payload must fit */
+    uint32_t inbound_max;               /* the largest message that is delivered, topic included */
+    const struct dun_tls_config *tls;   /* NULL or not enabled: none */
 };
 
 enum dun_uplink_paho_state {
@@ -100,7 +95,7 @@ struct dun_uplink_paho {
     struct dun_uplink_stats stats;
 
     /* Jobs for the worker, in the order in which it does them. */
-    bool hang_up_wanted, abandon_wanted, connect_wanted, end_wanted;
+    bool hang_up_wanted, connect_wanted, end_wanted;
     uint8_t farewell; /* v5 reason of the DISCONNECT */
     bool worker_ended;
     bool hung_up;    /* the library is done with a disconnect */
@@ -112,7 +107,8 @@ struct dun_uplink_paho {
     uint8_t version;  /* of the handle: 4 or 5 */
     const char *client_id;
     char uri[DUN_UPLINK_PAHO_URI_MAX];
-    bool has_session; /* the handle was connected once */
+    bool has_session;    /* the handle was connected once */
+    bool session_broken; /* what was in flight in the last session is not known any more */
     bool clean;
     uint16_t keepalive_s;
     uint8_t alpn[DUN_UPLINK_PAHO_ALPN_MAX + 1];
@@ -121,7 +117,7 @@ struct dun_uplink_paho {
 
 /*
  * Prepares the uplink, starts its worker and fills `table`. The parts stay borrowed until
- * dun_uplink_paho_end. The library's threads block the signals that the caller blocks.
+ * dun_uplink_paho_end. No thread but the caller's takes signals.
  * DUN_E_INVALID: the parts; DUN_E_IO: no thread or pipe to be had.
  */
 DUN_MUST_USE int dun_uplink_paho_init(struct dun_uplink_paho *uplink,
@@ -130,6 +126,9 @@ DUN_MUST_USE int dun_uplink_paho_init(struct dun_uplink_paho *uplink,
 
 /* Readable when poll has something to tell. */
 int dun_uplink_paho_fd(const struct dun_uplink_paho *uplink);
+
+/* Why the newest connection failed, as far as its TLS is known for it: enum dun_tls_trouble. */
+uint8_t dun_uplink_paho_tls_trouble(struct dun_uplink_paho *uplink);
 
 /*
  * Waits until what was closed is closed, so that a DISCONNECT reaches the broker before the process

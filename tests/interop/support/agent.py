@@ -19,6 +19,8 @@ BUILT_IN = ("memory", "load", "cpu", "filesystem", "disk", "network", "uptime", 
             "process", "self")
 
 
+# Which daemon the tests are about: DUNLIN_DAEMON=dunlind-gateway is the one with Paho.
+DAEMON = os.environ.get("DUNLIN_DAEMON", "dunlind")
 # The agent is a WASI component when there is a runtime to run it.
 WASMTIME = os.environ.get("DUNLIN_WASMTIME")
 
@@ -28,9 +30,9 @@ def program(name):
 
 
 def command(folder):
-    """How dunlind is started, whose files are all in `folder`."""
+    """How the daemon is started, whose files are all in `folder`."""
     if not WASMTIME:
-        return [program("dunlind")]
+        return [program(DAEMON)]
     return [WASMTIME, "run", "--allow-precompiled", "-S", "inherit-network,allow-ip-name-lookup",
             "--dir", folder, program("dunlind.cwasm")]
 

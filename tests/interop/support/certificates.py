@@ -55,13 +55,17 @@ class Authority:
 
     def issue(self, name, san="", common_name="x", days=(-1, 2), password=None):
         """Makes NAME.pem and NAME.key: returns their paths. san: "DNS:a,IP:1.2.3.4"."""
-        cert, key, request = (self.path(f"{name}.{end}") for end in ("pem", "key", "csr"))
+        key = self.path(f"{name}.key")
         self._key(key, password)
+        os.chmod(key, 0o600)
+        return self.sign(name, key, san, common_name, days, password), key
+
+    def sign(self, name, key, san="", common_name="x", days=(-1, 2), password=None):
+        cert, request = self.path(f"{name}.pem"), self.path(f"{name}.csr")
         openssl("req", "-new", "-key", key, "-out", request, "-subj", f"/CN={common_name}",
                 *(["-passin", f"pass:{password}"] if password else []),
                 *(["-addext", f"subjectAltName={san}"] if san else []))
         openssl("ca", "-batch", "-notext", "-config", self.path("config"), "-cert", self.pem,
                 "-keyfile", self.key, "-in", request, "-out", cert,
                 "-startdate", date(days[0]), "-enddate", date(days[1]))
-        os.chmod(key, 0o600)
-        return cert, key
+        return cert

@@ -316,6 +316,9 @@ static bool wait_for_something(void)
     if (shell.uplink.wants_write(shell.uplink.context)) {
         events |= POLLOUT;
     }
+    if (!shell.uplink.wants_read(shell.uplink.context)) {
+        events = (short)(events & ~POLLIN);
+    }
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                            {.fd = shell_uplink_fd(), .events = events}};
     poll(fds, 2, (int)wait_ms);
@@ -331,6 +334,8 @@ static bool set_tls(const char *key, char *value)
         shell.tls.cert_file = value;
     } else if (strcmp(key, "--key") == 0) {
         shell.tls.key_file = value;
+    } else if (strcmp(key, "--earliest") == 0) { /* s since 1970 */
+        shell.tls.earliest_unix_ms = (dun_ms)strtoll(value, NULL, 10) * 1000;
     } else if (strcmp(key, "--psk-identity") == 0) {
         shell.tls.psk_identity = value;
     } else if (strcmp(key, "--psk") == 0) { /* as bytes, not hex */

@@ -1,8 +1,9 @@
-/* uplink_shell_mqtt.c: the compact client over a TCP socket. */
+/* uplink_shell_mqtt.c: the compact client over a TCP socket, or TLS as dunlind has it. */
 #include "uplink_shell.h"
 
 #include "link_posix.h"
 #include "mqtt/uplink_mqtt.h"
+#include "tls_host.h"
 
 static struct dun_uplink_mqtt mqtt;
 static struct dun_link_posix posix;
@@ -20,11 +21,19 @@ int shell_uplink_make(struct dun_uplink *table, const struct dun_tls_config *tls
         .read = {read_buffer, sizeof read_buffer},
         .write = {write_buffer, sizeof write_buffer},
     };
-    if (tls->enabled) {
-        return DUN_E_UNSUPPORTED;
-    }
+    const struct dun_link *link = &link_table;
     dun_link_posix_init(&posix, 0, 0, &link_table);
-    return dun_uplink_mqtt_init(&mqtt, &link_table, &memory, table);
+    if (tls->enabled) {
+        if (dun_tls_host == NULL) {
+            return DUN_E_UNSUPPORTED;
+        }
+        int error = dun_tls_host->load(tls);
+        if (error != DUN_OK) {
+            return error;
+        }
+        link = dun_tls_host_wrap(&link_table, 0);
+    }
+    return dun_uplink_mqtt_init(&mqtt, link, &memory, table);
 }
 
 int shell_uplink_fd(void)

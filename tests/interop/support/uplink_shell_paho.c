@@ -6,13 +6,12 @@
 #include "paho/uplink_paho.h"
 
 static struct dun_uplink_paho paho;
-static struct dun_uplink_paho_slot slots[2 * SHELL_WINDOW];
+static struct dun_uplink_paho_slot slots[SHELL_WINDOW];
 static uint8_t payload[SHELL_PAYLOAD_MAX];
 
 int shell_uplink_make(struct dun_uplink *table, const struct dun_tls_config *tls)
 {
     const struct dun_uplink_paho_parts parts = {.slots = slots,
-                                                .slot_count = 2 * SHELL_WINDOW,
                                                 .window = SHELL_WINDOW,
                                                 .payload = {payload, sizeof payload},
                                                 .inbound_max = SHELL_INBOUND_MAX,

@@ -1,15 +1,19 @@
 """An independent reading of the wire: dunlin.v1 by the Python protobuf package, and MQTT framing.
 
-Nothing of dunlin is used but proto/telemetry.proto. The arithmetic that turns columns into points
-was written from proto/SPEC.md.
+Nothing of dunlin is used but proto/telemetry.proto, and for the arithmetic that turns columns into
+points tools/decode.py, which was written from proto/SPEC.md.
 """
 import os
 import subprocess
+import sys
 import tempfile
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+import decode  # noqa: E402
+
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 12, 13, 14
 
@@ -38,33 +42,11 @@ About = _MESSAGES["About"]
 Stored = _MESSAGES["Stored"]
 
 
-def _signed(value):
-    value &= (1 << 64) - 1
-    return value - (1 << 64) if value >> 63 else value
-
-
-def axis_times(batch, axis):
-    """Uptimes in ms of the rows of one time axis."""
-    time = batch.base_uptime_ms + axis.first_ms
-    times = [time]
-    for row in range(1, axis.count):
-        jitter = axis.jitter_ms[row - 1] if axis.jitter_ms else 0
-        time += axis.interval_ms + jitter
-        times.append(time)
-    return times[:axis.count]
-
-
 def points(batch):
     """(metric id, uptime ms, scaled integer) of each point of a dunlin.v1.Batch."""
-    for column in batch.columns:
-        times = axis_times(batch, batch.axes[column.axis])
-        if column.deltas and len(column.deltas) != len(times) - 1:
-            raise ValueError("a column's deltas do not fit its axis")
-        value = column.first
-        for row, time in enumerate(times):
-            if row and column.deltas:
-                value = _signed(value + column.deltas[row - 1])
-            yield column.metric, time, value
+    for metric, times, values in decode.expand(batch):
+        for time, value in zip(times, values):
+            yield metric, time, value
 
 
 class Packets:

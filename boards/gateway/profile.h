@@ -1,0 +1,32 @@
+/*
+ * profile.h: the limits of the gateway board, in one place. All memory that depends on them is
+ * static: `size build/linux/dunlind-gateway` shows the sum. Use another file with
+ * -DDUN_PROFILE=FILE.
+ */
+#ifndef DUN_PROFILE_H
+#define DUN_PROFILE_H
+
+/// What is measured ///
+#define DUN_PROFILE_METRICS_MAX      1024        /* entries of the catalog */
+#define DUN_PROFILE_ARENA_SIZE       (64 * 1024) /* strings and attributes of what is found */
+#define DUN_PROFILE_INSTANCES_MAX    256         /* CPUs, disks, interfaces, mounts together */
+#define DUN_PROFILE_CPUS_MAX         64
+#define DUN_PROFILE_TEMPERATURES_MAX 32
+#define DUN_PROFILE_MOUNTS_MAX       32
+#define DUN_PROFILE_SCRATCH_SIZE     4096 /* one chunk of a file of /proc */
+
+/// What is recorded ///
+#define DUN_PROFILE_POINTS_MAX        1024               /* open points, 16 bytes each */
+#define DUN_PROFILE_RECORD_MAX        4096               /* largest [batch] bytes */
+#define DUN_PROFILE_LOG_SIZE          (16 * 1024 * 1024) /* default of [log] size */
+#define DUN_PROFILE_PROG_SIZE_MAX     4096               /* write buffer of a log */
+#define DUN_PROFILE_LOSSES_MAX        64                 /* ranges of the loss ledger */
+#define DUN_PROFILE_SPARE_BLOCK_SIZE  4096               /* of the log in RAM, for the time in */
+#define DUN_PROFILE_SPARE_BLOCK_COUNT 32                 /* which storage fails */
+
+/// What is sent ///
+#define DUN_PROFILE_WINDOW      32           /* publishes in flight */
+#define DUN_PROFILE_PAYLOAD_MAX (256 * 1024) /* a whole message: the catalog is the largest */
+#define DUN_PROFILE_INBOUND_MAX 1024         /* largest message from the broker */
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * board.c: the lm3s6965evb: composition root and main loop. One loop moves frames, lwIP's timers
+ * and the agent, and sleeps until the next tick; the watchdog resets a device whose loop stands
+ * still.
+ *
+ * Without a card, or without a valid provisioning block on it, the device says so on the UART and
+ * blinks; with a card it keeps sampling to the log under the id `unprovisioned`.
+ */
+#include <string.h>
+
+#include <lwip/dhcp.h>
+#include <lwip/init.h>
+#include <lwip/sys.h>
+#include <lwip/timeouts.h>
+#include <netif/ethernet.h>
+
+#include "adc.h"
+#include "clock_lm3s.h"
+#include "console.h"
+#include "crc32c.h"
+#include "ethernet.h"
+#include "fault.h"
+#include "flash_ram.h"
+#include "flash_sd.h"
+#include "identity.h"
+#include "led.h"
+#include "link_lwip.h"
+#include "node.h"
+#include "notices_uart.h"
+#include "registers.h"
+#include "sensors.h"
+#include "uart.h"
+
+#define RECONNECT_MIN_MS 1000u
+#define LOG_SECTOR       8u /* behind the provisioning block and the counter of boots */
+
+static struct dun_node node;
+static struct dun_flash card_log, spare_log;
+static struct dun_flash_sd card;
+static uint8_t spare_memory[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLOCK_COUNT +
+                            sizeof(struct dun_flash_geometry)];
+static struct dun_identity identity;
+static struct dun_fault_note last_reset;
+static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
+static struct dun_link_lwip link;
+static struct dun_link link_table;
+static struct netif netif;
+
+/// Random numbers ///
+
+static uint64_t pool; /* what is known of this device and this boot, mixed */
+
+static void mix(const void *data, size_t size)
+{
+    pool = (pool ^ dun_crc32c((uint32_t)pool, data, size)) * UINT64_C(0x9E3779B97F4A7C15);
+    pool ^= pool >> 29;
+}
+
+static uint64_t random64(void)
+{
+    uint32_t noise = dun_adc_read() ^ SYST_CVR;
+    mix(&noise, sizeof noise);
+    uint64_t upper = pool;
+    mix(&noise, sizeof noise);
+    return upper << 32 ^ pool;
+}
+
+uint32_t dun_lwip_random(void)
+{
+    return (uint32_t)random64();
+}
+
+u32_t sys_now(void)
+{
+    return (u32_t)dun_clock_now();
+}
+
+/// Parts ///
+
+/* True if there is a card; the identity then holds what its provisioning block says. */
+static bool read_card(void)
+{
+    const char *what = "card";
+    int result = dun_sd_start();
+    bool there = result == DUN_OK;
+    if (there) {
+        result = dun_identity_read(&identity, &what);
+    }
+    if (result != DUN_OK) {
+        dun_uart_text(what);
+        dun_uart_event(there ? ": not provisioned; run tools/make_card" : ": none", "error",
+                       result);
+        dun_led_blink(there ? DUN_BLINK_IDENTITY : DUN_BLINK_CARD);
+        dun_identity_default(&identity);
+    }
+    return there;
+}
+
+static void start_network(void)
+{
+    ip4_addr_t address = {identity.address}, mask = {identity.mask}, gateway = {identity.gateway};
+    if (memcmp(identity.hardware, (uint8_t[6]){0}, 6) == 0) {
+        uint32_t hash = dun_crc32c(0, identity.device, strlen(identity.device));
+        identity.hardware[0] = 0x02; /* locally administered */
+        memcpy(identity.hardware + 2, &hash, sizeof hash);
+    }
+    lwip_init();
+    netif_add(&netif, &address, &mask, &gateway, identity.hardware, dun_ethernet_init,
+              ethernet_input);
+    netif_set_hostname(&netif, identity.device);
+    netif_set_default(&netif);
+    netif_set_up(&netif);
+    netif_set_link_up(&netif);
+    if (identity.address == 0) {
+        dhcp_start(&netif);
+    }
+    dun_link_lwip_init(&link, &link_table);
+}
+
+static struct dun_node_config configure(bool has_card)
+{
+    return (struct dun_node_config){
+        .agent = {.device = identity.device,
+                  .fleet = identity.fleet,
+                  .board = "lm3s6965evb",
+                  .batch_age_max_ms = identity.batch_age_ms,
+                  .backoff = {.base_ms = RECONNECT_MIN_MS < identity.reconnect_max_ms
+                                             ? RECONNECT_MIN_MS
+                                             : identity.reconnect_max_ms,
+                              .max_ms = identity.reconnect_max_ms},
+                  .boot = (uint32_t)random64() | 1,
+                  .random_seed = random64()},
+        .broker = {.host = identity.host,
+                   .port = identity.port,
+                   .client_id = identity.device,
+                   .username = identity.user[0] != '\0' ? identity.user : NULL,
+                   .password = {identity.password[0] != '\0' ? (const uint8_t *)identity.password
+                                                             : NULL,
+                                strlen(identity.password)},
+                   .keepalive_s = identity.keepalive_s,
+                   .connect_timeout_ms = 20000},
+        .link = &link_table,
+        .flash = has_card ? &card_log : &spare_log,
+        .spare = has_card ? &spare_log : NULL,
+        .stream = random64() | 1,
+        .spare_stream = random64() | 1,
+        .archive_stream = random64() | 1,
+        .sensors = sensors,
+        .sensor_count = DUN_LM3S_SENSOR_COUNT,
+    };
+}
+
+/// The program ///
+
+static void start(void)
+{
+    dun_uart_start();
+    last_reset = dun_fault_take();
+    dun_clock_start();
+    dun_adc_start();
+    dun_led_start();
+    dun_uart_event("boot", "reset", last_reset.cause);
+    bool has_card = read_card();
+    uint32_t boots = has_card ? dun_identity_count_boot() : 0;
+    mix(identity.device, strlen(identity.device));
+    mix(&boots, sizeof boots);
+    mix(&last_reset, sizeof last_reset);
+    start_network();
+    uint32_t blocks = identity.log_kib * 1024 / DUN_PROFILE_LOG_BLOCK_SIZE;
+    dun_flash_sd_init(&card, LOG_SECTOR, DUN_PROFILE_LOG_BLOCK_SIZE, blocks, &card_log);
+    struct dun_flash_geometry geometry = {.block_size = DUN_PROFILE_SPARE_BLOCK_SIZE,
+                                          .block_count = DUN_PROFILE_SPARE_BLOCK_COUNT,
+                                          .prog_size = 1};
+    int result = dun_flash_ram_init(&spare_log, geometry,
+                                    (struct dun_buffer){spare_memory, sizeof spare_memory});
+    DUN_ASSERT(result == DUN_OK);
+    dun_lm3s_sensors(sensors, &netif, &last_reset, identity.interval_ms);
+    struct dun_node_config config = configure(has_card);
+    const char *what = NULL;
+    result = dun_node_init(&node, &config, dun_clock_now(), &what);
+    if (result != DUN_OK) {
+        dun_uart_text(what != NULL ? what : "node");
+        dun_uart_event(": refused", "error", result);
+    }
+    DUN_ASSERT(result == DUN_OK);
+    dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
+}
+
+int main(void)
+{
+    start();
+    dun_ms deadline = 0;
+    for (;;) {
+        bool moved = dun_ethernet_poll(&netif);
+        sys_check_timeouts();
+        dun_ms now = dun_clock_now();
+        bool due = now >= deadline || dun_link_lwip_is_dead(&link);
+        if (moved || due || node.uplink.wants_write(node.uplink.context)) {
+            deadline = dun_agent_step(&node.agent, now);
+            dun_lm3s_notices(&node.agent);
+        }
+        dun_fault_alive();
+        dun_led_tick(now);
+        dun_console_tick();
+        dun_clock_wait();
+    }
+}

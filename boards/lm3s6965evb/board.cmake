@@ -1,0 +1,60 @@
+# The Stellaris LM3S6965 evaluation board, as QEMU's lm3s6965evb emulates it. Configure with the
+# preset lm3s6965evb, which names the cross compiler.
+set(LWIP_SOURCE_DIR ${PROJECT_SOURCE_DIR}/build/deps/lwip-2.1.3+dfsg1 CACHE PATH
+    "Source tree of lwIP 2.1.3; ./tools/setup puts it here")
+if(NOT EXISTS ${LWIP_SOURCE_DIR}/src/core/init.c)
+    message(FATAL_ERROR "lwIP's source is not at ${LWIP_SOURCE_DIR}. Run ./tools/setup, or name "
+        "its folder with -DLWIP_SOURCE_DIR=DIR.")
+endif()
+
+set(board ${CMAKE_CURRENT_LIST_DIR})
+set(lwip ${LWIP_SOURCE_DIR}/src)
+add_library(lwip STATIC
+    ${lwip}/core/def.c
+    ${lwip}/core/dns.c
+    ${lwip}/core/inet_chksum.c
+    ${lwip}/core/init.c
+    ${lwip}/core/ip.c
+    ${lwip}/core/ipv4/dhcp.c
+    ${lwip}/core/ipv4/etharp.c
+    ${lwip}/core/ipv4/icmp.c
+    ${lwip}/core/ipv4/ip4.c
+    ${lwip}/core/ipv4/ip4_addr.c
+    ${lwip}/core/ipv4/ip4_frag.c
+    ${lwip}/core/mem.c
+    ${lwip}/core/memp.c
+    ${lwip}/core/netif.c
+    ${lwip}/core/pbuf.c
+    ${lwip}/core/tcp.c
+    ${lwip}/core/tcp_in.c
+    ${lwip}/core/tcp_out.c
+    ${lwip}/core/timeouts.c
+    ${lwip}/core/udp.c
+    ${lwip}/netif/ethernet.c)
+target_include_directories(lwip SYSTEM PUBLIC ${lwip}/include ${board}/lwip_port)
+
+add_executable(dunlin-lm3s6965evb.elf
+    ${board}/adc.c
+    ${board}/board.c
+    ${board}/clock_lm3s.c
+    ${board}/console.c
+    ${board}/ethernet.c
+    ${board}/fault.c
+    ${board}/flash_sd.c
+    ${board}/identity.c
+    ${board}/led.c
+    ${board}/notices_uart.c
+    ${board}/sdcard.c
+    ${board}/sensors.c
+    ${board}/stack.c
+    ${board}/startup.c
+    ${board}/uart.c
+    ${PROJECT_SOURCE_DIR}/boards/node.c
+    ${PROJECT_SOURCE_DIR}/transport/link_lwip.c)
+target_include_directories(dunlin-lm3s6965evb.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
+    ${PROJECT_SOURCE_DIR}/transport)
+target_compile_options(dunlin-lm3s6965evb.elf PRIVATE -Wno-pedantic)
+target_link_options(dunlin-lm3s6965evb.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
+    -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/dunlin-lm3s6965evb.map)
+target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_mqtt lwip dun_warnings)
+set_target_properties(dunlin-lm3s6965evb.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)

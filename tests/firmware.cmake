@@ -1,0 +1,14 @@
+# The firmware, built by its own compiler beside the host's programs and run by QEMU.
+find_program(ARM_GCC arm-none-eabi-gcc)
+if(ARM_GCC)
+    include(ExternalProject)
+    ExternalProject_Add(firmware
+        SOURCE_DIR ${PROJECT_SOURCE_DIR}
+        BINARY_DIR ${CMAKE_BINARY_DIR}/firmware
+        CMAKE_ARGS -DCMAKE_TOOLCHAIN_FILE=${PROJECT_SOURCE_DIR}/cmake/cortex-m3.cmake
+            -DCMAKE_BUILD_TYPE=MinSizeRel -DDUN_BOARD=lm3s6965evb -DDUN_WERROR=${DUN_WERROR}
+            -DNANOPB_SOURCE_DIR=${NANOPB_SOURCE_DIR}
+        BUILD_ALWAYS ON
+        INSTALL_COMMAND "")
+endif()
+dun_interop_test(firmware)
