@@ -47,10 +47,8 @@ endforeach()
 ## The simulator: a seed gives the same run on wasm and native
 
 file(GLOB sim_sources CONFIGURE_DEPENDS ${tests}/sim/*.c)
-add_executable(dunlin_sim ${sim_sources} ${tests}/wasi/sjlj.c
-    ${PROJECT_SOURCE_DIR}/tools/dunlin/parse.c)
-target_include_directories(dunlin_sim PRIVATE ${PROJECT_SOURCE_DIR}/tools/dunlin)
-target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt setjmp)
+add_executable(dunlin_sim ${sim_sources} ${tests}/wasi/sjlj.c)
+target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dunlin_tool_core setjmp)
 target_compile_options(dunlin_sim PRIVATE -fno-lto -mexception-handling)
 # With the libc of preview 1, which node has.
 target_link_options(dunlin_sim PRIVATE --target=wasm32-wasip1)
