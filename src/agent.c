@@ -177,6 +177,12 @@ static void init_sender(struct dun_agent *agent)
     dun_backoff_init(&agent->sender.hold, hold, ~seed);
 }
 
+/* 16 bits of the device's id, so that a log knows the hand that wrote it; never 0. */
+static uint16_t owner_of(const char *device)
+{
+    return (uint16_t)(dun_crc32c(0, device, strlen(device)) | 1);
+}
+
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,
                    const struct dun_agent_parts *parts, dun_ms now, const char **what)
 {
@@ -191,6 +197,7 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     dun_clock_init(&agent->clock, config->boot, agent->config.unix_earliest_ms,
                    agent->config.anchor_interval_ms);
     dun_store_init(&agent->store, &parts->store);
+    agent->store.config.owner = owner_of(config->device);
     dun_store_init(&agent->spare, &parts->spare);
     dun_store_init(&agent->archive, &parts->archive);
     agent->thinner = (struct dun_thinner){
