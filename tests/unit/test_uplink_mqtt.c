@@ -557,7 +557,7 @@ static size_t heads_of_ten(const char *connack, size_t size)
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     f.fake.output_size = 0;
     for (uint16_t i = 0; i < 10; i++) {
-        source = (struct source){0};
+        source = (struct source){.fail_at = UINT32_MAX};
         struct dun_message message = {
             .topic = "dunlin/plant-7/pump-17/batch",
             .payload = {.context = &source, .size = 10, .read = read_source},
