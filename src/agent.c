@@ -224,6 +224,8 @@ static void read_sensors(struct dun_agent *agent, dun_ms now)
 
 static void tick_acks(struct dun_agent *agent, struct dun_store *store, dun_ms now)
 {
+    if (now >= store->acks_due_ms)
+        dun_recorder_save(&agent->recorder, store); /* acks need room as records do */
     if (dun_store_tick(store, now) == DUN_OK)
         return;
     agent->stats.storage_errors++;

@@ -518,14 +518,17 @@ uint32_t dun_log_serial(const struct dun_log *log)
     return log->serial;
 }
 
-uint64_t dun_log_victims_end(const struct dun_log *log)
+uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings)
 {
+    uint32_t others = log->flash->geometry.block_count - 1;
+    uint32_t ahead = openings < others ? openings : others;
+    uint32_t last = (log->head + ahead) % log->flash->geometry.block_count;
     uint64_t end;
     uint32_t tail, tail_serial;
 
-    if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) != 1)
+    if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > ahead)
         return log->cursor;
-    find_survivor(log, log->tail, &end, &tail, &tail_serial);
+    find_survivor(log, last, &end, &tail, &tail_serial);
     return end > log->cursor ? end : log->cursor;
 }
 

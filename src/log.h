@@ -154,10 +154,13 @@ DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
 /* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
 DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
 
-/* A number that grows each time a block is opened, and the end of what the next opening takes:
- * records from dun_log_first_sequence up to below it. Cost of the latter: one opening read. */
+/* A number that grows each time a block is opened, and the end of what so many openings, of good
+ * blocks or bad, take from now on: records from dun_log_first_sequence up to below it. One append
+ * with its sync opens up to DUN_LOG_OPENINGS_MAX: for itself, again when it tells what that took,
+ * and for the state. Cost of the latter: a few openings read. */
+#define DUN_LOG_OPENINGS_MAX 3
 uint32_t dun_log_serial(const struct dun_log *log);
-uint64_t dun_log_victims_end(const struct dun_log *log);
+uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings);
 
 /* Bytes that records, each with its overhead, can take before a block must be opened. */
 uint32_t dun_log_room(const struct dun_log *log);

@@ -242,10 +242,12 @@ static void heed_acks(struct dun_log *log)
 static void reconcile(struct dun_log *log, uint64_t first)
 {
     uint32_t gone = dun_log_distance(log, log->base, log->tail) - 1;
+    enum dun_loss_reason policy =
+        log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
 
     if (log->cursor < first) {
-        uint32_t lost = (uint32_t)dun_log_lose(log, log->cursor, first,
-                                               gone == 1 ? DUN_LOSS_OVERFLOW : DUN_LOSS_DAMAGED);
+        uint32_t lost =
+            (uint32_t)dun_log_lose(log, log->cursor, first, gone == 1 ? policy : DUN_LOSS_DAMAGED);
 
         if (gone == 1)
             log->overflowed += lost;

@@ -87,7 +87,7 @@ void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *
 }
 
 /* An archive that fails only means that less survives. */
-static void save_from_overflow(struct dun_recorder *recorder, const struct dun_store *store)
+void dun_recorder_save(struct dun_recorder *recorder, const struct dun_store *store)
 {
     if (recorder->thinner && store == recorder->durable && dun_thinner_tick(recorder->thinner) < 0)
         recorder->stats->storage_errors++;
@@ -96,7 +96,7 @@ static void save_from_overflow(struct dun_recorder *recorder, const struct dun_s
 static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
 {
     uint32_t size = 0;
-    save_from_overflow(recorder, store);
+    dun_recorder_save(recorder, store);
     int result = dun_store_append(store, recorder->encoder, record, &size);
     dun_recorder_note_dropped(recorder, store);
     if (result == DUN_OK) {

@@ -64,6 +64,10 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
 /* Something that a record must carry came up: an anchor, a loss. */
 void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now);
 
+/* Saves what the next block of `store` will take, if it is the log that thins: to be called before
+ * everything that may open a block. */
+void dun_recorder_save(struct dun_recorder *recorder, const struct dun_store *store);
+
 /* Counts and tells what the log gave up since the last call; the dictionary travels again. */
 void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *store);
 

@@ -16,6 +16,8 @@
 #define PROPERTIES_MAX (1 + 3 + sizeof PROTOBUF_TYPE - 1 + 5 + 3)
 
 #define REJECTED_RUN_MAX 8 /* records refused in a row, after which it goes slowly */
+#define CAREFUL_RECORDS  64
+#define FRUITLESS_MAX    2 /* connections in a row on which no record was taken */
 #define SUSPECT_MAX      3 /* times that a record seems to be the cause, until it is taken for it */
 #define REST_FAILURES    4 /* a broker that is busy is left alone as after so many failures */
 
@@ -243,21 +245,36 @@ static enum dun_verdict verdict_of(struct dun_sender *sender, uint16_t token, ui
     }
 }
 
-static void on_retained_acked(struct dun_sender *sender, uint8_t bit, enum dun_verdict verdict,
-                              uint8_t reason)
+/* The broker will not have this retained message. It is left out until it says something else, or
+ * a connection proved stable without it: some brokers end the connection after such a refusal, and
+ * then nothing else would ever get through. */
+static void mute(struct dun_sender *sender, uint8_t bits, uint8_t reason)
 {
-    sender->unacked &= (uint8_t)~bit;
-    if (verdict == DUN_VERDICT_LATER)
-        sender->due |= bit;
-    else if (verdict != DUN_VERDICT_TAKEN)
-        note_rejected(sender, 0, reason);
+    note_rejected(sender, 0, reason);
+    sender->muted |= bits;
 }
 
-/* Counts what an answer says about the broker itself. */
+static void on_retained_acked(struct dun_sender *sender, uint8_t bit, enum dun_verdict verdict,
+                              uint8_t reason, dun_ms now)
+{
+    sender->unacked &= (uint8_t)~bit;
+    sender->refused |= verdict != DUN_VERDICT_TAKEN;
+    if (verdict == DUN_VERDICT_LATER) {
+        sender->due |= bit;
+        hold(sender, reason, now);
+    } else if (verdict != DUN_VERDICT_TAKEN)
+        mute(sender, bit, reason);
+}
+
+/* Counts what the answer to a record says about the broker itself. */
 static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t reason, dun_ms now)
 {
+    sender->refused |= verdict != DUN_VERDICT_TAKEN;
     if (verdict == DUN_VERDICT_TAKEN) {
         sender->rejected_run = 0;
+        sender->fruitless = 0;
+        if (sender->careful > 0)
+            sender->careful--;
         if (sender->hold_ms == 0) {
             dun_backoff_reset(&sender->hold);
             dun_backoff_up(&sender->hold);
@@ -272,17 +289,15 @@ static void on_acked(struct dun_sender *sender, uint16_t token, uint8_t reason, 
 {
     enum dun_verdict verdict = verdict_of(sender, token, reason);
     if (token >= TOKEN_RETAINED) {
-        on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason);
+        on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason, now);
     } else {
         uint64_t sequence = dun_outbox_acked(&sender->outbox, token, verdict, reason, now);
         if (sequence == 0)
             return;
         if (verdict == DUN_VERDICT_REJECTED || verdict == DUN_VERDICT_TOO_LARGE)
             note_rejected(sender, sequence, reason);
+        learn(sender, verdict, reason, now);
     }
-    learn(sender, verdict, reason, now);
-    if (sender->careful && sender->outbox.window.count == 0 && sender->unacked == 0)
-        sender->careful = false;
 }
 
 /* The payload was read. A message with QoS 0 gets no other answer: with DUN_ACK_STORED the far end
@@ -305,16 +320,19 @@ static unsigned in_flight(const struct dun_sender *sender)
     return count;
 }
 
-/*
- * The broker ended the connection and says that it is because of what we sent. From now on one
- * message goes at a time, so that the next time tells which one it is; that one is given up.
- */
+/* From now on one message goes at a time, until a good many were taken. So the answer to it comes
+ * alone, and if there is none but the end of the connection, it is known what that was for. */
+static void take_care(struct dun_sender *sender)
+{
+    sender->careful = CAREFUL_RECORDS;
+}
+
+/* The broker ended the connection and says that it is because of what we sent. */
 static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
     if (in_flight(sender) == 1 && sender->unacked != 0 &&
         convicted(sender, UINT64_MAX - sender->unacked)) {
-        note_rejected(sender, 0, reason);
-        sender->muted |= sender->unacked;
+        mute(sender, sender->unacked, reason);
     } else if (in_flight(sender) == 1 && sender->unacked == 0) {
         uint16_t token = dun_outbox_only_token(&sender->outbox);
         uint64_t sequence = dun_outbox_sequence(&sender->outbox, token);
@@ -326,7 +344,21 @@ static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
             note_rejected(sender, sequence, reason);
         }
     }
-    sender->careful = true;
+    take_care(sender);
+}
+
+/* The connection just ended, and not one record was taken on it. A broker that closes behind a
+ * PUBACK which refuses (Mosquitto 2.0 does) takes that PUBACK back with the reset, if more was on
+ * its way to it: sent alone, it is heard. */
+static void count_fruitless(struct dun_sender *sender, const struct dun_uplink_event *event)
+{
+    bool cut = event->error == DUN_E_CLOSED || event->error == DUN_E_IO;
+    if (!cut || in_flight(sender) == 0)
+        return;
+    if (++sender->fruitless >= FRUITLESS_MAX) {
+        sender->fruitless = 0;
+        take_care(sender);
+    }
 }
 
 static bool blames_content(const struct dun_uplink_event *event)
@@ -370,7 +402,7 @@ static bool was_taken_over(const struct dun_sender *sender, const struct dun_upl
     bool young =
         age_ms < sender->stable_ms || age_ms < 2 * (dun_ms)dun_backoff_window(&sender->backoff);
     bool told = event->reason == REASON_TAKEN_OVER;
-    return sender->state == DUN_SENDER_UP && event->error == DUN_E_CLOSED &&
+    return sender->state == DUN_SENDER_UP && event->error == DUN_E_CLOSED && !sender->refused &&
            (told || (event->reason == 0 && young));
 }
 
@@ -408,14 +440,18 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
     bool was_up = sender->state == DUN_SENDER_UP;
     bool taken_over = was_taken_over(sender, event, now);
     bool stable = was_up && !taken_over && now - sender->up_since_ms >= sender->stable_ms;
-    if (stable)
+    if (stable) {
         dun_backoff_reset(&sender->backoff);
+        sender->muted = 0;
+    }
     if (was_up)
         sender->stats->disconnects++;
     else
         sender->stats->connect_failures++;
     if (was_up && blames_content(event))
         blame(sender, event->reason, now);
+    else if (was_up)
+        count_fruitless(sender, event);
     enum dun_route_change change = dun_route_down(&sender->route, event, was_up, stable, now);
     uint32_t delay_ms = delay_after(sender, event, change);
     sender->state = DUN_SENDER_DOWN;
@@ -464,6 +500,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->qos = terms->qos_max > 0 ? 1 : 0;
     sender->packet_max = terms->packet_max;
     sender->unacked = 0;
+    sender->refused = false;
     sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
                   DUN_RETAINED_STATUS;
@@ -567,7 +604,7 @@ void dun_sender_pump(struct dun_sender *sender, dun_ms now)
             continue;
         }
         if (sender->state != DUN_SENDER_UP || sender->busy || sender->hold_ms != 0 ||
-            (sender->careful && in_flight(sender) > 0))
+            (sender->careful > 0 && in_flight(sender) > 0))
             return;
         if (!subscribe(sender, now) && !publish_retained(sender, now) &&
             !publish_record(sender, now))
@@ -584,7 +621,7 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender)
         return sender->uplink->deadline(sender->uplink->context);
     case DUN_SENDER_UP: {
         dun_ms deadline = sender->uplink->deadline(sender->uplink->context);
-        if (sender->busy || (sender->careful && in_flight(sender) > 0))
+        if (sender->busy || (sender->careful > 0 && in_flight(sender) > 0))
             return deadline;
         return dun_ms_earlier(deadline, sender->hold_ms != 0
                                             ? sender->hold_ms
@@ -600,6 +637,7 @@ void dun_sender_refresh(struct dun_sender *sender)
 {
     if (sender->state == DUN_SENDER_UP)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
+    sender->muted &= (uint8_t) ~(DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG);
 }
 
 void dun_sender_say_offline(struct dun_sender *sender)

@@ -75,9 +75,11 @@ struct dun_sender {
     uint32_t packet_max;   /* what the broker took last */
     uint8_t suspect_count; /* times that it seemed so */
     uint8_t rejected_run;  /* records refused for good, and none taken in between */
-    uint8_t muted;         /* enum dun_retained, bits that the broker never takes */
+    bool refused;          /* something, on this connection */
+    uint8_t muted;         /* enum dun_retained, bits that the broker did not take */
     uint8_t qos;           /* of what is published on this connection */
-    bool careful;          /* one message at a time, to learn which one is refused */
+    uint8_t careful;       /* not 0: one message at a time, until so many records were taken */
+    uint8_t fruitless;     /* connections in a row that brought nothing */
     bool no_retain_told;
     char status_topic[DUN_TOPIC_MAX];
 };

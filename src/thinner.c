@@ -1,7 +1,6 @@
 /*
- * thinner.c: copies survivors into the archive. Invariant: a record is copied before the block it
- * lies in can be recycled, since a log that has just opened a block takes no other one before that
- * is full.
+ * thinner.c: copies survivors into the archive. Invariant: a record is copied before the append
+ * that may recycle the block it lies in.
  */
 #include "thinner.h"
 
@@ -49,7 +48,7 @@ static int thin_archive(struct dun_thinner *thinner)
     if (dun_log_serial(log) == thinner->archive_serial)
         return DUN_OK;
     thinner->archive_serial = dun_log_serial(log);
-    uint64_t end = dun_log_victims_end(log);
+    uint64_t end = dun_log_victims_end(log, 1);
     uint32_t room = log->flash->geometry.block_size / 2;
     if (room > dun_log_room(log))
         room = dun_log_room(log);
@@ -73,7 +72,7 @@ static int save(struct dun_thinner *thinner, uint64_t end)
     struct dun_log_cursor cursor;
     int result = dun_log_first(from, &cursor);
     for (; result > 0 && cursor.sequence < end; result = dun_log_next(from, &cursor)) {
-        if (!stays(thinner, &cursor))
+        if (cursor.sequence < thinner->saved || !stays(thinner, &cursor))
             continue;
         int copied = copy_record(from, &cursor, &thinner->archive->log);
         if (copied == DUN_OK)
@@ -81,7 +80,11 @@ static int save(struct dun_thinner *thinner, uint64_t end)
         if (copied < 0 && copied != DUN_E_TOO_LARGE)
             return copied;
     }
-    return result < 0 ? result : dun_log_sync(&thinner->archive->log);
+    if (result >= 0)
+        result = dun_log_sync(&thinner->archive->log);
+    if (result >= 0)
+        thinner->saved = end;
+    return result;
 }
 
 int dun_thinner_tick(struct dun_thinner *thinner)
@@ -92,6 +95,6 @@ int dun_thinner_tick(struct dun_thinner *thinner)
     if (serial == thinner->store_serial)
         return DUN_OK;
     thinner->store_serial = serial;
-    uint64_t end = dun_log_victims_end(&thinner->store->log);
+    uint64_t end = dun_log_victims_end(&thinner->store->log, DUN_LOG_OPENINGS_MAX);
     return end > dun_log_first_sequence(&thinner->store->log) ? save(thinner, end) : DUN_OK;
 }

@@ -17,15 +17,16 @@ struct dun_thinner {
     struct dun_store *store;   /* its overflow policy is DUN_LOG_THIN */
     struct dun_store *archive; /* DUN_LOG_DROP_OLDEST */
     uint32_t keep_every;       /* k, 2 or more */
+    uint64_t saved;            /* the archive has what stays of all below it, since this boot */
     uint32_t store_serial;     /* the blocks whose successors were dealt with */
     uint32_t archive_serial;
 };
 
 /*
- * To be called before each append to the store, so that the first one after a boot cannot take what
- * a power cut kept from being saved: saves what its next block will take. 0, or an error of the
- * archive: then the records in question are simply lost, as the ledger tells. Cost: nothing unless
- * the store opened a block since; then that block's victims are read once.
+ * To be called before each append to the store and each sync of its acks: saves what they may take.
+ * 0, or an error of the archive: then the records in question are simply lost, as the ledger tells.
+ * Cost: nothing unless the store opened a block since; then the victims of up to
+ * DUN_LOG_OPENINGS_MAX blocks are read, and what was not copied in this boot is copied.
  */
 DUN_MUST_USE int dun_thinner_tick(struct dun_thinner *thinner);
 

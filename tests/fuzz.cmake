@@ -69,8 +69,8 @@ function(dun_fuzz_test name)
     set(source ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/fuzz_${name}.c)
     set(dependencies ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${name}.d)
     add_custom_command(OUTPUT ${program}
-        COMMAND ${fuzz_compile} -MD -MF ${dependencies} -MT ${program} ${source} ${fuzz_library}
-            -lm ${ARGN} -o ${program}
+        COMMAND ${fuzz_compile} -MD -MF ${dependencies} -MT ${program} ${source}
+            -Wl,--start-group ${fuzz_library} ${ARGN} -Wl,--end-group -lm -o ${program}
         DEPENDS ${source} ${fuzz_library} fuzz_library DEPFILE ${dependencies})
     add_custom_target(fuzz_${name}_program ALL DEPENDS ${program})
     set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus_${name})
@@ -88,3 +88,5 @@ dun_fuzz_test(config ${INIH_LIBRARY} -Wl,--wrap=fopen)
 # Its kernel is the fuzzer's.
 dun_fuzz_test(link -Wl,--wrap=socket,--wrap=connect,--wrap=send,--wrap=recv,--wrap=poll
     -Wl,--wrap=getsockopt,--wrap=close)
+dun_fuzz_test(device ${PROJECT_SOURCE_DIR}/boards/node.c -I${PROJECT_SOURCE_DIR}/boards
+    -I${PROJECT_SOURCE_DIR}/boards/template)

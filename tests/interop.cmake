@@ -21,6 +21,7 @@ endfunction()
 
 dun_interop_test(harness)
 if(TARGET dunlind)
+    dun_interop_test(answers)
     dun_interop_test(outage)
     dun_interop_test(urgent)
     dun_interop_test(agent_killed)
@@ -47,5 +48,4 @@ if(TARGET dunlind-gateway)
     dun_gateway_test(agent_killed)
     dun_gateway_test(link LinkFails.test_slow LinkFails.test_one_byte_at_a_time
         LinkFails.test_half_open)
-    dun_gateway_test(urgent)
 endif()

@@ -12,6 +12,7 @@ add_executable(dunlin_sim
     sim/scenario.c
     sim/sim_flash.c
     sim/sim_link.c
+    sim/thinned.c
     sim/world.c)
 target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dunlin_tool_core dun_warnings)
 

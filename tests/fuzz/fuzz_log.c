@@ -369,7 +369,7 @@ static void use(struct life *life, uint8_t what, struct program *program)
     switch (what % 6) {
     case 0:
     case 1:
-        append(life, next_byte(program) | (what % 6) << 6, next_u16(program) % 0x4000);
+        append(life, (uint8_t)(next_byte(program) | (what % 6) << 6), next_u16(program) % 0x4000);
         return;
     case 2:
         append(life, 0x40, next_byte(program));
@@ -400,7 +400,7 @@ static void happen(struct life *life, struct program *program)
     case 1:
         if (life->mounted) {
             (void)read_all(life);
-            (void)dun_log_victims_end(&life->log);
+            (void)dun_log_victims_end(&life->log, DUN_LOG_OPENINGS_MAX);
             DUN_ASSERT(dun_log_used(&life->log) <= dun_log_capacity(&life->log));
         }
         break;

@@ -5,15 +5,16 @@ transport/README.md has a row for each.
 """
 import os
 import re
+import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import unittest
 
 from support import wire
 from support.broker import Broker
 from support.broker_stub import Stub
+from support.certificates import Authority
 from support.proxy import Fault, Proxy
 from support.receiver import Receiver
 from support.uplink import Scripted, Uplink, payload
@@ -21,7 +22,7 @@ from support.waiting import free_port, main, wait_for
 
 AGAIN, INVALID, TOO_LARGE, CLOSED, PROTOCOL, REFUSED = -3, -5, -6, -8, -9, -10
 TIMEOUT, UNREACHABLE, BUSY, UNSUPPORTED = -11, -12, -13, -14
-TLS, TLS_NAME, TLS_DATE, TLS_CA = -16, -17, -18, -19
+TLS_NAME, TLS_DATE, TLS_CA = -17, -18, -19
 WINDOW = 32
 INBOUND_MAX = 4096
 V3_ACCEPTED, V5_ACCEPTED = b"\0\0", b"\0\0\0"
@@ -440,99 +441,79 @@ class Hearing:
 
 
 class Secure:
-    """Certificates of our own making; the clock and the list of authorities are the tests'."""
+    """Certificates of our own making; the clock is the host's."""
 
-    def certificates(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        for name in ("ca", "stranger"):
-            self.openssl(f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-                         f"-subj /CN={name} -keyout {name}.key -out {name}.crt")
-        for name, san in (("right", "DNS:localhost,IP:127.0.0.1"), ("wrong", "DNS:other.example")):
-            self.openssl(f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-                         f"-subj /CN=localhost -keyout {name}.key -out {name}.csr")
-            with open(self.path(f"{name}.ext"), "w", encoding="ascii") as file:
-                file.write(f"subjectAltName={san}\n")
-            self.openssl(f"x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
-                         f"-days 2 -extfile {name}.ext -out {name}.crt")
+    def tls_broker(self, *names, extra="", **dates):
+        """(authority, a broker whose certificate has these names)."""
+        folder = tempfile.mkdtemp(prefix="dunlin-contract-")
+        self.addCleanup(shutil.rmtree, folder)
+        authority = Authority(folder, "ours")
+        cert, key = authority.issue("broker", ",".join(names), "localhost", **dates)
+        return authority, self.broker(
+            f"cafile {authority.pem}\ncertfile {cert}\nkeyfile {key}\n" + extra)
 
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def openssl(self, words):
-        subprocess.run(["openssl", *words.split()], cwd=self.folder, check=True,
-                       capture_output=True)
-
-    def tls_broker(self, name, extra=""):
-        os.chmod(self.folder, 0o755)
-        return self.broker(f"cafile {self.path('ca.crt')}\ncertfile {self.path(name + '.crt')}\n"
-                           f"keyfile {self.path(name + '.key')}\n" + extra)
+    def refused(self, broker, *options, host="localhost"):
+        """The error of a connection that does not come up."""
+        uplink = self.uplink(*options)
+        uplink.open(broker.port, 5, host=host, timeout=5000)
+        return uplink.wait_down()[0]
 
     def test_tls(self):
-        self.certificates()
-        right, wrong = self.tls_broker("right"), self.tls_broker("wrong")
+        authority, broker = self.tls_broker("DNS:localhost", "IP:127.0.0.1")
         for version in (4, 5):
-            uplink = self.uplink("--cafile", self.path("ca.crt"))
+            uplink = self.uplink("--cafile", authority.pem)
             for host in ("127.0.0.1", "localhost"):
-                uplink.up(right.port, version, host=host)
+                uplink.up(broker.port, version, host=host)
                 uplink.publish(1, size=20000)
                 uplink.wait_acked(1)
                 uplink.close()
-            uplink.open(wrong.port, version, host="localhost")
-            self.assertEqual(uplink.wait_down()[0], TLS_NAME)
-            uplink.up(right.port, version)
+            uplink.up(broker.port, version)
             uplink.say("load 300 1000 tls/load")
             uplink.wait("loaded 300")
             self.assertEqual(uplink.end(), 0)
 
-    def test_an_authority_nobody_knows(self):
-        self.certificates()
-        broker = self.tls_broker("right")
-        for options in (("--cafile", self.path("stranger.crt")), ("--tls-alpn", "mqtt")):
-            uplink = self.uplink(*options)  # the second one asks those that the system knows
-            uplink.open(broker.port, 5)
-            self.assertEqual(uplink.wait_down()[0], TLS_CA)
+    def test_a_wrong_name(self):
+        """What a certificate calls itself beside its names does not count."""
+        authority, broker = self.tls_broker("DNS:other.example")
+        self.assertEqual(self.refused(broker, "--cafile", authority.pem), TLS_NAME)
+        self.assertEqual(self.refused(broker, "--cafile", authority.pem, host="127.0.0.1"),
+                         TLS_NAME)
 
-    def test_plain_and_secure_do_not_meet(self):
-        self.certificates()
-        secure, plain = self.tls_broker("right"), self.broker()
-        uplink = self.uplink()
-        uplink.open(secure.port, 5, timeout=3000)
-        self.assertLess(uplink.wait_down()[0], 0)
-        uplink = self.uplink("--cafile", self.path("ca.crt"))
-        uplink.open(plain.port, 5, timeout=3000)
-        self.assertLess(uplink.wait_down()[0], 0)
+    def test_an_expired_certificate(self):
+        authority, broker = self.tls_broker("DNS:localhost", days=(-9, -1))
+        self.assertEqual(self.refused(broker, "--cafile", authority.pem), TLS_DATE)
+
+    def test_an_authority_nobody_knows(self):
+        _, broker = self.tls_broker("DNS:localhost")
+        stranger, _ = self.tls_broker("DNS:localhost")
+        self.assertEqual(self.refused(broker, "--cafile", stranger.pem), TLS_CA)
+        self.assertEqual(self.refused(broker, "--tls-alpn", "mqtt"), TLS_CA)  # the system's
 
     def test_a_clock_that_cannot_be_right(self):
-        """Time is behind the last one known, so an expired certificate could look good."""
-        self.certificates()
-        broker = self.tls_broker("right")
-        uplink = self.uplink("--cafile", self.path("ca.crt"), "--earliest", "4000000000")
-        uplink.open(broker.port, 5)
-        self.assertEqual(uplink.wait_down()[0], TLS_DATE)
+        """It is behind the last time known, so an expired certificate could look good."""
+        authority, broker = self.tls_broker("DNS:localhost", days=(-9, 9))
+        self.assertEqual(self.refused(broker, "--cafile", authority.pem, "--earliest",
+                                      "4000000000"), TLS_DATE)
+
+    def test_plain_and_secure_do_not_meet(self):
+        authority, secure = self.tls_broker("DNS:localhost")
+        self.assertLess(self.refused(secure), 0)
+        self.assertLess(self.refused(self.broker(), "--cafile", authority.pem), 0)
 
     def test_client_certificate(self):
-        self.certificates()
-        broker = self.tls_broker("right", "require_certificate true\n")
-        uplink = self.uplink("--cafile", self.path("ca.crt"), "--cert", self.path("right.crt"),
-                             "--key", self.path("right.key"))
-        uplink.up(broker.port, 5)
-        uplink = self.uplink("--cafile", self.path("ca.crt"))
-        uplink.open(broker.port, 5, timeout=5000)
-        self.assertLess(uplink.wait_down()[0], 0)
+        authority, broker = self.tls_broker("DNS:localhost", extra="require_certificate true\n")
+        cert, key = authority.issue("device")
+        uplink = self.uplink("--cafile", authority.pem, "--cert", cert, "--key", key)
+        uplink.up(broker.port, 5, host="localhost")
+        self.assertLess(self.refused(broker, "--cafile", authority.pem), 0)
 
     def test_psk(self):
-        self.certificates()
-        with open(self.path("psk"), "w", encoding="ascii") as file:
+        with tempfile.NamedTemporaryFile("w", suffix=".psk") as file:
             file.write("bird:" + b"sesame".hex() + "\n")
-        broker = self.broker(f"psk_hint h\npsk_file {self.path('psk')}\n")
-        os.chmod(self.folder, 0o755)
-        uplink = self.uplink("--psk-identity", "bird", "--psk", "sesame")
-        uplink.up(broker.port, 5)
-        uplink = self.uplink("--psk-identity", "bird", "--psk", "guess")
-        uplink.open(broker.port, 5, timeout=5000)
-        self.assertLess(uplink.wait_down()[0], 0)
+            file.flush()
+            broker = self.broker(f"psk_hint h\npsk_file {file.name}\n")
+        self.uplink("--psk-identity", "bird", "--psk", "sesame").up(broker.port, 5)
+        self.assertLess(self.refused(broker, "--psk-identity", "bird", "--psk", "guess"), 0)
 
 
 class Mqtt(Connecting, Publishing, Losing, Hearing, Secure, Both):

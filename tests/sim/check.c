@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "thinned.h"
 
 #define DATE_TOLERANCE_MS 130 /* a step below 100 ms is noise to the device; readings err by 20 */
 #define WIDE_FACTOR       INT64_C(0x2545F4914F6CDD1D)
@@ -126,7 +127,9 @@ static void check_urgent(struct facts *facts, uint64_t stream, uint64_t sequence
         facts->urgent_connection = connection;
         facts->urgent_arrivals = 0;
     }
-    if (stream != facts->urgent_stream || sequence != facts->urgent_sequence) {
+    if (stream != facts->urgent_stream)
+        return; /* the spare goes on where the log cannot be read */
+    if (sequence != facts->urgent_sequence) {
         facts->urgent_arrivals++;
         return;
     }
@@ -146,10 +149,12 @@ static struct read_record *read_payload(struct dun_span payload)
 }
 
 static void first_arrival(struct facts *facts, struct stream_facts *stream,
-                          const struct read_record *record, struct dun_span payload)
+                          const struct read_record *record, struct dun_span payload,
+                          bool from_archive)
 {
     struct fact *fact = facts_fact(stream, record->sequence);
-    check_order(stream, record->sequence);
+    if (!from_archive)
+        check_order(stream, record->sequence);
     const struct attempt *attempt = attempt_with(fact, facts_hash(payload));
     if (!attempt)
         sim_fail("stream %016llx: sequence %llu came with bytes that were never recorded",
@@ -160,6 +165,8 @@ static void first_arrival(struct facts *facts, struct stream_facts *stream,
     for (uint32_t i = 0; i < record->anchor_count; i++)
         check_anchor(facts, &record->anchors[i]);
     fact->arrived = true;
+    if (fact->urgent && attempt->boot == facts_boot_now(facts)->boot && facts->urgent_waiting > 0)
+        facts->urgent_waiting--;
     fact->payload = sim_grow(NULL, payload.size);
     fact->payload_size = (uint32_t)payload.size;
     memcpy(fact->payload, payload.data, payload.size);
@@ -176,8 +183,9 @@ struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
     const struct fact *fact = facts_fact(stream, record->sequence);
     facts->arrivals++;
     check_urgent(facts, record->stream, record->sequence, connection);
+    bool from_archive = thinned_arrival(facts, stream, record->sequence, connection);
     if (!fact->arrived) {
-        first_arrival(facts, stream, record, payload);
+        first_arrival(facts, stream, record, payload, from_archive);
     } else {
         facts->duplicates++;
         if (fact->payload_size != payload.size ||
@@ -203,6 +211,7 @@ static void hear_loss(struct facts *facts, struct stream_facts *stream,
                       const struct read_loss *loss, uint64_t told_by)
 {
     facts->losses_told++;
+    thinned_told(stream, loss);
     facts->points_told += loss->points;
     if (loss->first == 0)
         return;
@@ -312,6 +321,7 @@ void check_end(struct facts *facts, struct dun_agent *agent)
     const struct dun_stats *stats = dun_agent_stats(agent);
     check_complete(facts, &agent->store);
     check_complete(facts, &agent->spare);
+    thinned_end(facts, agent);
     if (sim_run->boots > 1)
         return;
     if (facts->points_told < stats->points_lost)

@@ -60,13 +60,20 @@ static void tell_notices(struct device *device)
                   notice.error, notice.reason, (long long)notice.value, (long long)notice.delay_ms);
 }
 
+static void flash_loses_power(void)
+{
+    sim_flash_lose_power(&sim_run->flash);
+    if (sim_run->scenario.overflow == DUN_LOG_THIN)
+        sim_flash_lose_power(&sim_run->archive);
+}
+
 /* False if power failed in it. */
 static bool call(struct device *device, const struct request *request)
 {
     if (setjmp(power) != 0) {
         sim_run->cuts++;
         facts_after_call(&sim_run->facts, device->agent, true);
-        sim_flash_lose_power(&sim_run->flash);
+        flash_loses_power();
         off(device, rng_spread(&device->rng, 10, 600000));
         return false;
     }
@@ -222,6 +229,19 @@ static struct dun_store_config store(struct device *device, struct sim_flash *fl
     };
 }
 
+/* No one is told of the losses of the archive, since the log's ledger has them all. */
+static struct dun_store_config archive(struct device *device)
+{
+    const struct scenario *s = &sim_run->scenario;
+    if (s->overflow != DUN_LOG_THIN)
+        return (struct dun_store_config){0};
+    struct dun_store_config config =
+        store(device, &sim_run->archive, s->archive_geometry.prog_size, 1);
+    config.losses_max = DUN_LEDGER_CAPACITY_MIN;
+    config.overflow = DUN_LOG_DROP_OLDEST;
+    return config;
+}
+
 static struct dun_agent_parts make_parts(struct device *device)
 {
     const struct scenario *s = &sim_run->scenario;
@@ -236,6 +256,7 @@ static struct dun_agent_parts make_parts(struct device *device)
         .batch = &device->batch,
         .store = store(device, &sim_run->flash, s->unit_size, rng_next(&device->rng) | 1),
         .spare = store(device, &sim_run->spare, 64, device->spare_stream),
+        .archive = archive(device),
         .limits = piece(device, s->metrics_max * sizeof(struct dun_limit)),
         .window = piece(device, s->window * sizeof(struct dun_window_slot)),
         .window_max = s->window,
@@ -281,6 +302,8 @@ static void boot(struct device *device)
     free_pieces(device);
     sim_run->boots++;
     sim_flash_boot(&sim_run->flash);
+    if (sim_run->scenario.overflow == DUN_LOG_THIN)
+        sim_flash_boot(&sim_run->archive);
     sim_flash_wipe(&sim_run->spare);
     facts_boot(&sim_run->facts, (uint32_t)rng_next(&device->rng) | 1);
     device->agent = piece(device, sizeof *device->agent);
@@ -308,7 +331,7 @@ static void boot(struct device *device)
 void device_init(struct device *device, struct rng rng)
 {
     *device = (struct device){.rng = rng, .sampling = true};
-    sim_run->flash.cut = power_fails;
+    sim_run->flash.cut = sim_run->archive.cut = power_fails;
 }
 
 void device_free(struct device *device)
@@ -413,7 +436,7 @@ void device_lose_power(struct device *device)
     if (!device->on)
         return;
     sim_run->cuts++;
-    sim_flash_lose_power(&sim_run->flash);
+    flash_loses_power();
     off(device, rng_spread(&device->rng, 10, 600000));
 }
 
@@ -481,5 +504,5 @@ bool device_drained(const struct device *device)
     const struct dun_agent *agent = device->agent;
     return agent->sender.state == DUN_SENDER_UP && agent->sender.due == 0 &&
            agent->sender.unacked == 0 && device->batch.count == 0 && quiet(&agent->store) &&
-           quiet(&agent->spare);
+           quiet(&agent->spare) && dun_store_backlog(&agent->archive) == 0;
 }

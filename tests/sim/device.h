@@ -10,7 +10,7 @@
 #include "random.h"
 
 #define DEVICE_METRICS_MAX 32
-#define DEVICE_BLOCKS      16 /* pieces of memory */
+#define DEVICE_BLOCKS      24 /* pieces of memory */
 
 struct device {
     struct rng rng;

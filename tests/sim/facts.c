@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "sim.h"
+#include "thinned.h"
 
 #define ATTEMPTS_MAX 16 /* that one sequence may have while storage fails */
 
@@ -55,6 +56,7 @@ void facts_boot(struct facts *facts, uint32_t boot)
     facts->pending_count = 0;
     facts->mounted[0] = facts->mounted[1] = false;
     facts->urgent_sequence = 0;
+    facts->urgent_waiting = 0;
 }
 
 struct boot_fact *facts_boot_now(struct facts *facts)
@@ -165,6 +167,8 @@ void facts_attempt(struct facts *facts, const struct dun_record *record, struct 
     struct attempt *attempt = &fact->attempts[fact->attempt_count++];
     *attempt = (struct attempt){.hash = facts_hash(bytes),
                                 .boot = boot->boot,
+                                .size = (uint32_t)bytes.size,
+                                .urgent = record->urgent,
                                 .clock_known = boot->clock_known,
                                 .boot_unix_ms = boot->boot_unix_ms};
     keep_points(facts, attempt, record);
@@ -180,6 +184,8 @@ static void keep_latest(struct fact *fact)
     if (fact->attempt_count > 1)
         fact->attempts[0] = fact->attempts[fact->attempt_count - 1];
     fact->attempt_count = 1;
+    fact->size = fact->attempts[0].size;
+    fact->urgent = fact->attempts[0].urgent;
 }
 
 static bool is_urgent(const struct facts *facts, const struct attempt *attempt)
@@ -196,6 +202,10 @@ static void note_urgent(struct facts *facts, struct stream_facts *stream, uint64
     if (stream->spare || sim_run->scenario.agent.strict_order || !is_urgent(facts, attempt))
         return;
     stream->urgent = true;
+    if (++facts->urgent_waiting > DUN_OUTBOX_URGENT_MAX) {
+        facts->urgent_sequence = 0; /* the device joins those that wait, and all between them */
+        return;
+    }
     if (facts->urgent_sequence != 0)
         return;
     facts->urgent_sequence = sequence;
@@ -236,6 +246,14 @@ static bool is_pending(const struct facts *facts, const struct stream_facts *str
     return false;
 }
 
+/* Which attempt it is nobody knows. */
+static void note_survivor(struct fact *fact)
+{
+    fact->survived = true;
+    for (uint8_t i = 0; i < fact->attempt_count; i++)
+        fact->urgent |= fact->attempts[i].urgent;
+}
+
 /* A log was mounted: what it found, up to below `end`, is what there is from now on. */
 static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_t end)
 {
@@ -243,7 +261,7 @@ static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_
     for (uint64_t s = stream->durable_top + 1; s < stream->count; s++) {
         struct fact *fact = facts_fact(stream, s);
         if (s < end && fact->attempt_count > 0)
-            fact->survived = true;
+            note_survivor(fact);
         else if (s >= end && !is_pending(facts, stream, s))
             fact->attempt_count = 0;
     }
@@ -270,6 +288,7 @@ static void note_mounts(struct facts *facts, const struct dun_store *store, bool
     struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
     facts->mounted[spare] = true;
     stream->ledger_seen = UINT32_MAX;
+    thinned_mounted(facts, stream, &store->log);
     note_mount(facts, stream, end_at_mount(facts, &store->log));
 }
 
@@ -285,8 +304,10 @@ static void note_ledger(struct stream_facts *stream, const struct dun_ledger *le
         if (loss->last >= next || loss->first > loss->last)
             sim_fail("the ledger speaks of sequence %llu, and %llu is the next",
                      (unsigned long long)loss->last, (unsigned long long)next);
-        for (uint64_t s = loss->first; s <= loss->last; s++)
+        for (uint64_t s = loss->first; s <= loss->last; s++) {
             facts_fact(stream, s)->given_up = true;
+            facts_fact(stream, s)->thinned |= loss->reason == DUN_LOSS_THINNED;
+        }
     }
 }
 
@@ -310,6 +331,7 @@ static void note_store(struct facts *facts, const struct dun_store *store, bool 
     struct stream_facts *stream = stream_of(facts, store->log.stream, spare);
     note_ledger(stream, &store->ledger, store->log.next);
     note_acks(stream, store);
+    thinned_note(facts, stream, &store->log);
 }
 
 void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
@@ -321,5 +343,6 @@ void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
         return;
     note_store(facts, &agent->store, false);
     note_store(facts, &agent->spare, true);
+    thinned_watch(facts, agent);
     check_counts(facts, agent);
 }

@@ -26,7 +26,9 @@ struct attempt {
     uint64_t hash;
     uint32_t points_from, point_count; /* in facts.attempt_points */
     uint32_t boot;
+    uint32_t size; /* bytes */
     bool clock_known;
+    bool urgent;
     dun_ms boot_unix_ms; /* as the device must believe */
 };
 
@@ -34,12 +36,16 @@ struct fact {
     struct attempt *attempts; /* that may be on the flash; one when it is durable */
     uint8_t *payload;         /* as it arrived first */
     uint32_t payload_size;
+    uint32_t size;    /* of the record that became durable, bytes */
+    uint64_t gone_in; /* the log has it no more: the connection after the one of then; 0: it has */
     uint8_t attempt_count;
     bool durable;
+    bool urgent;
     bool survived;    /* it may have been what a boot found behind the durable ones */
     bool arrived;     /* at the broker */
     bool received;    /* by whoever the device may rely on: broker, or recorder */
     bool told;        /* a loss entry that was received covers it */
+    bool thinned;     /* ... with that reason */
     bool given_up;    /* the device's ledger covered it */
     uint8_t refused;  /* the broker said so with this code, last */
     bool ack_durable; /* the device may not speak of it as lost any more */
@@ -57,6 +63,8 @@ struct stream_facts {
     uint64_t contiguous;  /* all up to it was received or told */
     uint64_t freed;       /* the device's cursor as last seen */
     uint64_t ack_seen;    /* the same, when all was durable */
+    uint64_t gone;        /* all below it have gone */
+    uint64_t archive_end; /* highest first arrival out of the archive */
     uint32_t ledger_seen; /* changes of the ledger as last seen */
 };
 
@@ -98,8 +106,13 @@ struct facts {
     /* Of the run. */
     uint64_t points_told, points_lost, records_durable, duplicates, arrivals;
     uint64_t losses_told, merged_told;
+    uint64_t thinned, thinned_arrivals;
+    uint64_t erases_seen; /* of the log's flash, before the call at work */
+    bool archive_full;    /* it overflowed */
+    bool archive_lost;    /* it may have lost something else */
     /* Of the oldest urgent record that has to pass all others. */
     uint64_t urgent_stream, urgent_sequence, urgent_connection, urgent_arrivals;
+    uint32_t urgent_waiting; /* urgent records of this boot that did not arrive yet */
 };
 
 void facts_init(struct facts *facts);

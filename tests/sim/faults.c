@@ -11,6 +11,37 @@ static void fail_storage(struct sim *sim)
     sim->damaged |= sim->flash.reads_fail;
 }
 
+/* The archive is nobody's last resort: it may lose without a word. */
+static void archive_fault(struct sim *sim, enum fault fault)
+{
+    struct sim_flash *archive = &sim->archive;
+    uint32_t block;
+    switch (fault) {
+    case FAULT_CUT_AT_ARCHIVE:
+        archive->cut_in = (uint64_t)rng_spread(&sim->rng, 1, 40);
+        return;
+    case FAULT_ARCHIVE:
+        archive->write_error = DUN_E_IO;
+        archive->reads_fail = rng_chance(&sim->rng, 300);
+        break;
+    case FAULT_ARCHIVE_ONCE:
+        archive->fail_once[rng_below(&sim->rng, 3)] = DUN_E_IO;
+        break;
+    case FAULT_ARCHIVE_FLIP:
+        device_lose_power(&sim->device);
+        block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
+        sim_flash_flip(archive, block, UINT32_MAX);
+        break;
+    case FAULT_ARCHIVE_BLOCK_DIES:
+        block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
+        archive->dead[block] = SIM_FLASH_NO_WRITE;
+        break;
+    default:
+        return;
+    }
+    sim->facts.archive_lost = true;
+}
+
 static void kill_block(struct sim *sim)
 {
     uint32_t count = sim->flash.flash.geometry.block_count;
@@ -193,6 +224,10 @@ static void end_fault(struct sim *sim, enum fault fault)
         sim->flash.write_error = 0;
         sim->flash.reads_fail = false;
     }
+    if (fault == FAULT_ARCHIVE) {
+        sim->archive.write_error = 0;
+        sim->archive.reads_fail = false;
+    }
     if (fault == FAULT_CONNECT)
         sim->net.trouble = SIM_CONNECT_WELL;
     broker->silent &= fault != FAULT_BROKER_SILENT;
@@ -206,7 +241,7 @@ static bool lasts(enum fault fault)
 {
     return fault == FAULT_STORAGE || fault == FAULT_CONNECT || fault == FAULT_BROKER_SILENT ||
            fault == FAULT_BROKER_REFUSES || fault == FAULT_BROKER_REJECTS || fault == FAULT_ACKS ||
-           fault == FAULT_RECORDER_LAGS;
+           fault == FAULT_RECORDER_LAGS || fault == FAULT_ARCHIVE;
 }
 
 static void draw(struct sim *sim, enum fault fault)
@@ -224,6 +259,7 @@ static void begin_fault(struct sim *sim, enum fault fault)
             sim->now + rng_spread(&sim->rng, 1000, sim->scenario.mean_ms[fault] + 2000);
     device_fault(sim, fault);
     flash_fault(sim, fault);
+    archive_fault(sim, fault);
     net_fault(sim, fault);
     draw(sim, fault);
 }
@@ -263,5 +299,6 @@ void faults_end(struct sim *sim)
     }
     device_wake_up(&sim->device);
     sim_flash_heal(&sim->flash);
+    sim_flash_heal(&sim->archive);
     broker_heal(&sim->broker);
 }

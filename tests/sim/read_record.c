@@ -90,7 +90,7 @@ static const char *read_loss(struct read_record *record, struct dun_span in)
     if (more < 0 || loss.first > loss.last || (loss.first == 0) != (loss.last == 0) ||
         (loss.first == 0) == (loss.points == 0))
         return "a loss that is neither a range nor a count of points";
-    if (loss.reason < 1 || loss.reason > 6)
+    if (loss.reason < 1 || loss.reason > 7)
         return "a loss without a reason";
     if (loss.code != 0 && loss.reason != 4)
         return "a code of a loss that no broker caused";

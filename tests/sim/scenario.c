@@ -33,6 +33,11 @@ const char *const fault_names[FAULT_COUNT] = {
     [FAULT_ALARM] = "alarm",
     [FAULT_RECORDER_LAGS] = "recorder lags",
     [FAULT_STORED_LIE] = "stored lie",
+    [FAULT_CUT_AT_ARCHIVE] = "power cut at archive",
+    [FAULT_ARCHIVE] = "archive fails",
+    [FAULT_ARCHIVE_ONCE] = "an operation of the archive fails",
+    [FAULT_ARCHIVE_FLIP] = "bit flips in the archive",
+    [FAULT_ARCHIVE_BLOCK_DIES] = "a block of the archive dies",
 };
 
 static void make_flash(struct scenario *s, struct rng *rng)
@@ -162,10 +167,53 @@ static void make_possible(struct scenario *s)
 static void make_faults(struct scenario *s, struct rng *rng)
 {
     uint32_t trouble = rng_u32(rng, 0, 600); /* per mille of the faults that happen at all */
-    for (int i = 0; i < FAULT_COUNT; i++)
+    for (int i = 0; i < FAULT_CUT_AT_ARCHIVE; i++)
         if (rng_chance(rng, trouble))
             s->mean_ms[i] = s->calm_ms / rng_spread(rng, 1, 30) + 1;
     make_possible(s);
+}
+
+static void draw_fault(struct scenario *s, struct rng *rng, enum fault fault, uint32_t per_mille)
+{
+    if (s->mean_ms[fault] == 0 && rng_chance(rng, per_mille))
+        s->mean_ms[fault] = s->calm_ms / rng_spread(rng, 1, 30) + 1;
+}
+
+/* A log that thins is small enough to overflow, and the broker is away now and then. */
+static void make_thinning(struct scenario *s, struct rng *rng)
+{
+    s->overflow = DUN_LOG_THIN;
+    s->agent.keep_every = (uint32_t)rng_spread(rng, 2, 16);
+    if (s->geometry.block_count > 24)
+        s->geometry.block_count = (uint32_t)rng_spread(rng, 3, 24);
+    if (s->geometry.block_count < 10)
+        s->mean_ms[FAULT_BLOCK_DIES] = 0;
+    if (s->geometry.block_count < 4)
+        s->mean_ms[FAULT_FLIP] = 0;
+    s->archive_geometry = s->geometry;
+    s->archive_geometry.block_size <<= rng_below(rng, 2);
+    s->archive_geometry.block_count = (uint32_t)rng_spread(rng, 3, 96);
+    draw_fault(s, rng, FAULT_CUT_AT_ARCHIVE, 600);
+    draw_fault(s, rng, FAULT_CONNECT, 700);
+    if (!s->wide_values)
+        draw_fault(s, rng, FAULT_ALARM, 700);
+    if (rng_chance(rng, 700))
+        return;
+    draw_fault(s, rng, FAULT_ARCHIVE, 400);
+    draw_fault(s, rng, FAULT_ARCHIVE_ONCE, 400);
+    draw_fault(s, rng, FAULT_ARCHIVE_FLIP, 300);
+    if (s->archive_geometry.block_count >= 10)
+        draw_fault(s, rng, FAULT_ARCHIVE_BLOCK_DIES, 300);
+}
+
+/* What came to be simulated later has dice of its own: the others fall as they always did. */
+static void make_later(struct scenario *s, uint64_t seed)
+{
+    struct rng rng = rng_of(seed, 8);
+    if (rng_chance(&rng, 200))
+        s->agent.backoff.spread_ms = (uint32_t)rng_spread(&rng, 1000, 600000);
+    if (rng_chance(&rng, 250))
+        make_thinning(s, &rng);
 }
 
 void scenario_make(struct scenario *scenario, uint64_t seed)
@@ -177,6 +225,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed)
     make_load(scenario, &rng);
     make_net(scenario, &rng);
     make_faults(scenario, &rng);
+    make_later(scenario, seed);
     scenario->agent.random_seed = rng_next(&rng);
     scenario->agent.unheard = rng_chance(&rng, 200) ? DUN_UNHEARD_KEPT : DUN_UNHEARD_DELIVERED;
 }

@@ -38,7 +38,12 @@ enum fault {
     FAULT_BURST,   /* not a fault: many points at once */
     FAULT_ALARM,   /* not a fault: a value crosses its limit */
     FAULT_RECORDER_LAGS,
-    FAULT_STORED_LIE, /* a cursor that is old, of another stream, or far ahead */
+    FAULT_STORED_LIE,     /* a cursor that is old, of another stream, or far ahead */
+    FAULT_CUT_AT_ARCHIVE, /* as FAULT_CUT_AT_FLASH, in the flash of the archive; so the next ones */
+    FAULT_ARCHIVE,
+    FAULT_ARCHIVE_ONCE, /* a program, erase or sync */
+    FAULT_ARCHIVE_FLIP,
+    FAULT_ARCHIVE_BLOCK_DIES,
     FAULT_COUNT,
 };
 
@@ -46,7 +51,7 @@ extern const char *const fault_names[FAULT_COUNT];
 
 struct scenario {
     /// The device ///
-    struct dun_flash_geometry geometry, spare_geometry;
+    struct dun_flash_geometry geometry, spare_geometry, archive_geometry;
     bool nor;
     uint32_t unit_size;
     enum dun_log_overflow overflow;

@@ -24,7 +24,7 @@ struct sim {
     bool damaged;    /* bits flipped or blocks died: records may be called damaged */
     struct rng rng;
     struct scenario scenario;
-    struct sim_flash flash, spare;
+    struct sim_flash flash, spare, archive;
     struct sim_net net;
     struct broker broker;
     struct facts facts;

@@ -39,7 +39,8 @@ static void run_until(struct sim *sim, dun_ms until)
 static dun_ms patience(const struct sim *sim)
 {
     const struct scenario *s = &sim->scenario;
-    uint64_t bytes = (uint64_t)s->geometry.block_size * s->geometry.block_count + 65536;
+    uint64_t bytes = (uint64_t)s->geometry.block_size * s->geometry.block_count + 65536 +
+                     (uint64_t)s->archive_geometry.block_size * s->archive_geometry.block_count;
     dun_ms turn = 2 * (dun_ms)(s->net.latency_ms + s->net.jitter_ms + s->net.quantum_ms) +
                   s->ack_delay_ms + 2 * s->lateness_ms + 10;
     dun_ms patience = 4 * 60 * 60 * (dun_ms)1000;
@@ -60,11 +61,12 @@ static void complain_of_backlog(const struct sim *sim)
     const struct dun_sender *sender = &agent->sender;
     sim_fail(
         "after %lld s of calm it is not drained: on %d, state %d, due %x, unacked %x, batch %u, "
-        "backlog %llu and %llu, losses %u and %u",
+        "backlog %llu, %llu and %llu, losses %u and %u",
         (long long)patience(sim) / 1000, sim->device.on, (int)sender->state, sender->due,
         sender->unacked, sim->device.batch.count,
         (unsigned long long)dun_store_backlog(&agent->store),
-        (unsigned long long)dun_store_backlog(&agent->spare), agent->store.ledger.count,
+        (unsigned long long)dun_store_backlog(&agent->spare),
+        (unsigned long long)dun_store_backlog(&agent->archive), agent->store.ledger.count,
         agent->spare.ledger.count);
 }
 
@@ -108,6 +110,10 @@ static void start(struct sim *sim, uint64_t seed)
     sim_flash_init(&sim->flash, sim->scenario.geometry, rng_of(seed, 3));
     sim->flash.nor = sim->scenario.nor;
     sim_flash_init(&sim->spare, sim->scenario.spare_geometry, rng_of(seed, 4));
+    if (sim->scenario.overflow == DUN_LOG_THIN) {
+        sim_flash_init(&sim->archive, sim->scenario.archive_geometry, rng_of(seed, 9));
+        sim->archive.nor = sim->scenario.nor;
+    }
     sim_net_init(&sim->net, sim->scenario.net, rng_of(seed, 5));
     broker_init(&sim->broker, rng_of(seed, 6));
     device_init(&sim->device, rng_of(seed, 7));
@@ -133,6 +139,7 @@ void sim_world_free(struct sim *sim)
     device_free(&sim->device);
     broker_free(&sim->broker);
     sim_net_free(&sim->net);
+    sim_flash_free(&sim->archive);
     sim_flash_free(&sim->spare);
     sim_flash_free(&sim->flash);
     facts_free(&sim->facts);

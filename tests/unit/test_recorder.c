@@ -219,6 +219,56 @@ static void test_record_whose_sync_wrote_all_but_the_acks_is_stored(void **state
     }
 }
 
+/// Thinning ///
+
+/* Sequence of the record, which stands behind the stream in all forms of it. */
+static uint64_t sequence_in(struct dun_log *log, const struct dun_log_cursor *cursor)
+{
+    uint8_t bytes[20] = {0};
+    uint32_t size = cursor->size < sizeof bytes ? cursor->size : sizeof bytes;
+    uint64_t sequence = 0;
+    assert_int_equal(dun_log_read(log, cursor, 0, bytes, size), DUN_OK);
+    assert_int_equal(bytes[9], 0x10);
+    for (unsigned i = 10, shift = 0; i < sizeof bytes; i++, shift += 7) {
+        sequence |= (uint64_t)(bytes[i] & 0x7F) << shift;
+        if (bytes[i] < 0x80)
+            break;
+    }
+    return sequence;
+}
+
+static bool archived(struct dun_store *archive, uint64_t sequence)
+{
+    struct dun_log_cursor cursor;
+    for (int result = dun_log_first(&archive->log, &cursor); result > 0;
+         result = dun_log_next(&archive->log, &cursor))
+        if (sequence_in(&archive->log, &cursor) == sequence)
+            return true;
+    return false;
+}
+
+/* Power failed before anything was saved, at any fill of the log, also where the first append after
+ * the boot takes a block. */
+static void test_what_an_append_takes_is_saved_before_it(void **state)
+{
+    struct fixture *f = *state;
+    for (dun_ms filled = 20; filled < 60; filled++) {
+        struct dun_store none = {0};
+        assert_int_equal(set_up(state), 0);
+        f->recorder.spare = &none;
+        for (dun_ms now = 1; now <= filled; now++)
+            record(f, now);
+        struct dun_thinner thinner = {
+            .store = &f->stores[0], .archive = &f->stores[1], .keep_every = 2};
+        f->recorder.thinner = &thinner;
+        uint64_t before = dun_log_first_sequence(&f->stores[0].log);
+        for (dun_ms now = filled + 1; dun_log_first_sequence(&f->stores[0].log) == before; now++)
+            record(f, now);
+        for (uint64_t s = before; s < dun_log_first_sequence(&f->stores[0].log); s++)
+            assert_int_equal(archived(&f->stores[1], s), s % 2 == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup(test_telling_losses_waits_for_room, set_up),
         cmocka_unit_test_setup(test_telling_losses_does_not_wait_for_ever, set_up),
         cmocka_unit_test_setup(test_record_whose_sync_wrote_all_but_the_acks_is_stored, set_up),
+        cmocka_unit_test_setup(test_what_an_append_takes_is_saved_before_it, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

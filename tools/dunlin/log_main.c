@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "frame.h"
+#include "log_rejected.h"
 #include "log_show.h"
 #include "options.h"
 
@@ -28,6 +29,9 @@ static const char help_text[] =
     "                        --points also csv, influx or none: then only the points\n"
     "      --records         one line a waiting record\n"
     "      --points          what the waiting records hold, as `dunlin decode` prints it\n"
+    "      --rejected        instead of what waits: what the broker refused for good, as long as "
+    "it\n"
+    "                        is there\n"
     "      --device ID       the device that the points are of, which the log does not know\n"
     "      --catalog FILE    learn this Catalog message (bare) first\n"
     "      --type TYPE       read records only as batch or as samples; default: as what fits\n"
@@ -43,6 +47,7 @@ enum option_id {
     OPTION_FORMAT = 1,
     OPTION_RECORDS,
     OPTION_POINTS,
+    OPTION_REJECTED,
     OPTION_DEVICE,
     OPTION_CATALOG,
     OPTION_TYPE,
@@ -53,17 +58,12 @@ enum option_id {
 };
 
 static const struct dun_option option_table[] = {
-    {OPTION_FORMAT, 'f', true, "format"},
-    {OPTION_RECORDS, '\0', false, "records"},
-    {OPTION_POINTS, '\0', false, "points"},
-    {OPTION_DEVICE, '\0', true, "device"},
-    {OPTION_CATALOG, '\0', true, "catalog"},
-    {OPTION_TYPE, '\0', true, "type"},
-    {OPTION_BLOCK_SIZE, '\0', true, "block-size"},
-    {OPTION_PROG_SIZE, '\0', true, "prog-size"},
-    {OPTION_HELP, '\0', false, "help"},
-    {OPTION_VERSION, '\0', false, "version"},
-    {0, '\0', false, NULL},
+    {OPTION_FORMAT, 'f', true, "format"},        {OPTION_RECORDS, '\0', false, "records"},
+    {OPTION_POINTS, '\0', false, "points"},      {OPTION_REJECTED, '\0', false, "rejected"},
+    {OPTION_DEVICE, '\0', true, "device"},       {OPTION_CATALOG, '\0', true, "catalog"},
+    {OPTION_TYPE, '\0', true, "type"},           {OPTION_BLOCK_SIZE, '\0', true, "block-size"},
+    {OPTION_PROG_SIZE, '\0', true, "prog-size"}, {OPTION_HELP, '\0', false, "help"},
+    {OPTION_VERSION, '\0', false, "version"},    {0, '\0', false, NULL},
 };
 
 struct log_command {
@@ -74,7 +74,9 @@ struct log_command {
     struct dun_log_wanted wanted;
     bool records;
     bool points;
-    bool ended; /* --help or --version was printed */
+    bool rejected;
+    struct dun_list refusals; /* struct dun_log_refusal, if `rejected` */
+    bool ended;               /* --help or --version was printed */
     struct dun_frames frames;
     struct dun_log_view view;
     struct dun_renderer renderer;
@@ -150,6 +152,9 @@ static int set_option(struct log_command *log, const struct dun_options *options
     case OPTION_POINTS:
         log->points = true;
         return 0;
+    case OPTION_REJECTED:
+        log->rejected = true;
+        return 0;
     case OPTION_DEVICE:
         return set_device(log, value);
     case OPTION_CATALOG:
@@ -192,6 +197,7 @@ static int parse_options(struct log_command *log, int argc, char **argv)
     if (log->file == NULL) {
         return dun_usage_error(command, "a FILE or FOLDER is needed");
     }
+    log->records |= log->rejected && !log->points;
     if (only_points(log) && (!log->points || log->records)) {
         return dun_usage_error(command, "--format %s is for --points alone", log->format->name);
     }
@@ -251,9 +257,17 @@ static void each_record(struct log_command *log, bool points)
     struct dun_complaint complaint;
     struct dun_span payload;
     while (!log->out.failed && dun_log_view_next(&log->view, &cursor, &payload) == 1) {
+        const struct dun_log_refusal *refusal =
+            dun_log_rejected_at(&log->refusals, cursor.sequence);
+        if (log->rejected && refusal == NULL) {
+            continue;
+        }
         dun_log_view_look(&log->view, payload, &contents, &complaint);
         if (!points) {
             dun_log_show_record(&log->view, &log->renderer, &cursor, payload, &contents);
+            if (refusal != NULL) {
+                dun_log_show_refusal(&log->renderer, cursor.sequence, refusal);
+            }
         } else if (contents.channel != DUN_CHANNEL_NONE) {
             dun_decoder_render(&log->view.decoder, contents.channel, log->view.device, payload);
         }
@@ -304,6 +318,10 @@ static int print(struct log_command *log)
         dun_log_show(&log->view, &log->renderer,
                      (int64_t)now.tv_sec * 1000 + (int64_t)now.tv_nsec / 1000000);
     }
+    if (log->rejected && !log->view.blank &&
+        dun_log_rejected_find(&log->view, &log->refusals) < 0) {
+        return complain(log->file, "not all of it could be read");
+    }
     if (log->records && !log->view.blank) {
         dun_log_show_record_head(&log->renderer);
         each_record(log, false);
@@ -338,6 +356,7 @@ static int run(struct log_command *log)
         dun_log_image_close(&view->image);
     }
     dun_decoder_free(&view->decoder);
+    free(log->refusals.items);
     if (result == 0 && (view->unreadable > 0 || view->refused > 0)) {
         return DUN_EXIT_DATA;
     }

@@ -394,3 +394,20 @@ void dun_log_show_record(const struct dun_log_view *view, struct dun_renderer *r
         record_text(view, renderer, cursor, contents);
     }
 }
+
+void dun_log_show_refusal(struct dun_renderer *renderer, uint64_t sequence,
+                          const struct dun_log_refusal *refusal)
+{
+    const char *reason = refusal->reason == DUN_LOSS_TOO_LARGE ? "too_large" : "rejected";
+    if (as_json(renderer)) {
+        struct dun_note note = {.type = "rejected"};
+        add(&note, "seq", DUN_CELL_NUMBER, true, sequence);
+        add_text(&note, "reason", true, reason);
+        add(&note, "code", DUN_CELL_NUMBER, refusal->code != 0, refusal->code);
+        dun_render_note(renderer, &note);
+    } else if (refusal->code != 0) {
+        say(renderer, "%12s  %s with code 0x%02" PRIX32 "\n", "", reason, refusal->code);
+    } else {
+        say(renderer, "%12s  %s\n", "", reason);
+    }
+}

@@ -4,7 +4,8 @@ It runs as a process of its own, so that it can be killed at any moment; what it
 of length-prefixed messages. It can be told to misbehave. It delivers to nobody.
 
     broker_stub.py --port P --store FILE [--ack-delay-ms N] [--lose-acks-every N] [--acks-twice]
-                   [--acks-backwards] [--die-between-store-and-ack N] [--old]
+                   [--acks-backwards] [--die-between-store-and-ack N] [--old] [--hangs-up]
+                   [--refuse CODE --refuse-every N] [--redirect HOST:PORT] [--aliases N]
 """
 import argparse
 import os
@@ -111,11 +112,25 @@ class _Server:
         if level == 5 and self.arguments.old:
             client.sendall(wire.packet(wire.CONNACK, 0, b"\0\1"))
             raise OSError("unacceptable protocol version")
-        client.sendall(wire.packet(wire.CONNACK, 0, b"\0\0\0" if level == 5 else b"\0\0"))
+        if level == 5 and self.arguments.hangs_up:
+            raise OSError("no words for it")
+        if level == 5 and self.arguments.redirect:
+            name = self.arguments.redirect.encode()
+            reference = b"\x1c" + struct.pack(">H", len(name)) + name
+            client.sendall(wire.packet(wire.CONNACK, 0, b"\0\x9c" + bytes([len(reference)])
+                                       + reference))
+            raise OSError("redirected")
+        properties = b"\x22" + struct.pack(">H", self.arguments.aliases)
+        client.sendall(wire.packet(wire.CONNACK, 0, b"\0\0" + (
+            bytes([len(properties)]) + properties if level == 5 else b"")))
 
     def _publish(self, client, flags, body):
         topic, packet_id, payload = wire.publish_parts(flags, body, self.level, self.aliases)
         name = topic.encode()
+        if self._refuses(topic, payload):
+            client.sendall(wire.packet(wire.PUBACK, 0, packet_id.to_bytes(2, "big")
+                                       + bytes([self.arguments.refuse])))
+            return
         with open(self.arguments.store, "ab", buffering=0) as store:
             store.write(struct.pack("<II", len(name), len(payload)) + name + payload)
         if packet_id is None:
@@ -129,6 +144,13 @@ class _Server:
             raise OSError("lost on purpose")
         time.sleep(self.arguments.ack_delay_ms / 1000)
         self._acknowledge(client, wire.packet(wire.PUBACK, 0, packet_id.to_bytes(2, "big")))
+
+    def _refuses(self, topic, payload):
+        """Each N-th record, by its sequence, so that a repetition meets the same answer."""
+        if self.level != 5 or not self.arguments.refuse or not topic.endswith("/batch"):
+            return False
+        sequence = wire.Batch.FromString(payload).sequence
+        return sequence % self.arguments.refuse_every == self.arguments.refuse_every - 1
 
     def _acknowledge(self, client, acknowledgement):
         if self.arguments.acks_backwards:
@@ -150,6 +172,11 @@ def main():
     parser.add_argument("--lose-acks-every", type=int, default=0)
     parser.add_argument("--die-between-store-and-ack", type=int, default=0)
     parser.add_argument("--old", action="store_true", help="refuse version 5, as an old broker")
+    parser.add_argument("--hangs-up", action="store_true", help="on version 5, without a word")
+    parser.add_argument("--refuse", type=int, default=0, metavar="CODE")
+    parser.add_argument("--refuse-every", type=int, default=1)
+    parser.add_argument("--redirect", default="")
+    parser.add_argument("--aliases", type=int, default=0)
     parser.add_argument("--acks-twice", action="store_true")
     parser.add_argument("--acks-backwards", action="store_true")
     _Server(parser.parse_args()).serve()
