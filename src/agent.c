@@ -123,8 +123,12 @@ static void init_recorder(struct dun_agent *agent)
         .stats = &agent->stats,
         .notices = &agent->notices,
     };
-    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++)
-        agent->parts.limits[i] = (struct dun_limit){0};
+    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++) {
+        struct dun_limit *limit = &agent->parts.limits[i];
+        /* What was never used is not written: memory that nobody touches costs nothing. */
+        if (limit->set || limit->tuning.resolution > 0 || limit->tuning.sparse)
+            *limit = (struct dun_limit){0};
+    }
 }
 
 static void init_sender(struct dun_agent *agent)
@@ -356,7 +360,20 @@ int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64
 {
     if (!agent->parts.limits || metric >= agent->parts.catalog->count || low > high)
         return DUN_E_INVALID;
-    agent->parts.limits[metric] = (struct dun_limit){.low = low, .high = high, .set = true};
+    struct dun_limit *limit = &agent->parts.limits[metric];
+    limit->low = low;
+    limit->high = high;
+    limit->set = true;
+    limit->side = 0;
+    return DUN_OK;
+}
+
+int dun_agent_tune(struct dun_agent *agent, uint16_t metric, const struct dun_tuning *tuning)
+{
+    if (!agent->parts.limits || metric >= agent->parts.catalog->count || tuning->resolution < 0 ||
+        tuning->dead_band < 0)
+        return DUN_E_INVALID;
+    agent->parts.limits[metric].tuning = *tuning;
     return DUN_OK;
 }
 

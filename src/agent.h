@@ -54,7 +54,8 @@ struct dun_agent_parts {
     struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
     /* With the overflow policy DUN_LOG_THIN: where what thinning keeps goes; drops its oldest. */
     struct dun_store_config archive;
-    struct dun_limit *limits; /* one for each metric of the batch; NULL: nothing is ever urgent */
+    /* One for each metric of the batch, zeroed; NULL: none is ever urgent, left out or rounded. */
+    struct dun_limit *limits;
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */
     uint16_t window_max;
@@ -114,6 +115,14 @@ int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, du
  */
 DUN_MUST_USE int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low,
                                  int64_t high);
+
+/*
+ * Says which values of `metric` are worth sending. One that is left out is no loss: it lay within
+ * the dead-band of the last one that was recorded. A value that crosses a limit is never left out.
+ * Returns 0, or DUN_E_INVALID for an unknown id, a negative number, or an agent without `limits`.
+ */
+DUN_MUST_USE int dun_agent_tune(struct dun_agent *agent, uint16_t metric,
+                                const struct dun_tuning *tuning);
 
 /* Tells the wall clock: call it as often as convenient; anchors are made when one is needed. */
 void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms);

@@ -337,21 +337,58 @@ void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now)
         recorder->waiting_since_ms = now;
 }
 
-/* True if the value lies on another side of its limits than the one before. */
-static bool crosses(struct dun_limit *limit, int64_t value)
+/* On another side of its limits than the one before? */
+static bool crosses(const struct dun_limit *limit, int64_t value)
 {
-    if (!limit->set)
+    return limit->set && (value > limit->high) - (value < limit->low) != limit->side;
+}
+
+/* To the nearest multiple; what would leave the range of integers stays. */
+static int64_t rounded(int64_t value, int64_t resolution)
+{
+    int64_t half = resolution / 2;
+    if (resolution <= 1 || value > INT64_MAX - half || value < INT64_MIN + half)
+        return value;
+    return (value < 0 ? value - half : value + half) / resolution * resolution;
+}
+
+/* Nothing new: within the dead-band of what was recorded last, and no heartbeat is due. */
+static bool is_left_out(const struct dun_limit *limit, int64_t value, dun_ms now)
+{
+    const struct dun_tuning *tuning = &limit->tuning;
+    if (!tuning->sparse || !limit->told)
         return false;
-    int8_t side = (int8_t)((value > limit->high) - (value < limit->low));
-    bool crossed = side != limit->side;
-    limit->side = side;
-    return crossed;
+    uint64_t change = value > limit->last ? (uint64_t)value - (uint64_t)limit->last
+                                          : (uint64_t)limit->last - (uint64_t)value;
+    bool due = tuning->heartbeat_ms > 0 && now - limit->last_ms >= (dun_ms)tuning->heartbeat_ms;
+    return change <= (uint64_t)tuning->dead_band && !due;
+}
+
+static void note_recorded(struct dun_recorder *recorder, struct dun_limit *limit, int64_t raw,
+                          int64_t value, dun_ms now)
+{
+    if (crosses(limit, raw)) {
+        recorder->urgent = true;
+        limit->side = (int8_t)((raw > limit->high) - (raw < limit->low));
+    }
+    if (limit->tuning.sparse) {
+        limit->told = true;
+        limit->last = value;
+        limit->last_ms = now;
+    }
 }
 
 int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now)
 {
     if (metric >= recorder->catalog->count)
         return DUN_E_INVALID;
+    struct dun_limit *limit = recorder->limits_of ? &recorder->limits_of[metric] : NULL;
+    int64_t raw = value;
+    if (limit) {
+        value = rounded(raw, limit->tuning.resolution);
+        if (is_left_out(limit, value, now) && !crosses(limit, raw))
+            return DUN_OK;
+    }
     int result = dun_batch_add(recorder->batch, metric, value, now);
     if (result == DUN_E_FULL && now >= recorder->blocked_until_ms &&
         dun_recorder_seal(recorder, now) == DUN_OK)
@@ -361,8 +398,8 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (result < 0)
         return result;
     dun_recorder_wake(recorder, now);
-    if (recorder->limits_of && crosses(&recorder->limits_of[metric], value))
-        recorder->urgent = true;
+    if (limit)
+        note_recorded(recorder, limit, raw, value, now);
     if (recorder->urgent || recorder->batch->count >= recorder->limits.points_max ||
         dun_batch_rough_size(recorder->batch) >= recorder->limits.bytes_max)
         recorder->seal_due = true;

@@ -42,6 +42,11 @@ static inline void dun_board_lend(struct dun_board_memory *memory, struct dun_da
     board->limits.record_max = DUN_PROFILE_RECORD_MAX;
     board->limits.log_size_min = DUN_STORAGE_SIZE_MIN;
     board->limits.log_size_default = DUN_PROFILE_LOG_SIZE;
+#ifdef DUN_PROFILE_METRICS
+    static const struct dun_metric_default metrics[] = {DUN_PROFILE_METRICS};
+    board->limits.metrics = metrics;
+    board->limits.metric_count = sizeof metrics / sizeof metrics[0];
+#endif
     board->sensors =
         (struct dun_sensors_memory){.arena = {memory->arena, sizeof memory->arena},
                                     .scratch = {memory->scratch, sizeof memory->scratch},

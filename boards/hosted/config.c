@@ -188,6 +188,7 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     for (uint16_t i = 0; i < config->limit_count; i++) {
         dun_limit_check(config, &config->limits[i]);
     }
+    dun_limit_defaults(config, limits);
     return config->error_count == 0 ? DUN_OK : DUN_E_INVALID;
 }
 
@@ -289,8 +290,10 @@ void dun_config_help(const char *program, FILE *out)
         }
     }
     fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
-          "attributes; and [limit NAME] with metric, attributes, low, high: a value that crosses\n"
-          "a bound, in the metric's unit, is sent at once and before all others.\n\n"
+          "attributes; [limit NAME] with metric, attributes, low, high: a value that crosses a\n"
+          "bound, in the metric's unit, is sent at once and before all others; [metric NAME] with\n"
+          "metric, attributes, resolution, to which values are rounded, dead_band, within which\n"
+          "of the last one sent a value is left out, and heartbeat: but one is sent so often.\n\n"
           "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,\n"
           "5 a key, certificate or authority cannot be used.\n",
           out);

@@ -79,13 +79,24 @@ struct dun_file_config {
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
 };
 
-/* A [limit NAME] section: the range in which a metric is usual. Crossing a bound is urgent. */
+/*
+ * A [limit NAME] or [metric NAME] section, which are the same: the range in which a metric is
+ * usual, crossing a bound of which is urgent; and which of its values are worth sending.
+ */
 struct dun_limit_config {
     struct dun_section section;
     char metric[128];
     struct dun_pairs attributes;      /* that a metric of this name must have; more are fine */
     char low_text[32], high_text[32]; /* as given; empty: no such bound */
     struct dun_exact low, high;       /* in the metric's unit */
+    char resolution_text[32], dead_band_text[32]; /* likewise */
+    struct dun_exact resolution, dead_band;
+    int64_t heartbeat_ms; /* 0: none */
+};
+
+/* What a board's profile says of a metric where no section does. Texts as in the file, or "". */
+struct dun_metric_default {
+    const char *metric, *resolution, *dead_band, *heartbeat;
 };
 
 enum dun_order {
@@ -160,6 +171,8 @@ struct dun_config_limits {
     int64_t record_max; /* bytes */
     int64_t log_size_min;
     int64_t log_size_default;
+    const struct dun_metric_default *metrics;
+    size_t metric_count;
     bool has_tls;
 };
 
@@ -179,9 +192,13 @@ DUN_MUST_USE int dun_config_read(struct dun_config *config, int argc, char *cons
 /* The interval of sensor `which`, ms, 0: off. */
 uint32_t dun_config_interval(const struct dun_config *config, enum dun_builtin which);
 
-/* The first limit that is meant for this metric; NULL: none. */
+/* The first section with a bound that is meant for this metric; NULL: none. */
 const struct dun_limit_config *dun_limit_for(const struct dun_config *config,
                                              const struct dun_metric *metric);
+
+/* The same for one that tells a resolution or a dead-band. */
+const struct dun_limit_config *dun_tuning_for(const struct dun_config *config,
+                                              const struct dun_metric *metric);
 
 /* --print-config: the configuration in force as a file that can be read again. */
 void dun_config_print(const struct dun_config *config, FILE *out);

@@ -22,7 +22,7 @@ struct file_reader {
     char section[NAME_SIZE_MAX + 1];
     bool section_known;
     struct dun_file_config *file_section;   /* the [file NAME] being filled, or */
-    struct dun_limit_config *limit_section; /* the [limit NAME] */
+    struct dun_limit_config *limit_section; /* the [limit NAME] or [metric NAME] */
     int seen[DUN_KEYS_MAX];                 /* line that gave the key of this row, 0: none */
 };
 
@@ -92,7 +92,7 @@ static void blame_section(struct file_reader *reader, const char *section)
             fprintf(out, " [%s]", last);
         }
     }
-    fputs(" [file NAME] and [limit NAME]\n", out);
+    fputs(" [file NAME], [limit NAME] and [metric NAME]\n", out);
 }
 
 static void enter_section(struct file_reader *reader, const char *name, size_t size)
@@ -108,7 +108,10 @@ static void enter_section(struct file_reader *reader, const char *name, size_t s
         reader->file_section = dun_file_section(reader->config, label, reader->line);
     } else if (strncmp(section, "limit ", 6) == 0) {
         const char *label = skip_blanks(section + 6);
-        reader->limit_section = dun_limit_section(reader->config, label, reader->line);
+        reader->limit_section = dun_limit_section(reader->config, "limit", label, reader->line);
+    } else if (strncmp(section, "metric ", 7) == 0) {
+        const char *label = skip_blanks(section + 7);
+        reader->limit_section = dun_limit_section(reader->config, "metric", label, reader->line);
     } else if (!reader->section_known) {
         blame_section(reader, section);
     }

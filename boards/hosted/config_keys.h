@@ -102,8 +102,11 @@ void dun_file_set(struct dun_config *config, struct dun_file_config *file, const
 void dun_file_check(struct dun_config *config, struct dun_file_config *file);
 void dun_file_print(const struct dun_file_config *file, FILE *out);
 
-/* config_limits.c: keys of a [limit NAME] section. */
-struct dun_limit_config *dun_limit_section(struct dun_config *config, const char *label, int line);
+/* config_limits.c: keys of a [limit NAME] or [metric NAME] section. */
+struct dun_limit_config *dun_limit_section(struct dun_config *config, const char *kind,
+                                           const char *label, int line);
+/* Sections of the board's profile, behind those of the file. */
+void dun_limit_defaults(struct dun_config *config, const struct dun_config_limits *limits);
 void dun_limit_set(struct dun_config *config, struct dun_limit_config *limit, const char *key,
                    const char *value, const struct dun_place *place);
 void dun_limit_check(struct dun_config *config, const struct dun_limit_config *limit);

@@ -1,17 +1,23 @@
 /*
- * config_limits.c: the keys of a [limit NAME] section, which says in what range a metric is usual:
- * a value that crosses a bound is urgent. Bounds are in the metric's unit and stay exact.
+ * config_limits.c: the keys of a [limit NAME] or [metric NAME] section. It says in what range a
+ * metric is usual: a value that crosses a bound is urgent; and which values are worth sending. All
+ * numbers are in the metric's unit and stay exact.
  */
 #include "config_keys.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BOUND_ALLOWED "must be a number of at most 18 digits, such as 0.9 or -40"
 
-struct dun_limit_config *dun_limit_section(struct dun_config *config, const char *label, int line)
+#define RESOLUTION_ALLOWED "must be a number above 0 of at most 18 digits, such as 0.001"
+#define DEAD_BAND_ALLOWED  "must be a number from 0 of at most 18 digits, such as 0.5"
+
+struct dun_limit_config *dun_limit_section(struct dun_config *config, const char *kind,
+                                           const char *label, int line)
 {
     struct dun_limit_config limit = {.metric = ""};
-    if (!dun_section_begin(config, &limit.section, "limit", label, line)) {
+    if (!dun_section_begin(config, &limit.section, kind, label, line)) {
         return NULL;
     }
     for (uint16_t i = 0; i < config->limit_count; i++) {
@@ -23,7 +29,7 @@ struct dun_limit_config *dun_limit_section(struct dun_config *config, const char
     }
     if (config->limit_count == DUN_LIMITS_MAX) {
         dun_section_blame(config, &limit.section, line, "",
-                          "too many [limit] sections, at most 32 are allowed");
+                          "too many [limit] and [metric] sections, at most 32 are allowed");
         return NULL;
     }
     config->limits[config->limit_count] = limit;
@@ -64,12 +70,49 @@ static bool set_high(void *section, const char *value)
     return set_bound(&limit->high, limit->high_text, sizeof limit->high_text, value);
 }
 
-enum { METRIC, LOW, HIGH };
+static bool is_negative(const struct dun_exact *value)
+{
+    return value->whole < 0; /* the fraction never is */
+}
+
+static bool set_resolution(void *section, const char *value)
+{
+    struct dun_limit_config *limit = section;
+    struct dun_exact exact;
+    return dun_value_exact(value, &exact) == DUN_OK && !is_negative(&exact) &&
+           (exact.whole > 0 || exact.fraction > 0) &&
+           set_bound(&limit->resolution, limit->resolution_text, sizeof limit->resolution_text,
+                     value);
+}
+
+static bool set_dead_band(void *section, const char *value)
+{
+    struct dun_limit_config *limit = section;
+    struct dun_exact exact;
+    return dun_value_exact(value, &exact) == DUN_OK && !is_negative(&exact) &&
+           set_bound(&limit->dead_band, limit->dead_band_text, sizeof limit->dead_band_text, value);
+}
+
+static bool set_heartbeat(void *section, const char *value)
+{
+    struct dun_limit_config *limit = section;
+    int64_t ms;
+    if (dun_value_duration(value, &ms) != DUN_OK || ms < 1000 || ms > 86400000) {
+        return false;
+    }
+    limit->heartbeat_ms = ms;
+    return true;
+}
+
+enum { METRIC, LOW, HIGH, RESOLUTION, DEAD_BAND, HEARTBEAT };
 
 static const struct dun_section_key keys[] = {
     [METRIC] = {"metric", set_metric, "must be a metric name of 1 to 127 bytes"},
     [LOW] = {"low", set_low, BOUND_ALLOWED},
     [HIGH] = {"high", set_high, BOUND_ALLOWED},
+    [RESOLUTION] = {"resolution", set_resolution, RESOLUTION_ALLOWED},
+    [DEAD_BAND] = {"dead_band", set_dead_band, DEAD_BAND_ALLOWED},
+    [HEARTBEAT] = {"heartbeat", set_heartbeat, "must be a duration from 1s to 24h"},
     {"attributes", set_attributes, "must be at most 4 pairs: key=value, key=value"},
 };
 
@@ -85,8 +128,14 @@ void dun_limit_check(struct dun_config *config, const struct dun_limit_config *l
     if ((section->given & 1u << METRIC) == 0) {
         dun_section_blame(config, section, section->line, "metric", "is missing");
     }
-    if ((section->given & (1u << LOW | 1u << HIGH)) == 0) {
-        dun_section_blame(config, section, section->line, "low, high", "one of the two is needed");
+    unsigned bounds = 1u << LOW | 1u << HIGH;
+    unsigned tunings = 1u << RESOLUTION | 1u << DEAD_BAND;
+    if ((section->given & (bounds | tunings)) == 0) {
+        dun_section_blame(config, section, section->line, "low, high, resolution, dead_band",
+                          "one of them is needed");
+    }
+    if ((section->given & 1u << HEARTBEAT) != 0 && (section->given & 1u << DEAD_BAND) == 0) {
+        dun_section_blame(config, section, section->line, "heartbeat", "needs a dead_band");
     }
     if (limit->low_text[0] != '\0' && limit->high_text[0] != '\0' &&
         dun_value_compare(&limit->low, &limit->high) > 0) {
@@ -122,21 +171,67 @@ const struct dun_limit_config *dun_limit_for(const struct dun_config *config,
                                              const struct dun_metric *metric)
 {
     for (uint16_t i = 0; i < config->limit_count; i++) {
-        if (is_meant(&config->limits[i], metric)) {
-            return &config->limits[i];
+        const struct dun_limit_config *limit = &config->limits[i];
+        bool bounded = limit->low_text[0] != '\0' || limit->high_text[0] != '\0';
+        if (bounded && is_meant(limit, metric)) {
+            return limit;
         }
     }
     return NULL;
 }
 
+const struct dun_limit_config *dun_tuning_for(const struct dun_config *config,
+                                              const struct dun_metric *metric)
+{
+    for (uint16_t i = 0; i < config->limit_count; i++) {
+        const struct dun_limit_config *limit = &config->limits[i];
+        bool tuned = limit->resolution_text[0] != '\0' || limit->dead_band_text[0] != '\0';
+        if (tuned && is_meant(limit, metric)) {
+            return limit;
+        }
+    }
+    return NULL;
+}
+
+/* A profile is compiled in: what is wrong with it is left out, and seen by --print-config. */
+void dun_limit_defaults(struct dun_config *config, const struct dun_config_limits *limits)
+{
+    for (size_t i = 0; i < limits->metric_count; i++) {
+        if (config->limit_count == DUN_LIMITS_MAX) {
+            return;
+        }
+        const struct dun_metric_default *given = &limits->metrics[i];
+        struct dun_limit_config *limit = &config->limits[config->limit_count];
+        *limit = (struct dun_limit_config){.section = {.kind = "metric"}};
+        (void)snprintf(limit->section.label, sizeof limit->section.label, "profile-%zu", i);
+        bool good = set_metric(limit, given->metric);
+        good = good && (given->resolution[0] == '\0' || set_resolution(limit, given->resolution));
+        good = good && (given->dead_band[0] == '\0' || set_dead_band(limit, given->dead_band));
+        good = good && (given->heartbeat[0] == '\0' || set_heartbeat(limit, given->heartbeat));
+        config->limit_count = (uint16_t)(config->limit_count + good);
+    }
+}
+
 void dun_limit_print(const struct dun_limit_config *limit, FILE *out)
 {
-    fprintf(out, "\n[limit %s]\nmetric = %s\n", limit->section.label, limit->metric);
+    fprintf(out, "\n[%s %s]\nmetric = %s\n", limit->section.kind, limit->section.label,
+            limit->metric);
     dun_section_print_pairs(&limit->attributes, out);
     if (limit->low_text[0] != '\0') {
         fprintf(out, "low = %s\n", limit->low_text);
     }
     if (limit->high_text[0] != '\0') {
         fprintf(out, "high = %s\n", limit->high_text);
+    }
+    if (limit->resolution_text[0] != '\0') {
+        fprintf(out, "resolution = %s\n", limit->resolution_text);
+    }
+    if (limit->dead_band_text[0] != '\0') {
+        fprintf(out, "dead_band = %s\n", limit->dead_band_text);
+    }
+    if (limit->heartbeat_ms > 0) {
+        char text[24];
+        dun_value_print_duration(limit->heartbeat_ms, text, sizeof text);
+        fprintf(out, "heartbeat = %s\n", text);
     }
 }

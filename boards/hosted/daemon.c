@@ -114,10 +114,14 @@ static void say_unused_limits(struct daemon *daemon, dun_ms now)
     }
     daemon->limits_due_ms = DUN_MS_NEVER;
     for (uint16_t i = 0; i < config->limit_count; i++) {
-        if ((daemon->sensors.limits_used & 1u << i) == 0) {
+        const struct dun_section *section = &config->limits[i].section;
+        bool from_profile = section->line == 0;
+        if ((daemon->sensors.limits_used & 1u << i) == 0 && !from_profile) {
             struct dun_say say;
-            dun_say_begin(&say, DUN_SAY_WARNING, "this limit fits no metric so far");
-            dun_say_text(&say, "limit", config->limits[i].section.label);
+            dun_say_begin(&say, DUN_SAY_WARNING,
+                          section->kind[0] == 'l' ? "this limit fits no metric so far"
+                                                  : "this section fits no metric so far");
+            dun_say_text(&say, section->kind, section->label);
             dun_say_text(&say, "metric", config->limits[i].metric);
             end_line(&say);
         }

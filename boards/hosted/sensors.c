@@ -128,6 +128,27 @@ static void apply_limit(struct dun_sensors *sensors, struct dun_agent *agent, ui
     }
 }
 
+/* A resolution rounds to the next integer of the metric's scale up, a dead-band down. */
+static void apply_tuning(struct dun_sensors *sensors, struct dun_agent *agent, uint16_t id,
+                         const struct dun_metric *metric)
+{
+    const struct dun_limit_config *section = dun_tuning_for(sensors->config, metric);
+    if (section == NULL) {
+        return;
+    }
+    struct dun_tuning tuning = {.sparse = section->dead_band_text[0] != '\0',
+                                .heartbeat_ms = (uint32_t)section->heartbeat_ms};
+    if (section->resolution_text[0] != '\0') {
+        tuning.resolution = dun_value_scaled(&section->resolution, metric->exponent, true);
+    }
+    if (tuning.sparse) {
+        tuning.dead_band = dun_value_scaled(&section->dead_band, metric->exponent, false);
+    }
+    if (dun_agent_tune(agent, id, &tuning) == DUN_OK) {
+        sensors->limits_used |= 1u << (section - sensors->config->limits);
+    }
+}
+
 static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
                        const struct dun_shape *shape, const struct dun_attribute *attributes,
                        uint8_t count)
@@ -160,6 +181,7 @@ static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
         return DUN_ID_REFUSED;
     }
     apply_limit(sensors, agent, (uint16_t)id, &metric);
+    apply_tuning(sensors, agent, (uint16_t)id, &metric);
     return id;
 }
 

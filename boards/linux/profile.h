@@ -14,6 +14,10 @@
 #define DUN_PROFILE_MOUNTS_MAX       32
 #define DUN_PROFILE_SCRATCH_SIZE     4096 /* one chunk of a file of /proc */
 
+/* What is worth sending where the file says nothing: {metric, resolution, dead_band, heartbeat}
+ * each, as texts, with commas between. None: everything is sent as it is read.
+ * #define DUN_PROFILE_METRICS {"system.cpu.utilization", "0.001", "", ""} */
+
 /// What is recorded ///
 #define DUN_PROFILE_POINTS_MAX        1024               /* open points, 16 bytes each */
 #define DUN_PROFILE_RECORD_MAX        4096               /* largest [batch] bytes */

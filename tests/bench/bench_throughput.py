@@ -1,9 +1,9 @@
 """Messages a second through a long line to a real Mosquitto, QoS 1, payloads of 100 bytes.
 
 A client with W messages in flight cannot pass W / round trip, nor what the line carries: that is
-the best rate any client of this run had without delay, ours with a window of 1,024 among them. The
-bound is the lesser of the two. `tests/bench/delay_proxy.c` is the line. The figures with no delay
-say how fast this machine is; the others hardly depend on it.
+the best rate that Paho and ours had without delay in this run, ours also with a window of 1,024.
+The bound is the lesser of the two. `tests/bench/delay_proxy.c` is the line. The figures with no
+delay say how fast this machine is; the others depend on it where it has too much else to do.
 """
 import argparse
 import os
@@ -36,6 +36,8 @@ def rates(clients, broker, round_trip_ms, options):
                 if round_trip_ms:
                     rounds = max(4, int(options.seconds * 1000 / round_trip_ms))
                     count = min(count, rounds * window)
+                elif client == "mosquitto_pub -l":
+                    count *= 3  # it ends up to 0.1 s late, which must not count
                 elif window == 1:
                     count = max(1, count // 4)
                 runs[client].append(rate(client, line.port, count, window))
@@ -49,7 +51,7 @@ def measure(options):
     with Broker("set_tcp_nodelay true\n") as broker:
         broker.start()
         found = rates([*clients, "wide"], broker, 0, options)
-        carries = max(found.values())
+        carries = max(speed for client, speed in found.items() if client != "mosquitto_pub -l")
         rows = [(0, carries, found)]
         for round_trip_ms in options.round_trips:
             bound = min(carries, options.window * 1000 / round_trip_ms)

@@ -525,6 +525,54 @@ static void test_limits(void **state)
     assert_null(limit_of("cpus", idle, 2));
 }
 
+static void test_metrics(void **state)
+{
+    static const struct dun_metric_default defaults[] = {{"m", "0.5", "", ""},
+                                                         {"other", "", "0", "5m"}};
+    const char *file = "[metric m]\nmetric = m\nresolution = 0.01\ndead_band = 2\n"
+                       "heartbeat = 90s\n[limit l]\nmetric = m\nlow = 3\n"
+                       "[metric both]\nmetric = n\nhigh = 4\ndead_band = 0.1\n";
+    (void)state;
+    limits.metrics = defaults;
+    limits.metric_count = 2;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
+    limits.metric_count = 0;
+    struct dun_metric metric = {.name = "m"};
+    const struct dun_limit_config *tuning = dun_tuning_for(&fixture.config, &metric);
+    assert_ptr_equal(tuning, &fixture.config.limits[0]);
+    assert_string_equal(tuning->section.kind, "metric");
+    assert_string_equal(tuning->resolution_text, "0.01");
+    assert_int_equal(tuning->dead_band.whole, 2);
+    assert_int_equal(tuning->heartbeat_ms, 90000);
+    assert_ptr_equal(limit_of("m", NULL, 0), &fixture.config.limits[1]);
+    metric.name = "n";
+    assert_ptr_equal(dun_tuning_for(&fixture.config, &metric), limit_of("n", NULL, 0));
+    metric.name = "other"; /* of the profile, behind the sections of the file */
+    tuning = dun_tuning_for(&fixture.config, &metric);
+    assert_ptr_equal(tuning, &fixture.config.limits[4]);
+    assert_int_equal(tuning->heartbeat_ms, 300000);
+    metric.name = "none";
+    assert_null(dun_tuning_for(&fixture.config, &metric));
+}
+
+static void test_bad_metrics(void **state)
+{
+    const char *file = "[metric a]\nmetric = m\nresolution = 0\ndead_band = -0.5\n"
+                       "[metric b]\nmetric = m\nresolution = 1\nheartbeat = 5s\n"
+                       "[metric c]\nmetric = m\ndead_band = 1\nheartbeat = 0.5s\n";
+    static const char *const lines[] = {
+        ":3: [metric a] resolution = 0: must be a number above 0",
+        ":4: [metric a] dead_band = -0.5: must be a number from 0",
+        ":5: [metric b] heartbeat: needs a dead_band\n",
+        ":12: [metric c] heartbeat = 0.5s: must be a duration from 1s to 24h\n",
+    };
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_says(lines[i]);
+    }
+}
+
 static void test_bad_limits(void **state)
 {
     const char *file = "[limit a]\nlow = 1x\nhigh = 1e-19\n"
@@ -539,14 +587,15 @@ static void test_bad_limits(void **state)
         ":3: [limit a] high = 1e-19: must be a number of at most 18 digits, such as 0.9",
         ":4: [limit b] low: must not be more than high\n",
         ":6: [limit b] attributes = a: must be at most 4 pairs",
-        ":9: [limit c] low, high: one of the two is needed\n",
+        ":9: [limit c] low, high, resolution, dead_band: one of them is needed\n",
         ":11: [limit a] there is a section of this name already\n",
         ":12: [limit d/e] a name must be 1 to 32",
         ":15: [limit f] metric: given before in this section\n",
-        ":17: [limit f] above: no such key; there are metric low high attributes\n",
+        ":17: [limit f] above: no such key; there are metric low high resolution "
+        "dead_band heartbeat attributes\n",
         ":20: [limit g] low = 00000000000000000000000000000001: must be a number",
         ":21: [limit]: no such section; there are [agent]",
-        "[sensors] [file NAME] and [limit NAME]\n",
+        "[sensors] [file NAME], [limit NAME] and [metric NAME]\n",
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
@@ -565,7 +614,7 @@ static void test_too_many_limits(void **state)
         snprintf(text + used, sizeof text - used, "[limit s%d]\nmetric = n\nlow = 1\n", i);
     }
     assert_int_equal(read_all(text, NULL, NULL), DUN_E_INVALID);
-    assert_says("too many [limit] sections");
+    assert_says("too many [limit] and [metric] sections");
     assert_int_equal(count_errors(), 1);
 }
 
@@ -637,7 +686,7 @@ static void test_help_names_every_option(void **state)
     static const char *const words[] = {
         "--device",        "-h, --host",     "-p, --port",      "-L, --url", "-i, --id",
         "-k, --keepalive", "-u, --username", "--password-file", "--state",   "DUNLIN_HOST",
-        "[file NAME]",     "[limit NAME]",   "Exit codes"};
+        "[file NAME]",     "[limit NAME]",   "[metric NAME]",   "Exit codes"};
     (void)state;
     const char *const help[] = {"--nonsense", "--help", NULL};
     assert_int_equal(read_all(NULL, NULL, help), DUN_OK);
@@ -673,6 +722,8 @@ int main(void)
         TEST(test_bad_file_sensors),
         TEST(test_too_many_file_sensors),
         TEST(test_limits),
+        TEST(test_metrics),
+        TEST(test_bad_metrics),
         TEST(test_bad_limits),
         TEST(test_too_many_limits),
         TEST(test_versions_of_mqtt),

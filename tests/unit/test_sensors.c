@@ -636,6 +636,8 @@ static void test_limits_in_the_scale_of_the_metric(void **state)
 {
     (void)state;
     add_limit("x", "-0.25", "");
+    strcpy(f.config.limits[0].resolution_text, "0.01");
+    assert_int_equal(dun_value_exact("0.01", &f.config.limits[0].resolution), DUN_OK);
     add_file("value", -3, 1);
     put_file("value", "23875\n");
     start_sensors();
@@ -643,6 +645,7 @@ static void test_limits_in_the_scale_of_the_metric(void **state)
     assert_true(f.limits[0].set);
     assert_int_equal(f.limits[0].low, -2); /* -0.3 Cel is below -0.25, -0.2 is not */
     assert_true(f.limits[0].high == INT64_MAX);
+    assert_int_equal(f.limits[0].tuning.resolution, 1); /* there is nothing finer than 0.1 Cel */
     assert_int_equal(f.sensors.limits_used, 1);
     assert_false(f.agent.recorder.urgent);
     put_file("value", "-200\n");
