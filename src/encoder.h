@@ -25,6 +25,7 @@ struct dun_record {
     uint16_t point_count;              /* the first so many points of the batch */
     uint16_t metric_first, metric_end; /* catalog entries to announce; equal: none */
     bool urgent;                       /* thinning keeps it */
+    bool telling;                      /* of nothing but losses; a full log keeps room for it */
     uint32_t size_max;                 /* refuse a longer record; 0: what the store takes */
 };
 

@@ -219,6 +219,14 @@ uint16_t dun_ledger_untold(const struct dun_ledger *ledger)
     return count;
 }
 
+bool dun_ledger_untold_sequences(const struct dun_ledger *ledger)
+{
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in == 0 && ledger->entries[i].first != 0)
+            return true;
+    return false;
+}
+
 void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
 {
     for (uint16_t i = 0; i < ledger->count && count > 0; i++)

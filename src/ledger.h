@@ -69,6 +69,9 @@ void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
 
+/* Is one of them a range of sequences, which a far end may wait for? */
+bool dun_ledger_untold_sequences(const struct dun_ledger *ledger);
+
 /*
  * Marks the first `count` untold entries as carried by the record `sequence`. To be called before
  * the sync that makes the record durable: a sync that fails, or power that does, takes it back.

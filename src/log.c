@@ -23,8 +23,8 @@
  *   begins at the first withdrawn sequence; its opening voids whatever is left of them.
  * - The next block is erased only when all before it is durable. If the power fails between the
  * erase and the opening, mount sees from the cursor and the oldest block left what was lost.
- * - A block that fails is skipped, at most SKIP_MAX in a row: a dead device must not eat the
- * backlog. A failed sync uses the same block again, for the same reason.
+ * - A block that fails is skipped, at most DUN_LOG_SKIP_MAX in a row: a dead device must not eat
+ * the backlog. A failed sync uses the same block again, for the same reason.
  */
 #include "log.h"
 
@@ -33,7 +33,7 @@
 #include "crc32c.h"
 #include "log_internal.h"
 
-#define SKIP_MAX 3 /* blocks tried for one opening */
+#define RESERVE_BLOCKS_MIN 4 /* a ring of fewer blocks keeps none in reserve */
 
 _Static_assert(sizeof(struct dun_log) < 200, "the log's own RAM is promised to stay below this");
 _Static_assert(DUN_LOG_RECORD_OVERHEAD == DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE,
@@ -48,11 +48,28 @@ uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to)
     return (to + count - from - 1) % count + 1;
 }
 
+/* Far less than 2^32 records lie between the two. */
+static uint64_t base_first(const struct dun_log *log)
+{
+    return log->next - (uint32_t)((uint32_t)log->next - log->base_first);
+}
+
+void dun_log_base_opening(const struct dun_log *log, struct dun_log_opening *opening)
+{
+    memset(opening, 0, sizeof *opening);
+    opening->stream = log->stream;
+    opening->first = base_first(log);
+    opening->serial = log->base_serial;
+    opening->size = log->base_old ? DUN_LOG_OPENING_OLD : DUN_LOG_OPENING_SIZE;
+}
+
 int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
                             struct dun_log_opening *opening)
 {
     uint64_t bytes_read = 0;
 
+    if (block == log->base)
+        return -1;
     while (block != log->base) {
         block = (block + 1) % log->flash->geometry.block_count;
         if (dun_log_get_opening(log->flash, block, opening, &bytes_read) == DUN_LOG_BLOCK_OURS &&
@@ -60,7 +77,8 @@ int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t 
             opening->serial <= log->base_serial)
             return block;
     }
-    return -1;
+    dun_log_base_opening(log, opening); /* by heart, should it have been damaged since */
+    return log->base_serial > serial && !log->base_lost ? (int64_t)block : -1;
 }
 
 uint16_t dun_log_losses_max(uint32_t block_size)
@@ -119,7 +137,7 @@ static uint8_t skip_limit(const struct dun_log *log)
 {
     uint32_t others = log->flash->geometry.block_count - 1;
 
-    return others < SKIP_MAX ? (uint8_t)others : SKIP_MAX;
+    return others < DUN_LOG_SKIP_MAX ? (uint8_t)others : DUN_LOG_SKIP_MAX;
 }
 
 /* The block itself failed, not the device as far as we know: the next opening goes elsewhere. */
@@ -185,7 +203,7 @@ static int emit_header(struct dun_log *log, uint16_t length)
 
     dun_put16(bytes, length);
     dun_put16(bytes + 2, (uint16_t)log->next);
-    log->record_crc = dun_log_record_crc(log->seed, length, log->next);
+    log->record_crc = dun_log_record_crc(dun_log_seed(log->stream, log->serial), length, log->next);
     return emit(log, bytes, sizeof bytes);
 }
 
@@ -218,6 +236,11 @@ static int settle(struct dun_log *log)
     if (log->base_serial == 0) {
         log->tail = log->head;
         log->tail_serial = log->serial;
+    }
+    if (log->base_serial != log->serial) {
+        log->base_first = (uint32_t)(log->next - log->unsynced);
+        log->base_old = false;
+        log->base_lost = false;
     }
     log->base = log->head;
     log->base_serial = log->serial;
@@ -257,7 +280,29 @@ static int emit_state_head(struct dun_log *log, uint8_t done_count)
     return emit_checked(log, bytes, state_size(done_count, 0));
 }
 
-static int emit_state(struct dun_log *log)
+/* Did nothing but the cursor change, and not too far for 16 bits, since the last full one? */
+static bool short_state_will_do(const struct dun_log *log)
+{
+    return log->state_full && log->done_used == 0 && log->ledger_saved == log->ledger->changes &&
+           (uint32_t)log->cursor - log->state_cursor <= UINT16_MAX;
+}
+
+static int emit_short_state(struct dun_log *log)
+{
+    uint8_t bytes[DUN_LOG_STATE_SHORT];
+    int result = emit_header(log, DUN_LOG_STATE_SHORT | DUN_LOG_META);
+
+    dun_put16(bytes, (uint16_t)log->cursor);
+    if (result == DUN_OK)
+        result = emit_checked(log, bytes, sizeof bytes);
+    if (result == DUN_OK)
+        result = emit_crc(log);
+    if (result == DUN_OK)
+        log->acks_changed = false;
+    return result;
+}
+
+static int emit_full_state(struct dun_log *log)
 {
     uint8_t done_count = storable_ranges(log);
     uint32_t size = state_size(done_count, log->ledger->count);
@@ -276,8 +321,15 @@ static int emit_state(struct dun_log *log)
     if (result == DUN_OK) {
         log->acks_changed = false;
         log->ledger_saved = log->ledger->changes;
+        log->state_cursor = (uint32_t)log->cursor;
+        log->state_full = true;
     }
     return result;
+}
+
+static int emit_state(struct dun_log *log)
+{
+    return short_state_will_do(log) ? emit_short_state(log) : emit_full_state(log);
 }
 
 uint32_t dun_log_room(const struct dun_log *log)
@@ -293,7 +345,9 @@ static bool fits(const struct dun_log *log, uint32_t size)
 
 static bool state_fits(const struct dun_log *log)
 {
-    return fits(log, state_size(storable_ranges(log), log->ledger->count));
+    return fits(log, short_state_will_do(log)
+                         ? DUN_LOG_STATE_SHORT
+                         : state_size(storable_ranges(log), log->ledger->count));
 }
 
 /// Opening a block ///
@@ -310,18 +364,44 @@ static void find_survivor(const struct dun_log *log, uint32_t block, uint64_t *e
     *tail_serial = survivor < 0 ? log->base_serial : opening.serial;
 }
 
-/* Erases `block`, which lies `distance` behind the base; the ledger learns what that took. */
-static int recycle(struct dun_log *log, uint32_t block, uint32_t distance)
+/* True if the block lies in the chain: where erasing it may take something away. */
+static bool in_use(const struct dun_log *log, uint32_t block)
 {
-    bool in_use = log->base_serial != 0 && distance >= dun_log_distance(log, log->base, log->tail);
+    return log->base_serial != 0 &&
+           dun_log_distance(log, log->base, block) >= dun_log_distance(log, log->base, log->tail);
+}
+
+/* DROP_NEWEST keeps the last block that would take nothing away for records that tell losses. */
+bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
+{
+    uint32_t next = (block + 1) % log->flash->geometry.block_count;
+    uint32_t tail, tail_serial;
+    uint64_t end;
+
+    if (log->overflow != DUN_LOG_DROP_NEWEST ||
+        log->flash->geometry.block_count < RESERVE_BLOCKS_MIN || !in_use(log, next))
+        return false;
+    find_survivor(log, next, &end, &tail, &tail_serial);
+    return end > log->cursor;
+}
+
+enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log)
+{
+    return log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
+}
+
+/* Erases `block`, which lies behind the base; the ledger learns what that took. */
+static int recycle(struct dun_log *log, uint32_t block, bool telling)
+{
     uint64_t end = log->cursor;
     uint32_t tail = log->tail;
     uint32_t tail_serial = log->tail_serial;
+    bool reserve = dun_log_is_reserve(log, block);
     int result;
 
-    if (in_use)
+    if (in_use(log, block))
         find_survivor(log, block, &end, &tail, &tail_serial);
-    if (end > log->cursor && log->overflow == DUN_LOG_DROP_NEWEST)
+    if (log->overflow == DUN_LOG_DROP_NEWEST && !telling && (end > log->cursor || reserve))
         return DUN_E_FULL;
     result = log->flash->erase(log->flash->context, block);
     if (result < 0)
@@ -329,11 +409,11 @@ static int recycle(struct dun_log *log, uint32_t block, uint32_t distance)
     log->tail = tail;
     log->tail_serial = tail_serial;
     if (end > log->cursor) {
-        log->overflowed += (uint32_t)dun_log_lose(
-            log, log->cursor, end,
-            log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW);
+        log->overflowed +=
+            (uint32_t)dun_log_lose(log, log->cursor, end, dun_log_overflow_reason(log));
         dun_log_advance(log, end);
     }
+    log->in_reserve = reserve;
     return DUN_OK;
 }
 
@@ -341,8 +421,12 @@ static int write_opening(struct dun_log *log, uint32_t block)
 {
     const struct dun_flash_geometry *geometry = &log->flash->geometry;
     uint8_t bytes[DUN_LOG_OPENING_SIZE];
-    struct dun_log_opening opening = {
-        .stream = log->stream, .first = log->next, .serial = ++log->serial};
+    struct dun_log_opening opening = {.stream = log->stream,
+                                      .first = log->next,
+                                      .before_first = base_first(log),
+                                      .before_serial = log->base_serial,
+                                      .serial = ++log->serial,
+                                      .owner = log->owner};
     int result;
 
     opening.block_size = geometry->block_size;
@@ -352,8 +436,8 @@ static int write_opening(struct dun_log *log, uint32_t block)
     log->head = block;
     log->offset = 0;
     log->fill = 0;
-    log->seed = dun_log_seed(log->stream, log->serial);
     log->head_open = true;
+    log->state_full = false;
     result = emit(log, bytes, sizeof bytes);
     return result < 0 ? result : emit_state(log);
 }
@@ -373,7 +457,7 @@ static int close_head(struct dun_log *log)
     return result;
 }
 
-static int open_block(struct dun_log *log)
+static int open_block(struct dun_log *log, bool telling)
 {
     uint32_t count = log->flash->geometry.block_count;
     int result = close_head(log);
@@ -384,7 +468,7 @@ static int open_block(struct dun_log *log)
         uint32_t distance = 1 + (uint32_t)log->skip;
         uint32_t block = (uint32_t)(((uint64_t)log->base + distance) % count);
 
-        result = recycle(log, block, distance);
+        result = recycle(log, block, telling);
         if (result == DUN_E_FULL)
             return result;
         if (result < 0) {
@@ -409,15 +493,18 @@ static void abandon(struct dun_log *log)
     log->fill = log->record_start >= log->offset ? log->record_start - log->offset : 0;
 }
 
-static int begin(struct dun_log *log, uint32_t size, uint16_t flags)
+static int begin(struct dun_log *log, uint32_t size, uint16_t flags, bool telling)
 {
     int result = DUN_OK;
 
     if (size > dun_log_record_max(log))
         return DUN_E_TOO_LARGE;
     abandon(log);
+    log->in_reserve = log->in_reserve && dun_log_is_reserve(log, log->head);
+    if (log->in_reserve && !telling)
+        return DUN_E_FULL;
     if (!fits(log, size))
-        result = open_block(log);
+        result = open_block(log, telling);
     if (result < 0)
         return result;
     log->record_start = log->offset + log->fill;
@@ -428,12 +515,17 @@ static int begin(struct dun_log *log, uint32_t size, uint16_t flags)
 
 int dun_log_begin(struct dun_log *log, uint32_t size)
 {
-    return begin(log, size, 0);
+    return begin(log, size, 0, false);
 }
 
 int dun_log_begin_urgent(struct dun_log *log, uint32_t size)
 {
-    return begin(log, size, DUN_LOG_URGENT);
+    return begin(log, size, DUN_LOG_URGENT, false);
+}
+
+int dun_log_begin_telling(struct dun_log *log, uint32_t size)
+{
+    return begin(log, size, 0, true);
 }
 
 int dun_log_write(struct dun_log *log, const void *data, uint32_t size)
@@ -477,7 +569,7 @@ int dun_log_sync(struct dun_log *log)
 
     abandon(log);
     if (state_changed(log)) {
-        result = state_fits(log) ? emit_state(log) : open_block(log);
+        result = state_fits(log) ? emit_state(log) : open_block(log, false);
         if (result == DUN_E_FULL)
             return DUN_OK; /* closing the head has synced what there was */
     } else if (log->unsynced == 0) {

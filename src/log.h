@@ -18,8 +18,10 @@
 
 enum dun_log_overflow {
     DUN_LOG_DROP_OLDEST = 0,
-    DUN_LOG_DROP_NEWEST = 1, /* dun_log_append returns DUN_E_FULL and writes nothing */
-    DUN_LOG_THIN = 2,        /* as DROP_OLDEST, but the loss is told as THINNED: see thinner.h */
+    /* dun_log_append returns DUN_E_FULL and writes nothing. A ring of 4 blocks and more keeps one
+     * of them for records that tell losses. */
+    DUN_LOG_DROP_NEWEST = 1,
+    DUN_LOG_THIN = 2, /* as DROP_OLDEST, but the loss is told as THINNED: see thinner.h */
 };
 
 struct dun_log_config {
@@ -28,6 +30,7 @@ struct dun_log_config {
     struct dun_buffer unit; /* write buffer: prog_size bytes or more; more joins small pieces */
     uint64_t new_stream;    /* random id for the case that there is no log yet, not 0 */
     enum dun_log_overflow overflow;
+    uint16_t owner; /* names the device, as a hash of its id; 0: not told */
 };
 
 /* Where one record lies. A value: copy it freely; it goes stale when its block is recycled. */
@@ -43,6 +46,7 @@ struct dun_log_cursor {
 /* What a mount found. */
 struct dun_log_report {
     bool formatted;   /* there was no log: a new stream began */
+    bool foreign;     /* another device wrote the newest block: see owner */
     uint32_t damaged; /* records or blocks skipped because a check failed */
     uint64_t bytes_read;
 };
@@ -60,17 +64,19 @@ struct dun_log {
     const struct dun_flash *flash;
     struct dun_ledger *ledger;
     uint8_t *unit;
-    uint32_t unit_size; /* a multiple of prog_size */
-    uint32_t unsynced;  /* committed records that are not durable */
+    uint16_t unit_size; /* a multiple of prog_size */
+    uint16_t owner;
+    uint32_t unsynced; /* committed records that are not durable */
     uint32_t done_count[DUN_LOG_DONE_MAX];
     uint32_t hint_block, hint_offset, hint_serial;
     uint32_t tail, tail_serial;
     uint32_t base, base_serial; /* serial 0: there is no block yet */
+    uint32_t base_first;        /* the low bits of its first sequence */
     uint32_t head, serial;      /* serial of the newest opening */
     uint32_t offset, fill;      /* the unit buffer belongs there, and holds so many bytes */
-    uint32_t seed;
     uint32_t record_start, record_left, record_crc;
     uint32_t ledger_saved; /* ledger->changes as last written */
+    uint32_t state_cursor; /* the low bits of the cursor in the head's last full state record */
     uint32_t overflowed, damaged;
     uint8_t done_used;
     uint8_t skip; /* blocks behind `base` that failed, one after the other */
@@ -78,6 +84,10 @@ struct dun_log {
     bool head_open : 1;
     bool record_open : 1;
     bool acks_changed : 1;
+    bool state_full : 1; /* the head has a full state record that says what is so but the cursor */
+    bool base_old : 1;   /* the base is of format version 1 */
+    bool base_lost : 1;  /* its opening is gone, and so are its records */
+    bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
 };
 
 /*
@@ -113,6 +123,9 @@ uint32_t dun_log_record_max(const struct dun_log *log);
  */
 DUN_MUST_USE int dun_log_begin(struct dun_log *log, uint32_t size);
 DUN_MUST_USE int dun_log_begin_urgent(struct dun_log *log, uint32_t size); /* for the cursor */
+/* For a record that tells losses of sequences, without which the far end waits for ever: with
+ * DROP_NEWEST it may use the block kept in reserve, and if that is full take the oldest one. */
+DUN_MUST_USE int dun_log_begin_telling(struct dun_log *log, uint32_t size);
 DUN_MUST_USE int dun_log_write(struct dun_log *log, const void *data, uint32_t size);
 DUN_MUST_USE int dun_log_commit(struct dun_log *log);
 

@@ -11,6 +11,10 @@ static const uint8_t magic[4] = {'D', 'L', 'O', 'G'};
 static const uint8_t lost_mark[4] = {'L', 'O', 'S', 'T'};
 
 #define OPENING_SIZE_MAX 256 /* of any version to come */
+#define HEAD_SIZE        8   /* magic, version, size */
+#define STATE_COUNTS     8   /* where a state record tells how many ranges and losses it has */
+#define CRC_FIXED        10  /* bytes before the payload that a record's CRC covers in its block */
+#define GUESS_MAX        (UINT32_C(1) << 20) /* serials above the last one that are believed */
 #define RECORD_FRAME     (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE)
 
 uint32_t dun_log_seed(uint64_t stream, uint32_t serial)
@@ -35,6 +39,9 @@ uint32_t dun_log_record_crc(uint32_t seed, uint16_t length, uint64_t sequence)
 
 void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening)
 {
+    uint64_t back = opening->first - opening->before_first;
+    bool known = opening->before_serial != 0 && back <= UINT32_MAX;
+
     memcpy(at, magic, sizeof magic);
     dun_put16(at + 4, DUN_LOG_VERSION);
     dun_put16(at + 6, DUN_LOG_OPENING_SIZE);
@@ -44,8 +51,10 @@ void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening)
     dun_put32(at + 28, opening->block_size);
     dun_put32(at + 32, opening->block_count);
     dun_put16(at + 36, opening->prog_size);
-    dun_put16(at + 38, 0);
-    dun_put32(at + 40, dun_crc32c(0, at, 40));
+    dun_put16(at + 38, opening->owner);
+    dun_put32(at + 40, known ? opening->before_serial : 0);
+    dun_put32(at + 44, known ? (uint32_t)back : 0);
+    dun_put32(at + 48, dun_crc32c(0, at, 48));
 }
 
 /* Whatever the version, the opening names its size and ends in its CRC. */
@@ -70,11 +79,72 @@ static bool all_blank(const uint8_t *bytes, uint32_t size)
     return true;
 }
 
-static bool opening_is_valid(const uint8_t *bytes)
+static uint32_t size_of_version(uint32_t version)
 {
-    return dun_get16(bytes + 6) == DUN_LOG_OPENING_SIZE &&
-           dun_get32(bytes + 40) == dun_crc32c(0, bytes, 40) &&
-           dun_get64(bytes + 16) - 1 < DUN_LOG_SEQUENCE_MAX;
+    return version == 1 ? DUN_LOG_OPENING_OLD : DUN_LOG_OPENING_SIZE;
+}
+
+static void put_head(uint8_t *at, uint32_t version)
+{
+    memcpy(at, magic, sizeof magic);
+    dun_put16(at + 4, version);
+    dun_put16(at + 6, size_of_version(version));
+}
+
+/* Are these the bytes of an opening of `version`, as it was written? */
+static bool is_version(const uint8_t *bytes, uint32_t version)
+{
+    uint32_t covered = size_of_version(version) - DUN_LOG_CRC_SIZE;
+    uint8_t head[HEAD_SIZE];
+
+    put_head(head, version);
+    return memcmp(bytes, head, sizeof head) == 0 &&
+           dun_get32(bytes + covered) == dun_crc32c(0, bytes, covered);
+}
+
+static uint32_t bits_apart(const uint8_t *a, const uint8_t *b, uint32_t size)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < size; i++)
+        for (uint32_t difference = a[i] ^ b[i]; difference != 0; difference &= difference - 1)
+            count++;
+    return count;
+}
+
+/* Flips back the bit of an opening of `version` that had flipped, if it is a single one. */
+static bool mend(uint8_t *bytes, uint32_t version)
+{
+    uint8_t head[HEAD_SIZE];
+
+    put_head(head, version);
+    if (bits_apart(bytes, head, sizeof head) > 1)
+        return false;
+    for (uint32_t bit = 0; bit < size_of_version(version) * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        if (is_version(bytes, version))
+            return true;
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    return false;
+}
+
+/* Takes the fields out of a whole opening; false if they make no sense. */
+static bool take_opening(const uint8_t *bytes, struct dun_log_opening *opening)
+{
+    bool old = dun_get16(bytes + 4) == 1;
+
+    opening->stream = dun_get64(bytes + 8);
+    opening->first = dun_get64(bytes + 16);
+    opening->serial = dun_get32(bytes + 24);
+    opening->block_size = dun_get32(bytes + 28);
+    opening->block_count = dun_get32(bytes + 32);
+    opening->prog_size = dun_get16(bytes + 36);
+    opening->size = dun_get16(bytes + 6);
+    opening->owner = old ? 0 : dun_get16(bytes + 38);
+    opening->before_serial = old ? 0 : dun_get32(bytes + 40);
+    opening->before_first = opening->first - (old ? 0 : dun_get32(bytes + 44));
+    return opening->first - 1 < DUN_LOG_SEQUENCE_MAX;
 }
 
 enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint32_t block,
@@ -90,21 +160,13 @@ enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint3
         return DUN_LOG_BLOCK_BLANK;
     if (memcmp(bytes, lost_mark, sizeof lost_mark) == 0)
         return DUN_LOG_BLOCK_LOST;
-    if (memcmp(bytes, magic, sizeof magic) != 0)
+    if (memcmp(bytes, magic, sizeof magic) == 0 && dun_get16(bytes + 4) > DUN_LOG_VERSION &&
+        newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read))
+        return DUN_LOG_BLOCK_NEWER;
+    opening->mended = !is_version(bytes, DUN_LOG_VERSION) && !is_version(bytes, 1);
+    if (opening->mended && !mend(bytes, DUN_LOG_VERSION) && !mend(bytes, 1))
         return DUN_LOG_BLOCK_GARBAGE;
-    if (dun_get16(bytes + 4) > DUN_LOG_VERSION)
-        return newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read)
-                   ? DUN_LOG_BLOCK_NEWER
-                   : DUN_LOG_BLOCK_GARBAGE;
-    if (dun_get16(bytes + 4) != DUN_LOG_VERSION || !opening_is_valid(bytes))
-        return DUN_LOG_BLOCK_GARBAGE;
-    opening->stream = dun_get64(bytes + 8);
-    opening->first = dun_get64(bytes + 16);
-    opening->serial = dun_get32(bytes + 24);
-    opening->block_size = dun_get32(bytes + 28);
-    opening->block_count = dun_get32(bytes + 32);
-    opening->prog_size = dun_get16(bytes + 36);
-    return DUN_LOG_BLOCK_OURS;
+    return take_opening(bytes, opening) ? DUN_LOG_BLOCK_OURS : DUN_LOG_BLOCK_GARBAGE;
 }
 
 /// State ///
@@ -133,6 +195,17 @@ void dun_log_get_loss(const uint8_t *at, struct dun_loss *loss)
     loss->reason = at[36];
 }
 
+uint64_t dun_log_short_cursor(uint64_t cursor, const uint8_t *at)
+{
+    return cursor + (uint16_t)(dun_get16(at) - (uint16_t)cursor);
+}
+
+bool dun_log_state_fits(uint32_t size, const uint8_t *counts)
+{
+    return size == DUN_LOG_STATE_SIZE + counts[0] * (uint32_t)DUN_LOG_DONE_SIZE +
+                       counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
+}
+
 /// The walk ///
 
 void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash, uint32_t block,
@@ -144,9 +217,9 @@ void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash
     walk->bytes_read = 0;
     walk->tried = 0;
     walk->block = block;
-    walk->offset = DUN_LOG_OPENING_SIZE;
+    walk->offset = opening->size;
     walk->seed = dun_log_seed(opening->stream, opening->serial);
-    walk->used = DUN_LOG_OPENING_SIZE;
+    walk->used = opening->size;
     walk->window_from = 0;
     walk->window_size = 0;
 }
@@ -178,7 +251,8 @@ const uint8_t *dun_log_walk_peek(struct dun_log_walk *walk, uint32_t offset, uin
     return walk->window + (offset - walk->window_from);
 }
 
-static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset, uint32_t size)
+/* Feeds `crc` with `size` bytes of the walk's block. */
+static uint32_t payload_crc(struct dun_log_walk *walk, uint32_t crc, uint32_t offset, uint32_t size)
 {
     while (size > 0) {
         uint32_t chunk = walk->window_from + walk->window_size - offset;
@@ -191,7 +265,13 @@ static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset
         offset += chunk;
         size -= chunk;
     }
-    return crc == dun_get32(dun_log_walk_peek(walk, offset, DUN_LOG_CRC_SIZE));
+    return crc;
+}
+
+static bool crc_matches(struct dun_log_walk *walk, uint32_t crc, uint32_t offset, uint32_t size)
+{
+    crc = payload_crc(walk, crc, offset, size);
+    return crc == dun_get32(dun_log_walk_peek(walk, offset + size, DUN_LOG_CRC_SIZE));
 }
 
 /*
@@ -316,4 +396,74 @@ bool dun_log_walk_next(struct dun_log_walk *walk, struct dun_log_found *found)
         offset = step_over(walk, offset);
     }
     return false;
+}
+
+/// Blocks without an opening ///
+
+/* Takes `count` zero bytes out of a CRC register again: what it was before they were fed. */
+static uint32_t unfeed(uint32_t state, uint32_t count)
+{
+    for (uint32_t bit = 0; bit < count * 8; bit++)
+        state = state & 0x80000000U ? (state ^ 0x82F63B78U) << 1 | 1 : state << 1;
+    return state;
+}
+
+/*
+ * A CRC is linear in what was fed before: the seed that makes a record's CRC right follows from the
+ * record, and from the seed the serial, since the four bytes of it were fed last.
+ */
+static uint32_t serial_of(uint64_t stream, uint32_t crc, uint32_t crc_unseeded, uint32_t size)
+{
+    uint32_t seed = unfeed(crc ^ crc_unseeded, size);
+    uint8_t bytes[8];
+
+    dun_put64(bytes, stream);
+    return unfeed(~seed, 4) ^ ~dun_crc32c(0, bytes, sizeof bytes);
+}
+
+/* The state record that the walk begins at; false if none seems to be there. */
+static bool first_state(struct dun_log_walk *walk, struct dun_log_found *found)
+{
+    uint32_t offset = walk->offset;
+    uint32_t block_size = walk->flash->geometry.block_size;
+    uint16_t length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
+
+    found->meta = (length & DUN_LOG_META) != 0;
+    found->size = length & DUN_LOG_SIZE_MASK;
+    found->offset = offset + DUN_LOG_HEADER_SIZE;
+    return found->meta && found->size >= DUN_LOG_STATE_SIZE &&
+           found->size + RECORD_FRAME <= block_size - offset &&
+           dun_log_state_fits(found->size,
+                              dun_log_walk_peek(walk, found->offset + STATE_COUNTS, 2));
+}
+
+bool dun_log_guess_opening(const struct dun_flash *flash, uint32_t block,
+                           struct dun_log_opening *opening, uint64_t *bytes_read)
+{
+    struct dun_log_opening guess = *opening;
+    struct dun_log_found found;
+    struct dun_log_walk walk;
+    const uint8_t *header;
+    uint32_t crc;
+
+    guess.size = DUN_LOG_OPENING_SIZE;
+    guess.before_serial = opening->serial;
+    guess.before_first = opening->first;
+    dun_log_walk_start(&walk, flash, block, &guess);
+    if (first_state(&walk, &found)) {
+        header = dun_log_walk_peek(&walk, walk.offset, DUN_LOG_HEADER_SIZE);
+        guess.first += (uint16_t)(dun_get16(header + 2) - (uint16_t)guess.first);
+        crc = dun_log_record_crc(0, dun_get16(header), guess.first);
+        crc = payload_crc(&walk, crc, found.offset, found.size);
+        guess.serial = serial_of(
+            opening->stream,
+            dun_get32(dun_log_walk_peek(&walk, found.offset + found.size, DUN_LOG_CRC_SIZE)), crc,
+            CRC_FIXED + found.size);
+    }
+    *bytes_read += walk.bytes_read;
+    if (guess.serial - opening->serial - 1 >= GUESS_MAX ||
+        guess.first - opening->first > flash->geometry.block_size / RECORD_FRAME)
+        return false;
+    *opening = guess;
+    return true;
 }

@@ -10,9 +10,10 @@
 #include "flash.h"
 #include "ledger.h"
 
-#define DUN_LOG_VERSION      1
-#define DUN_LOG_OPENING_SIZE 44
-#define DUN_LOG_HEADER_SIZE  4 /* of a record: length, sequence */
+#define DUN_LOG_VERSION      2
+#define DUN_LOG_OPENING_SIZE 52
+#define DUN_LOG_OPENING_OLD  44 /* of version 1, which is read and never written */
+#define DUN_LOG_HEADER_SIZE  4  /* of a record: length, sequence */
 #define DUN_LOG_CRC_SIZE     4
 #define DUN_LOG_META         0x8000u /* bit of the length: a state record, which has no sequence */
 #define DUN_LOG_URGENT       0x4000u /* bit of the length: a record that thinning keeps */
@@ -23,9 +24,10 @@
 
 #define DUN_LOG_SEQUENCE_MAX (UINT64_C(1) << 62) /* beyond: no device gets there */
 
-#define DUN_LOG_STATE_SIZE 10 /* cursor and counts */
-#define DUN_LOG_DONE_SIZE  8  /* a range acknowledged out of order */
-#define DUN_LOG_LOSS_SIZE  37 /* a ledger entry */
+#define DUN_LOG_STATE_SIZE  10 /* cursor and counts */
+#define DUN_LOG_STATE_SHORT 2  /* the whole payload, where only the cursor moved */
+#define DUN_LOG_DONE_SIZE   8  /* a range acknowledged out of order */
+#define DUN_LOG_LOSS_SIZE   37 /* a ledger entry */
 
 /* Bytes that a walk holds at once; more means fewer reads, and lies on the stack. */
 #define DUN_LOG_WINDOW 256
@@ -41,11 +43,16 @@ enum dun_log_block_kind {
 
 struct dun_log_opening {
     uint64_t stream;
-    uint64_t first; /* sequence of the first record of the block */
+    uint64_t first;         /* sequence of the first record of the block */
+    uint64_t before_first;  /* the same of the block before it in the chain, whose serial is */
+    uint32_t before_serial; /* 0: none, or not known */
     uint32_t serial;
     uint32_t block_size;
     uint32_t block_count;
     uint16_t prog_size;
+    uint16_t owner; /* of the device, see struct dun_log_config; 0: not known */
+    uint16_t size;  /* of the opening itself: records begin there */
+    bool mended;    /* one bit of it had flipped */
 };
 
 /* A place in one block. `bytes_read` counts up. */
@@ -111,14 +118,32 @@ uint32_t dun_log_seed(uint64_t stream, uint32_t serial);
 /* Extends the seed over what stands before a record's payload. */
 uint32_t dun_log_record_crc(uint32_t seed, uint16_t length, uint64_t sequence);
 
+/* Writes DUN_LOG_OPENING_SIZE bytes of the newest version. */
 void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening);
 
-/* Reads and judges the opening of `block`. Reads DUN_LOG_OPENING_SIZE bytes, more if NEWER. */
+/*
+ * Reads and judges the opening of `block`; a single bit that flipped is put right. Reads
+ * DUN_LOG_OPENING_SIZE bytes, more if NEWER.
+ */
 enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint32_t block,
                                             struct dun_log_opening *opening, uint64_t *bytes_read);
 
 void dun_log_put_loss(uint8_t *at, const struct dun_loss *loss);
 void dun_log_get_loss(const uint8_t *at, struct dun_loss *loss);
+
+/* What a short state record with the payload `at` makes of the cursor of the last full one. */
+uint64_t dun_log_short_cursor(uint64_t cursor, const uint8_t *at);
+
+/* Is a state record of `size` bytes whole, if `counts` are its bytes 8 and 9? */
+bool dun_log_state_fits(uint32_t size, const uint8_t *counts);
+
+/*
+ * `block` has no valid opening. If it begins all the same with the state record that follows one,
+ * fills `opening`, which holds the newest valid one, with what that was: first and serial follow
+ * from the record, whose CRC covers them. False: it does not. Cost: reads that record.
+ */
+bool dun_log_guess_opening(const struct dun_flash *flash, uint32_t block,
+                           struct dun_log_opening *opening, uint64_t *bytes_read);
 
 /* Starts behind the opening of `block`. */
 void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash, uint32_t block,

@@ -8,6 +8,8 @@
 #include "log.h"
 #include "log_format.h"
 
+#define DUN_LOG_SKIP_MAX 3 /* blocks tried for one opening */
+
 /* How many ledger entries a block of this size can store and still hold a record. */
 uint16_t dun_log_losses_max(uint32_t block_size);
 
@@ -15,11 +17,21 @@ uint16_t dun_log_losses_max(uint32_t block_size);
 uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to);
 
 /*
- * The next block of the chain behind `block` whose serial is above `serial`, up to the base.
- * Returns its index, or -1. Cost: one opening for each block passed.
+ * The next block of the chain behind `block` whose serial is above `serial`, up to the base, of
+ * which only what the log knows is filled in. Returns its index, or -1. Cost: one opening for each
+ * block passed.
  */
 int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
                             struct dun_log_opening *opening);
+
+/* What the log knows by heart of the base's opening, which damage may have hit since. */
+void dun_log_base_opening(const struct dun_log *log, struct dun_log_opening *opening);
+
+/* True if `block` is the one that DROP_NEWEST keeps for records that tell losses. */
+bool dun_log_is_reserve(const struct dun_log *log, uint32_t block);
+
+/* What the ledger calls a loss that recycling made. */
+enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log);
 
 /* True if `sequence` was acknowledged or given up. */
 bool dun_log_is_done(const struct dun_log *log, uint64_t sequence);

@@ -9,6 +9,9 @@
 
 #include "log_internal.h"
 
+#define HUNT_AHEAD_MAX 6 /* damaged records without a header before one that has it */
+#define RECORD_FRAME   (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE)
+
 struct survey {
     struct dun_log_opening newest;
     uint32_t block; /* of the newest opening */
@@ -16,14 +19,21 @@ struct survey {
     uint32_t newer;
     uint32_t spoilt; /* neither valid nor blank */
     uint32_t unreadable;
-    uint32_t missing; /* records of the newest block */
+    uint32_t missing;              /* records of the newest block */
+    uint64_t lost_first, lost_end; /* sequences behind an opening that was guessed */
+    uint32_t serial;               /* of that */
+    uint32_t guessed;              /* blocks behind the newest that may have taken a serial */
+    uint64_t unseen;  /* records that blocks which cannot be read may have held behind the newest */
+    bool lost;        /* the newest opening is guessed: what follows it counts, but for records */
+    bool opening_cut; /* nothing is behind the newest opening */
     uint64_t bytes_read;
 };
 
 /* What reading one block whole found. */
 struct scan {
     struct dun_log_walk walk;
-    struct dun_log_found state; /* its newest state record; size 0: none */
+    struct dun_log_found state; /* its newest full state record; size 0: none */
+    struct dun_log_found moved; /* the newest short one behind that; size 0: none */
     uint32_t records;
     uint32_t missing;
 };
@@ -36,6 +46,7 @@ static void survey_block(struct survey *survey, const struct dun_flash *flash, u
 
     switch (dun_log_get_opening(flash, block, &opening, &survey->bytes_read)) {
     case DUN_LOG_BLOCK_OURS:
+        survey->spoilt += opening.mended;
         if (survey->valid++ == 0 || opening.serial > survey->newest.serial) {
             survey->newest = opening;
             survey->block = block;
@@ -74,6 +85,16 @@ static bool fits_geometry(const struct dun_log_opening *opening,
            opening->block_count <= geometry->block_count;
 }
 
+static void note_state(struct scan *scan, const struct dun_log_found *found)
+{
+    if (found->size == DUN_LOG_STATE_SHORT) {
+        scan->moved = *found;
+    } else {
+        scan->state = *found;
+        scan->moved.size = 0;
+    }
+}
+
 /* Reads the records of a block from its opening to its end. */
 static void scan_block(const struct dun_log *log, uint32_t block,
                        const struct dun_log_opening *opening, struct scan *scan)
@@ -82,6 +103,7 @@ static void scan_block(const struct dun_log *log, uint32_t block,
     uint64_t expected = opening->first;
 
     memset(&scan->state, 0, sizeof scan->state);
+    memset(&scan->moved, 0, sizeof scan->moved);
     scan->records = 0;
     scan->missing = 0;
     dun_log_walk_start(&scan->walk, log->flash, block, opening);
@@ -90,7 +112,7 @@ static void scan_block(const struct dun_log *log, uint32_t block,
         scan->missing += (uint32_t)(found.sequence - expected);
         expected = scan->walk.sequence;
         if (found.meta)
-            scan->state = found;
+            note_state(scan, &found);
     }
     (void)dun_log_walk_peek(&scan->walk, log->flash->geometry.block_size - 8, 8);
 }
@@ -110,6 +132,18 @@ static void restore_losses(struct dun_log *log, struct dun_log_walk *walk, uint3
     }
 }
 
+static void restore_done(struct dun_log *log, struct dun_log_walk *walk, uint32_t offset,
+                         uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *bytes =
+            dun_log_walk_peek(walk, offset + i * DUN_LOG_DONE_SIZE, DUN_LOG_DONE_SIZE);
+
+        if (dun_get32(bytes + 4) > 0) /* a range too many stays out, and is sent again */
+            (void)dun_log_mark_done(log, log->cursor + dun_get32(bytes), dun_get32(bytes + 4));
+    }
+}
+
 /* False if the record is not what this version writes. */
 static bool restore_state(struct dun_log *log, struct scan *scan)
 {
@@ -124,17 +158,17 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
     done_count = bytes[8];
     loss_count = bytes[9];
     log->cursor = dun_get64(bytes);
-    if (log->cursor - 1 >= DUN_LOG_SEQUENCE_MAX ||
-        scan->state.size !=
-            DUN_LOG_STATE_SIZE + done_count * DUN_LOG_DONE_SIZE + loss_count * DUN_LOG_LOSS_SIZE)
+    if (log->cursor - 1 >= DUN_LOG_SEQUENCE_MAX || !dun_log_state_fits(scan->state.size, bytes + 8))
         return false;
-    offset += DUN_LOG_STATE_SIZE;
-    for (uint32_t i = 0; i < done_count; i++, offset += DUN_LOG_DONE_SIZE) {
-        bytes = dun_log_walk_peek(&scan->walk, offset, DUN_LOG_DONE_SIZE);
-        if (dun_get32(bytes + 4) > 0) /* a range too many stays out, and is sent again */
-            (void)dun_log_mark_done(log, log->cursor + dun_get32(bytes), dun_get32(bytes + 4));
-    }
-    restore_losses(log, &scan->walk, offset, loss_count);
+    log->state_cursor = (uint32_t)log->cursor;
+    log->state_full = true;
+    if (scan->moved.size == 0)
+        restore_done(log, &scan->walk, offset + DUN_LOG_STATE_SIZE, done_count);
+    restore_losses(log, &scan->walk, offset + DUN_LOG_STATE_SIZE + done_count * DUN_LOG_DONE_SIZE,
+                   loss_count);
+    if (scan->moved.size > 0)
+        log->cursor = dun_log_short_cursor(
+            log->cursor, dun_log_walk_peek(&scan->walk, scan->moved.offset, DUN_LOG_STATE_SHORT));
     return true;
 }
 
@@ -159,22 +193,27 @@ static void find_state(struct dun_log *log, struct scan *scan, struct survey *su
         serial = opening.serial;
         scan_block(log, block, &opening, scan);
         survey->bytes_read += scan->walk.bytes_read;
-        if (restore_state(log, scan))
+        if (restore_state(log, scan)) {
+            log->state_full = false; /* the head has none */
             return;
+        }
     }
     log->cursor = 1;
 }
 
 /// The ring ///
 
-/* Walks back from the newest block and returns the first sequence of the oldest of its chain. */
+/*
+ * Walks back from the newest block to the one in which the cursor lies, or to the oldest of the
+ * chain, and returns the first sequence of that. What lies further back is done with.
+ */
 static uint64_t find_tail(struct dun_log *log, struct survey *survey)
 {
     uint32_t count = log->flash->geometry.block_count;
     uint64_t first = survey->newest.first;
     struct dun_log_opening opening;
 
-    for (uint32_t i = 1; i < count; i++) {
+    for (uint32_t i = 1; i < count && first > log->cursor; i++) {
         uint32_t block = (log->base + count - i) % count;
 
         if (dun_log_get_opening(log->flash, block, &opening, &survey->bytes_read) !=
@@ -190,38 +229,59 @@ static uint64_t find_tail(struct dun_log *log, struct survey *survey)
 }
 
 /*
- * Between the newest block and the oldest there may be blocks whose opening is spoilt. One may have
- * been the newest of all before damage hit it. If its records can be found, the sequence goes on
- * behind them; if it cannot be read at all, behind as many as it can have held. So no sequence is
- * ever given twice; the gap becomes a loss when reading gets there.
+ * Its state and its sequences count. In a ring of two it cannot be the newest: the next opening
+ * would erase the only valid one there is.
  */
-static void look_beyond(struct dun_log *log, struct scan *scan, struct survey *survey)
+static void take_guess(const struct dun_log *log, struct survey *survey, uint32_t block,
+                       const struct dun_log_opening *opening)
 {
-    uint32_t count = survey->newest.block_count;
-    uint64_t end = log->next;
+    struct scan scan;
 
-    for (uint32_t i = 1; i < dun_log_distance(log, log->base, log->tail); i++) {
-        uint32_t block = (uint32_t)(((uint64_t)log->base + i) % log->flash->geometry.block_count);
+    scan_block(log, block, opening, &scan);
+    survey->bytes_read += scan.walk.bytes_read;
+    survey->lost_first = opening->first;
+    survey->lost_end = scan.walk.sequence;
+    survey->serial = opening->serial;
+    if (log->flash->geometry.block_count == 2)
+        return;
+    survey->newest = *opening;
+    survey->block = block;
+    survey->lost = true;
+}
+
+/*
+ * The blocks that the next openings would take may have been the newest of all before damage hit
+ * them. One whose opening is spoilt is known by the state record behind that, and is the newest
+ * then; of one that cannot be read at all we assume as many records as it can have held. So no
+ * sequence is ever given twice; the gap becomes a loss when reading gets there.
+ */
+static void look_beyond(const struct dun_log *log, struct survey *survey)
+{
+    const struct dun_flash *flash = log->flash;
+    uint32_t count = flash->geometry.block_count;
+    uint32_t written = survey->newest.block_count;
+    uint32_t newest = survey->block;
+    uint32_t last = DUN_LOG_SKIP_MAX;
+
+    for (uint32_t i = 1; i <= last && i < count; i++) {
+        uint32_t block = (uint32_t)(((uint64_t)newest + i) % count);
         struct dun_log_opening opening = survey->newest;
+        struct dun_log_opening unused;
         enum dun_log_block_kind kind =
-            dun_log_get_opening(log->flash, block, &opening, &survey->bytes_read);
+            dun_log_get_opening(flash, block, &unused, &survey->bytes_read);
+        bool guessed = kind == DUN_LOG_BLOCK_GARBAGE &&
+                       dun_log_guess_opening(flash, block, &opening, &survey->bytes_read);
+        bool unseen =
+            (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;
 
-        if (kind == DUN_LOG_BLOCK_GARBAGE) {
-            opening.first = log->next;
-            opening.serial = survey->newest.serial + 1;
-            scan_block(log, block, &opening, scan);
-            survey->bytes_read += scan->walk.bytes_read;
-            if (scan->records > 0 && scan->walk.sequence > end)
-                end = scan->walk.sequence;
-        } else if ((kind == DUN_LOG_BLOCK_LOST && block < count) ||
-                   kind == DUN_LOG_BLOCK_UNREADABLE) {
-            end += log->flash->geometry.block_size / DUN_LOG_RECORD_OVERHEAD;
-        } else {
-            continue;
-        }
-        log->serial++;
+        survey->guessed += kind == DUN_LOG_BLOCK_GARBAGE || unseen;
+        if (guessed)
+            take_guess(log, survey, block, &opening);
+        if (unseen)
+            survey->unseen += flash->geometry.block_size / DUN_LOG_RECORD_OVERHEAD;
+        if (guessed || unseen)
+            last = i + DUN_LOG_SKIP_MAX;
     }
-    log->next = end;
 }
 
 /* What was acknowledged had a sequence, even if a cut has taken the records themselves. */
@@ -238,25 +298,46 @@ static void heed_acks(struct dun_log *log)
         log->next = log->cursor;
 }
 
-/* What the state says must not contradict what is there. */
-static void reconcile(struct dun_log *log, uint64_t first)
+/*
+ * Why the sequences below the oldest block are gone: as a rule because recycling their blocks was
+ * cut short before a state record could tell. It is damage if such a block cannot be read, if there
+ * are more of them than one opening tries, or if there is none and the newest state should know.
+ */
+static enum dun_loss_reason reason_of_gap(const struct dun_log *log, const struct survey *survey)
 {
     uint32_t gone = dun_log_distance(log, log->base, log->tail) - 1;
-    enum dun_loss_reason policy =
-        log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
 
+    if (gone > DUN_LOG_SKIP_MAX || survey->unseen > 0 || (gone == 0 && !survey->opening_cut))
+        return DUN_LOSS_DAMAGED;
+    return dun_log_overflow_reason(log);
+}
+
+/* What the state says must not contradict what is there. */
+static void reconcile(struct dun_log *log, const struct survey *survey, uint64_t first)
+{
     if (log->cursor < first) {
-        uint32_t lost =
-            (uint32_t)dun_log_lose(log, log->cursor, first, gone == 1 ? policy : DUN_LOSS_DAMAGED);
+        enum dun_loss_reason reason = reason_of_gap(log, survey);
+        uint32_t lost = (uint32_t)dun_log_lose(log, log->cursor, first, reason);
 
-        if (gone == 1)
-            log->overflowed += lost;
-        else
+        if (reason == DUN_LOSS_DAMAGED)
             log->damaged += lost;
+        else
+            log->overflowed += lost;
         dun_log_advance(log, first);
         log->acks_changed = true;
     }
     dun_ledger_untell(log->ledger, log->next);
+}
+
+/* The records behind a guessed opening will be found by nobody once another block is the newest. */
+static void give_up_lost(struct dun_log *log, const struct survey *survey)
+{
+    if (survey->lost_first >= survey->lost_end)
+        return;
+    log->damaged +=
+        (uint32_t)dun_log_lose(log, survey->lost_first, survey->lost_end, DUN_LOSS_DAMAGED);
+    (void)dun_log_mark_done(log, survey->lost_first, survey->lost_end - survey->lost_first);
+    log->acks_changed = true;
 }
 
 /* The first unit behind all that was ever programmed in the block that `walk` has passed. */
@@ -273,14 +354,13 @@ static bool looks_like_state(struct dun_log_walk *walk, uint32_t offset)
 {
     uint32_t counts_at = offset + DUN_LOG_HEADER_SIZE + DUN_LOG_STATE_SIZE - 2;
     uint16_t length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
-    const uint8_t *counts;
+    uint32_t size = length & DUN_LOG_SIZE_MASK;
 
-    if ((length & DUN_LOG_META) == 0 || counts_at + 2 > walk->flash->geometry.block_size)
+    if ((length & DUN_LOG_META) == 0)
         return false;
-    counts = dun_log_walk_peek(walk, counts_at, 2);
-    return (length & DUN_LOG_SIZE_MASK) == DUN_LOG_STATE_SIZE +
-                                               counts[0] * (uint32_t)DUN_LOG_DONE_SIZE +
-                                               counts[1] * (uint32_t)DUN_LOG_LOSS_SIZE;
+    return size == DUN_LOG_STATE_SHORT ||
+           (counts_at + 2 <= walk->flash->geometry.block_size &&
+            dun_log_state_fits(size, dun_log_walk_peek(walk, counts_at, 2)));
 }
 
 /* The next unit, if all that is left of the one at `offset` is padding; else `offset`. */
@@ -295,6 +375,62 @@ static uint32_t behind_padding(struct dun_log_walk *walk, uint32_t offset)
     return boundary;
 }
 
+/* Counts from the last good record on, header by header, as long as they tell of one another. */
+static uint32_t count_in_order(struct dun_log_walk *walk, uint32_t end)
+{
+    uint32_t offset = walk->offset;
+    uint32_t count = 0;
+
+    while (offset < end && *dun_log_walk_peek(walk, offset, 1) == 0xFF)
+        offset++;
+    while (offset + RECORD_FRAME <= end) {
+        const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
+        uint16_t length = dun_get16(header);
+        bool ordered = dun_get16(header + 2) == (uint16_t)(walk->sequence + count);
+
+        count += !ordered || !looks_like_state(walk, offset);
+        if (!ordered || length == DUN_LOG_BLANK)
+            break;
+        offset += RECORD_FRAME + (length & DUN_LOG_SIZE_MASK);
+        if (offset < end)
+            offset = behind_padding(walk, offset);
+    }
+    return count;
+}
+
+/* Does the header at `offset` tell of a record that ends where all ends, or the next begins? */
+static bool is_linked(struct dun_log_walk *walk, uint32_t offset, uint16_t due)
+{
+    uint32_t block_size = walk->flash->geometry.block_size;
+    uint16_t length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
+    uint32_t behind = offset + RECORD_FRAME + (length & DUN_LOG_SIZE_MASK);
+
+    if (length == DUN_LOG_BLANK || behind > block_size)
+        return false;
+    if (behind >= walk->used)
+        return behind <= walk->used + DUN_LOG_CRC_SIZE; /* which may end in 0xFF */
+    behind = behind_padding(walk, behind);
+    return behind + RECORD_FRAME <= block_size &&
+           dun_get16(dun_log_walk_peek(walk, behind, DUN_LOG_HEADER_SIZE) + 2) == due;
+}
+
+/* The same from the headers that damage has left, wherever they are. */
+static uint32_t count_by_hunting(struct dun_log_walk *walk, uint32_t end)
+{
+    uint32_t count = 0;
+
+    for (uint32_t offset = walk->offset; offset + RECORD_FRAME <= end; offset++) {
+        const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
+        uint32_t ahead = (uint16_t)(dun_get16(header + 2) - (uint16_t)walk->sequence);
+        uint32_t records = ahead + ((dun_get16(header) & DUN_LOG_META) == 0);
+
+        if (ahead <= HUNT_AHEAD_MAX && ahead <= (offset - walk->offset) / RECORD_FRAME &&
+            records > count && is_linked(walk, offset, (uint16_t)(walk->sequence + records)))
+            count = records;
+    }
+    return count;
+}
+
 /*
  * How many records seem to lie between the last good one and the blank rest. They were torn by a
  * power cut, or damaged later, after they had been sent: in case of the latter their sequences must
@@ -303,37 +439,29 @@ static uint32_t behind_padding(struct dun_log_walk *walk, uint32_t offset)
 static uint32_t spoilt_records(struct dun_log_walk *walk)
 {
     uint32_t end = blank_from(walk);
-    uint32_t offset = walk->offset;
-    uint32_t count = 0;
+    uint32_t count = count_in_order(walk, end);
+    uint32_t hunted = count_by_hunting(walk, end);
+    uint32_t most = (end - walk->offset) / RECORD_FRAME;
 
-    while (offset < end && *dun_log_walk_peek(walk, offset, 1) == 0xFF)
-        offset++;
-    while (offset + DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE <= end) {
-        const uint8_t *header = dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE);
-        uint16_t length = dun_get16(header);
-        bool ordered = dun_get16(header + 2) == (uint16_t)(walk->sequence + count);
-
-        count += !ordered || !looks_like_state(walk, offset);
-        if (!ordered || length == DUN_LOG_BLANK)
-            break;
-        offset += DUN_LOG_HEADER_SIZE + (length & DUN_LOG_SIZE_MASK) + DUN_LOG_CRC_SIZE;
-        if (offset < end)
-            offset = behind_padding(walk, offset);
-    }
-    end = (end - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
-    return count < end ? count : end;
+    if (hunted > count)
+        count = hunted;
+    return count < most ? count : most;
 }
 
-/* Goes on behind the last byte in use, if a reader can follow the sequences there. */
+/*
+ * Goes on behind the last byte in use, if a reader can follow the sequences there, the block is one
+ * of this version, and no other may have taken the next serials.
+ */
 static void resume(struct dun_log *log, const struct dun_log_walk *walk)
 {
     uint64_t ahead = log->next - walk->sequence;
 
     log->head = log->base;
     log->offset = blank_from(walk);
-    log->head_open =
-        log->offset < log->flash->geometry.block_size && ahead <= DUN_LOG_AHEAD_MAX &&
-        ahead <= (log->offset - walk->offset) / (DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE);
+    log->head_open = !log->base_old && log->serial == log->base_serial &&
+                     log->offset < log->flash->geometry.block_size && ahead <= DUN_LOG_AHEAD_MAX &&
+                     ahead <= (log->offset - walk->offset) / RECORD_FRAME;
+    log->in_reserve = dun_log_is_reserve(log, log->head);
 }
 
 /*
@@ -358,32 +486,60 @@ static int step_back(struct dun_log *log, struct scan *scan, struct survey *surv
     return DUN_OK;
 }
 
+/*
+ * Finds tail, state and next sequence, given the scan of the newest block; *first becomes that of
+ * the tail. If the newest block has no state, the tail is as old as can be, for it may be there.
+ */
+static int find_ends(struct dun_log *log, struct scan *scan, struct survey *survey, uint64_t *first)
+{
+    struct dun_log_walk newest = scan->walk;
+    uint64_t end = newest.sequence + spoilt_records(&newest);
+    bool stateless = !restore_state(log, scan);
+
+    survey->missing = scan->missing;
+    survey->opening_cut = stateless && scan->records == 0;
+    if (stateless)
+        log->cursor = 0;
+    *first = find_tail(log, survey);
+    if (stateless && must_step_back(log, scan)) {
+        if (step_back(log, scan, survey) < 0)
+            return DUN_E_IO;
+        newest = scan->walk;
+    }
+    log->base_first = (uint32_t)survey->newest.first;
+    log->base_lost = survey->lost;
+    log->base_old = survey->newest.size == DUN_LOG_OPENING_OLD;
+    log->next = end > newest.sequence ? end : newest.sequence;
+    if (stateless)
+        find_state(log, scan, survey);
+    heed_acks(log);
+    if (survey->lost_end > log->next)
+        log->next = survey->lost_end;
+    log->next += survey->unseen;
+    if (survey->serial > log->serial)
+        log->serial = survey->serial;
+    log->serial += survey->guessed;
+    log->ledger_saved = log->ledger->changes;
+    reconcile(log, survey, *first);
+    give_up_lost(log, survey);
+    resume(log, &newest);
+    return DUN_OK;
+}
+
 static int adopt(struct dun_log *log, struct survey *survey)
 {
     struct scan scan;
-    struct dun_log_walk newest;
     uint64_t first;
-    uint64_t end;
 
+    if (survey->spoilt > 0)
+        look_beyond(log, survey);
     log->stream = survey->newest.stream;
     log->base = log->tail = survey->block;
     log->base_serial = log->tail_serial = log->serial = survey->newest.serial;
-    first = find_tail(log, survey);
     scan_block(log, log->base, &survey->newest, &scan);
     survey->bytes_read += scan.walk.bytes_read;
-    survey->missing = scan.missing;
-    end = scan.walk.sequence + spoilt_records(&scan.walk);
-    if (must_step_back(log, &scan) && step_back(log, &scan, survey) < 0)
+    if (find_ends(log, &scan, survey, &first) < 0)
         return DUN_E_IO;
-    newest = scan.walk;
-    log->seed = newest.seed;
-    log->next = end > newest.sequence ? end : newest.sequence;
-    find_state(log, &scan, survey);
-    heed_acks(log);
-    look_beyond(log, &scan, survey);
-    log->ledger_saved = log->ledger->changes;
-    reconcile(log, first);
-    resume(log, &newest);
     return log->flash->sync(log->flash->context);
 }
 
@@ -408,12 +564,14 @@ static void init(struct dun_log *log, const struct dun_log_config *config)
 {
     uint16_t losses_max = dun_log_losses_max(config->flash->geometry.block_size);
     uint32_t prog_size = config->flash->geometry.prog_size;
+    uint32_t unit_size = config->unit.size < UINT16_MAX ? (uint32_t)config->unit.size : UINT16_MAX;
 
     memset(log, 0, sizeof *log);
     log->flash = config->flash;
     log->ledger = config->ledger;
     log->unit = config->unit.data;
-    log->unit_size = (uint32_t)config->unit.size / prog_size * prog_size;
+    log->unit_size = (uint16_t)(unit_size / prog_size * prog_size);
+    log->owner = config->owner;
     log->overflow = (uint8_t)config->overflow;
     log->ledger->count = 0;
     if (log->ledger->capacity > losses_max)
@@ -444,6 +602,8 @@ int dun_log_mount(struct dun_log *log, const struct dun_log_config *config,
     else
         begin_stream(log, config->new_stream);
     report->formatted = survey.valid == 0;
+    report->foreign =
+        survey.newest.owner != 0 && log->owner != 0 && survey.newest.owner != log->owner;
     report->damaged = log->damaged + survey.missing + survey.spoilt;
     report->bytes_read = survey.bytes_read;
     return result;

@@ -12,15 +12,18 @@ static bool is_live(const struct dun_log *log, uint32_t serial)
     return log->base_serial != 0 && serial >= log->tail_serial && serial <= log->base_serial;
 }
 
-/* Records of the walk's block count up to the first sequence of the next block. */
+/* Records of the walk's block count up to the first sequence of the next block; should that one be
+ * gone, the block behind it knows the sequence. */
 static void limit(const struct dun_log *log, struct dun_log_walk *walk, uint32_t serial)
 {
     struct dun_log_opening next;
 
-    if (serial == log->base_serial || dun_log_block_after(log, walk->block, serial, &next) < 0)
+    if (serial == log->base_serial)
         walk->end = log->next - log->unsynced;
+    else if (dun_log_block_after(log, walk->block, serial, &next) < 0)
+        walk->end = next.first; /* the base's, which is lost */
     else
-        walk->end = next.first;
+        walk->end = next.before_serial > serial ? next.before_first : next.first;
 }
 
 /* Goes to the block behind `block` in the chain; false if there is none. */
@@ -45,8 +48,11 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
     uint64_t bytes_read = 0;
 
     *serial = log->tail_serial;
-    if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) != DUN_LOG_BLOCK_OURS ||
-        opening.serial != log->tail_serial || opening.stream != log->stream)
+    if (log->tail == log->base && !log->base_lost)
+        dun_log_base_opening(log, &opening);
+    else if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) !=
+                 DUN_LOG_BLOCK_OURS ||
+             opening.serial != log->tail_serial || opening.stream != log->stream)
         return enter_after(log, walk, log->tail, serial);
     dun_log_walk_start(walk, log->flash, log->tail, &opening);
     limit(log, walk, opening.serial);
@@ -57,7 +63,8 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
 static void enter_at(const struct dun_log *log, struct dun_log_walk *walk, uint32_t block,
                      uint32_t serial, uint64_t sequence, uint32_t offset)
 {
-    struct dun_log_opening opening = {.stream = log->stream, .first = sequence, .serial = serial};
+    struct dun_log_opening opening = {
+        .stream = log->stream, .first = sequence, .serial = serial, .size = DUN_LOG_OPENING_SIZE};
 
     dun_log_walk_start(walk, log->flash, block, &opening);
     walk->offset = offset;
@@ -106,11 +113,14 @@ static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t seri
     for (;;) {
         uint64_t expected = walk->sequence;
         bool there = expected < walk->end && dun_log_walk_next(walk, &found);
+        uint64_t end = there ? found.sequence : walk->end;
 
-        if (!give_up(log, walk->block, expected, there ? found.sequence : walk->end))
+        if (!give_up(log, walk->block, expected, end))
             return DUN_E_IO;
         if (!there && !enter_after(log, walk, walk->block, &serial))
             return 0;
+        if (!there && !give_up(log, walk->block, end, walk->sequence))
+            return DUN_E_IO; /* what a block between held */
         if (!there || found.meta || found.sequence <= after || dun_log_is_done(log, found.sequence))
             continue;
         cursor->sequence = found.sequence;
@@ -135,10 +145,10 @@ static int seek(struct dun_log *log, uint64_t after, struct dun_log_cursor *curs
         enter_at(log, &walk, log->hint_block, serial, log->hint_sequence, log->hint_offset);
     else if (!enter_tail(log, &walk, &serial))
         return give_up(log, log->tail, after + 1, log->next - log->unsynced) ? 0 : DUN_E_IO;
-    if (!give_up(log, walk.block, after + 1, walk.sequence))
-        return DUN_E_IO;
     while (walk.end <= after + 1 && enter_after(log, &walk, walk.block, &serial))
         continue;
+    if (!give_up(log, walk.block, after + 1, walk.sequence))
+        return DUN_E_IO;
     return advance(log, &walk, serial, after, cursor);
 }
 

@@ -306,6 +306,7 @@ static void tell_losses(struct dun_recorder *recorder, struct dun_store *store, 
         return;
     struct dun_record record = empty_record(recorder);
     record.loss_count = dun_ledger_untold(&store->ledger);
+    record.telling = dun_ledger_untold_sequences(&store->ledger);
     recorder->told_ms = now;
     int result = append_shrunk(recorder, store, &record);
     if (result < 0 && result != DUN_E_TOO_LARGE && result != DUN_E_FULL)

@@ -13,7 +13,8 @@ import json
 import struct
 import sys
 
-OPENING = 44
+OPENING = {1: 44, 2: 52}  # bytes, by version
+SKIP_MAX = 3
 SEQUENCE_MAX = 1 << 62
 
 
@@ -36,43 +37,103 @@ def crc32c(data, crc=0):
     return crc ^ 0xFFFFFFFF
 
 
+def unfeed(state, count):
+    """What a CRC register held before `count` zero bytes were fed to it."""
+    for _ in range(8 * count):
+        state = ((state ^ 0x82F63B78) << 1 | 1 if state >> 31 else state << 1) & 0xFFFFFFFF
+    return state
+
+
 class Opening:
     """A block's first bytes, judged. kind: ours, newer, lost, blank, garbage."""
 
     def __init__(self, block):
-        head = block[:OPENING]
+        head = block[:OPENING[2]]
         self.kind = "garbage"
-        if head == b"\xff" * OPENING:
+        if head == b"\xff" * OPENING[2]:
             self.kind = "blank"
         elif head[:4] == b"LOST":
             self.kind = "lost"
-        elif head[:4] == b"DLOG":
+        else:
             self._judge(block)
 
     def _judge(self, block):
         version, size = struct.unpack_from("<HH", block, 4)
-        if version == 0 or not 12 <= size <= min(256, len(block)):
-            return
-        if crc32c(block[:size - 4]) != struct.unpack_from("<I", block, size - 4)[0]:
-            return
-        if version > 1:
-            self.kind = "newer"
-            return
+        if block[:4] == b"DLOG" and version > 2 and 12 <= size <= min(256, len(block)):
+            if crc32c(block[:size - 4]) == struct.unpack_from("<I", block, size - 4)[0]:
+                self.kind = "newer"
+                return
+        for version in 2, 1:
+            head = self._mended(block[:OPENING[version]], version)
+            if head:
+                self._take(head, version)
+                return
+
+    @staticmethod
+    def _is(head, version):
+        return (head[:8] == b"DLOG" + struct.pack("<HH", version, len(head)) and
+                crc32c(head[:-4]) == struct.unpack("<I", head[-4:])[0])
+
+    def _mended(self, head, version):
+        """The opening as it was before one bit of it flipped, or None."""
+        if self._is(head, version):
+            return head
+        for bit in range(8 * len(head)):
+            other = bytearray(head)
+            other[bit // 8] ^= 1 << bit % 8
+            if other[:4] == b"DLOG" and self._is(bytes(other), version):
+                return bytes(other)
+        return None
+
+    def _take(self, head, version):
         (self.stream, self.first, self.serial, self.block_size, self.block_count,
-         self.prog_size) = struct.unpack_from("<QQIIIH", block, 8)
-        if size == OPENING and 1 <= self.first <= SEQUENCE_MAX:
+         self.prog_size) = struct.unpack_from("<QQIIIH", head, 8)
+        self.size = len(head)
+        self.lost = False
+        before, back = struct.unpack_from("<II", head, 40) if version > 1 else (0, 0)
+        self.before_serial = before
+        self.before_first = self.first - back
+        if 1 <= self.first <= SEQUENCE_MAX:
             self.kind = "ours"
+
+    @staticmethod
+    def guess(block, newest):
+        """What the opening of a garbage block was, by the state record behind it, or None."""
+        start = OPENING[2]
+        length, low = struct.unpack_from("<HH", block, start)
+        size = length & 0x3FFF
+        end = start + 8 + size
+        if not length & 0x8000 or size < 10 or end > len(block):
+            return None
+        payload = block[start + 4:end - 4]
+        if size != 10 + 8 * payload[8] + 37 * payload[9]:
+            return None
+        found = Opening(b"\0" * OPENING[2])
+        found.first = newest.first + (low - newest.first) % 65536
+        crc = crc32c(payload, crc32c(struct.pack("<HQ", length, found.first)))
+        seed = unfeed(crc ^ struct.unpack_from("<I", block, end - 4)[0], 10 + size)
+        found.serial = unfeed(~seed & 0xFFFFFFFF, 4) ^ (
+            ~crc32c(struct.pack("<Q", newest.stream)) & 0xFFFFFFFF)
+        if (not 1 <= (found.serial - newest.serial) % 2 ** 32 <= 2 ** 20 or
+                found.first - newest.first > len(block) // 8):
+            return None
+        found.lost = True
+        found.kind, found.stream, found.size = "ours", newest.stream, OPENING[2]
+        found.block_size, found.block_count = newest.block_size, newest.block_count
+        found.prog_size = newest.prog_size
+        found.before_serial, found.before_first = newest.serial, newest.first
+        return found
 
 
 class Records:
     """The records of one block: [(is_state, sequence, payload)], and where the last one ends."""
 
-    def __init__(self, block, prog_size, stream, serial, first):
+    def __init__(self, block, prog_size, opening):
         self.found = []
-        self.next = first
+        self.next = opening.first
         self.spoilt = 0
-        seed = crc32c(struct.pack("<QI", stream, serial))
-        offset = hole = OPENING
+        seed = crc32c(struct.pack("<QI", opening.stream, opening.serial))
+        offset = hole = opening.size
         self.tried = 0
         while offset + 8 <= len(block):
             record = self._at(block, offset, hole, seed)
@@ -105,11 +166,36 @@ class Records:
             boundary = -(-offset // prog_size) * prog_size
             if all(byte == 0xFF for byte in block[offset:boundary]):
                 offset = boundary
+        for offset in range(good, end - 7):
+            length, low = struct.unpack_from("<HH", block, offset)
+            ahead = (low - self.next) & 0xFFFF
+            count = ahead + (0 if length & 0x8000 else 1)
+            if (ahead <= min(6, (offset - good) // 8) and count > self.spoilt and
+                    self._is_linked(block, prog_size, used, offset, self.next + count)):
+                self.spoilt = count
         self.spoilt = min(self.spoilt, (end - good) // 8)
 
     @staticmethod
+    def _is_linked(block, prog_size, used, offset, due):
+        length, = struct.unpack_from("<H", block, offset)
+        behind = offset + 8 + (length & 0x3FFF)
+        if length == 0xFFFF or behind > len(block):
+            return False
+        if behind >= used:
+            return behind <= used + 4
+        boundary = -(-behind // prog_size) * prog_size
+        if all(byte == 0xFF for byte in block[behind:boundary]):
+            behind = boundary
+        return (behind + 8 <= len(block) and
+                struct.unpack_from("<H", block, behind + 2)[0] == due & 0xFFFF)
+
+    @staticmethod
     def _looks_like_state(block, offset, length):
-        if not length & 0x8000 or offset + 14 > len(block):
+        if not length & 0x8000:
+            return False
+        if length & 0x3FFF == 2:
+            return True
+        if offset + 14 > len(block):
             return False
         return length & 0x3FFF == 10 + 8 * block[offset + 12] + 37 * block[offset + 13]
 
@@ -141,9 +227,15 @@ class Records:
         return struct.unpack_from("<H", block, end + 2)[0] == due & 0xFFFF
 
     def state(self):
-        """The last state record that is well formed, or None."""
+        """The last full state record, if it is well formed, with the last short one behind it."""
         states = [payload for is_state, _, payload in self.found if is_state]
-        return State.parse(states[-1]) if states else None
+        full = [i for i, payload in enumerate(states) if len(payload) != 2]
+        state = State.parse(states[full[-1]]) if full else None
+        if state and full[-1] + 1 < len(states):
+            low, = struct.unpack("<H", states[-1])
+            state.cursor += (low - state.cursor) % 65536
+            state.done = []
+        return state
 
 
 class State:
@@ -193,20 +285,18 @@ class Log:
         if opening.block_count > self.count:
             raise ValueError("the image has fewer blocks than the log")
         self.stream = opening.stream
+        newest = self._look_beyond(newest)
         self.chain = self._chain(newest)
-        self.serial_top = opening.serial
         newest_records = self._records(self.chain[-1])
         self.next = newest_records.next + newest_records.spoilt
         self._step_back()
         self._find_state()
         self.next = max([self.next, self.state.cursor] + [end for _, end in self.state.done])
-        self._look_beyond()
+        self.next = max(self.next, self.lost[1]) + self.unseen
         self._reconcile()
 
     def _records(self, index):
-        opening = self.openings[index]
-        return Records(self.blocks[index], self.prog_size, opening.stream, opening.serial,
-                       opening.first)
+        return Records(self.blocks[index], self.prog_size, self.openings[index])
 
     def _chain(self, newest):
         chain = [newest]
@@ -220,7 +310,7 @@ class Log:
 
     def _step_back(self):
         newest = self._records(self.chain[-1])
-        has_state = any(is_state and len(payload) for is_state, _, payload in newest.found)
+        has_state = any(is_state and len(payload) > 2 for is_state, _, payload in newest.found)
         if self.count == 2 and len(self.chain) == 2 and not has_state:
             self.chain.pop()
             self.next = max(self.next, self._records(self.chain[-1]).next)
@@ -232,25 +322,29 @@ class Log:
                 return
         self.state = State()
 
-    def _between(self):
-        """The blocks between the newest and the oldest, forwards."""
-        index = (self.chain[-1] + 1) % self.count
-        while index != self.chain[0]:
-            yield index
-            index = (index + 1) % self.count
-
-    def _look_beyond(self):
-        newest = self.openings[self.chain[-1]]
-        end = self.next
-        for index in self._between():
-            if self.openings[index].kind == "garbage":
-                records = Records(self.blocks[index], self.prog_size, self.stream,
-                                  newest.serial + 1, self.next)
-                if records.found:
-                    end = max(end, records.next)
-            elif self.openings[index].kind == "lost" and index < newest.block_count:
-                end += newest.block_size // 8
-        self.next = end
+    def _look_beyond(self, valid):
+        """The newest block, which may lie behind the newest valid one; counts unseen records."""
+        newest = valid
+        self.unseen = 0
+        self.lost = (0, 0)
+        i, last = 0, SKIP_MAX
+        while i < last and i + 1 < self.count:
+            i += 1
+            index = (valid + i) % self.count
+            kind = self.openings[index].kind
+            if kind == "garbage":
+                found = Opening.guess(self.blocks[index], self.openings[newest])
+                if found:
+                    last = i + SKIP_MAX
+                    self.lost = (found.first, Records(self.blocks[index], self.prog_size,
+                                                      found).next)
+                if found and self.count > 2:
+                    self.openings[index] = found
+                    newest = index
+            elif kind == "lost" and index < self.openings[valid].block_count:
+                self.unseen += self.openings[valid].block_size // 8
+                last = i + SKIP_MAX
+        return newest
 
     def _reconcile(self):
         for loss in self.state.losses:
@@ -261,9 +355,14 @@ class Log:
         for position, index in enumerate(self.chain):
             end = self.next
             if position + 1 < len(self.chain):
-                end = self.openings[self.chain[position + 1]].first
+                after = self.openings[self.chain[position + 1]]
+                gap = after.before_serial > self.openings[index].serial
+                end = after.before_first if gap else after.first
+            if self.openings[index].lost:
+                continue
             for is_state, sequence, payload in self._records(index).found:
-                if not is_state and sequence < end and not self.state.is_done(sequence):
+                if (not is_state and sequence < end and not self.state.is_done(sequence) and
+                        not self.lost[0] <= sequence < self.lost[1]):
                     yield sequence, payload
 
     def lines(self):

@@ -80,20 +80,6 @@ static void check_reconnect(struct dun_config *config)
     }
 }
 
-/* A full log that keeps the old has no room for the record that tells what went; the recorder's
- * cursor would wait for that one for ever. */
-static void check_ack(struct dun_config *config)
-{
-    if (config->log_policy == DUN_LOG_DROP_NEWEST && config->ack == DUN_ACK_STORED) {
-        const struct dun_key *key = dun_key_find("send", "ack");
-        struct dun_place place = place_of(config, key);
-        dun_config_blame(config, &place);
-        fputs(
-            "ack = stored: does not go with [log] policy = drop-newest; drop-oldest and thin do\n",
-            config->errors);
-    }
-}
-
 static void blame_tls(struct dun_config *config, const char *key, const char *why)
 {
     struct dun_place place = place_of(config, dun_key_find("tls", key));
@@ -176,7 +162,6 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     dun_config_read_options(config, argc, argv, true);
     check_limits(config, limits);
     check_reconnect(config);
-    check_ack(config);
     check_tls(config, limits);
     check_device(config, hostname);
     if (config->client_id[0] == '\0') {

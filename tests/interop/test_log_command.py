@@ -179,7 +179,7 @@ class RealLog(Folder):
         path = self.file(self.image)
         records = one(look(path)[1], "records")
         text = dunlin("log", "--format", "table", "--records", "--points", path).stdout.decode()
-        for words in (r"log +\S+/image\n", r"format +1, stream [0-9a-f]{16}\n",
+        for words in (r"log +\S+/image\n", r"format +2, stream [0-9a-f]{16}\n",
                       r"geometry +8 blocks of 8192 bytes, programmed by 1\n", r"losses +none\n",
                       rf"{records['waiting']} waiting: 1 to {records['last']}\n",
                       r"oldest +waits since 20\d\d-\S+Z, \d+ s\n", r"SEQUENCE +BYTE +SIZE",
@@ -238,21 +238,21 @@ class RealLog(Folder):
         self.assertLess(refused, 60)
 
     def test_without_a_good_opening(self):
-        image = self.image.replace(b"DLOG\x01\x00", b"DLOG\x01\x01")
+        image = self.image.replace(b"DLOG\x02\x00", b"DLOG\x01\x01")
         code, objects, errors = look(self.file(image))
         self.assertEqual((code, objects), (6, []))
         self.assertIn("byte 0: the opening of a block is damaged", errors)
 
     def test_a_newer_version(self):
-        opening = bytearray(self.image[:44])
-        opening[4] = 2
-        opening[40:] = struct.pack("<I", log_reader.crc32c(bytes(opening[:40])))
+        opening = bytearray(self.image[:52])
+        opening[4] = 3
+        opening[48:] = struct.pack("<I", log_reader.crc32c(bytes(opening[:48])))
         for place in (0, 3 * BLOCK):
             image = bytearray(self.image)
-            image[place:place + 44] = opening
+            image[place:place + 52] = opening
             code, objects, errors = look(self.file(image))
             self.assertEqual((code, objects), (6, []))
-            self.assertIn(f"byte {place}: a log of format version 2", errors)
+            self.assertIn(f"byte {place}: a log of format version 3", errors)
 
     def test_the_geometry_by_hand(self):
         path = self.file(self.image)

@@ -47,7 +47,8 @@ void nor_apply(const struct nor *nor, const struct nor_op *op, struct nor_outcom
     for (uint32_t i = 0; i < op->size; i++) {
         uint8_t fresh = op->erase ? 0xFF : op->bytes[i];
         bool written =
-            outcome.kind == NOR_DONE || (outcome.kind == NOR_TORN_BACK && i >= outcome.at) ||
+            outcome.kind == NOR_DONE || outcome.kind == NOR_MARGINAL ||
+            (outcome.kind == NOR_TORN_BACK && i >= outcome.at) ||
             ((outcome.kind == NOR_TORN || outcome.kind == NOR_TORN_NOISE) && i < outcome.at);
 
         if (outcome.kind == NOR_GARBAGE || (outcome.kind == NOR_TORN_NOISE && i == outcome.at))
@@ -55,6 +56,8 @@ void nor_apply(const struct nor *nor, const struct nor_op *op, struct nor_outcom
         else if (written)
             at[i] = fresh;
     }
+    if (outcome.kind == NOR_MARGINAL)
+        at[outcome.at / 8] ^= (uint8_t)(1u << outcome.at % 8);
 }
 
 static void add_pending(struct nor *nor, struct nor_op op)

@@ -11,6 +11,7 @@
  *     garbage   all its bytes are noise
  *     torn      the first bytes are new, up to a place; there lies a byte of noise or not; the rest
  *               is as before. Erases are torn from the front or from the back.
+ *     marginal  all its bytes are new, but for one bit
  *
  * A sync that failed leaves its operations so for ever ("limbo"), although reads show them, until
  * the block is erased and a later sync succeeds. A violation of the contract by the log (alignment,
@@ -30,6 +31,7 @@ enum nor_outcome_kind {
     NOR_TORN,       /* at `at`, cleanly */
     NOR_TORN_NOISE, /* the byte `at` is noise */
     NOR_TORN_BACK,  /* only the bytes from `at` on are new */
+    NOR_MARGINAL,   /* the bit `at` is wrong */
 };
 
 struct nor_outcome {

@@ -20,6 +20,7 @@
 #define IMAGES_EVERY 1500
 #define SHAPES_SAVED 10 /* the small ones */
 #define AFTER_STEPS  8  /* of the second device */
+#define BITS_TRIED   48
 
 struct shape {
     struct dun_flash_geometry geometry;
@@ -361,6 +362,20 @@ static void try_tears(struct device *device, uint32_t last)
     }
 }
 
+/* Up to BITS_TRIED bits, other ones for each operation. */
+static void try_bits(struct device *device, uint32_t last)
+{
+    uint32_t bits = device->nor.pending[last].size * 8;
+    uint32_t stride = bits / BITS_TRIED + 1;
+
+    if (device->nor.pending[last].erase)
+        return;
+    for (uint32_t at = device->operation % stride; at < bits; at += stride) {
+        outcomes[last] = (struct nor_outcome){NOR_MARGINAL, at};
+        try_cut(device, outcomes);
+    }
+}
+
 /* The latest operation and one before it, which the cache may have kept back, both go wrong. */
 static void try_pairs(struct device *device, uint32_t last)
 {
@@ -419,6 +434,7 @@ static void cut(void *context)
         return;
     }
     try_tears(device, last);
+    try_bits(device, last);
     try_pairs(device, last);
     try_losses(device, last);
 }

@@ -220,10 +220,8 @@ static void hear_loss(struct facts *facts, struct stream_facts *stream,
     facts->merged_told += loss->reason == DUN_LOSS_MERGED;
     for (uint64_t s = loss->first; s <= loss->last; s++) {
         struct fact *fact = facts_fact(stream, s);
-        /* A recycling that was cut leaves a block that may look damaged, although it is overflow.
-         */
         if (fact->durable && loss->reason == DUN_LOSS_DAMAGED && !sim_run->damaged &&
-            !sim_run->flash.half_recycled)
+            !sim_run->flash.erase_failed)
             sim_fail("sequence %llu is called damaged, and nothing was", (ull)s);
         if (fact->ack_durable && loss->reason != DUN_LOSS_MERGED && !sim_run->damaged)
             sim_fail("sequence %llu was freed by an ack and is called lost", (ull)s);

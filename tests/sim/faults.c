@@ -1,5 +1,4 @@
 /* faults.c: each fault of scenario.h when its time has come. FAULTS.md describes them. */
-#include "log_format.h"
 #include "world.h"
 
 #define DAY_MS (24 * 60 * 60 * (dun_ms)1000)
@@ -30,7 +29,7 @@ static void archive_fault(struct sim *sim, enum fault fault)
     case FAULT_ARCHIVE_FLIP:
         device_lose_power(&sim->device);
         block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
-        sim_flash_flip(archive, block, UINT32_MAX);
+        sim_flash_flip(archive, block);
         break;
     case FAULT_ARCHIVE_BLOCK_DIES:
         block = (uint32_t)rng_below(&sim->rng, archive->flash.geometry.block_count);
@@ -59,16 +58,12 @@ static void kill_block(struct sim *sim)
     sim_trace("block %u dies: %u", block, sim->flash.dead[block]);
 }
 
-/* Once a run the opening of the block written last may be hit, where nothing else has made its
- * place in the chain uncertain. */
+/* The newest block is hit once in its life: two bits in its opening, or in the heads of its last
+ * two records, are more than a format can undo. */
 static bool newest_may_be_hit(struct sim *sim, const struct dun_log *log)
 {
-    const dun_ms *mean = sim->scenario.mean_ms;
-    bool may = !sim->newest_hit && !sim->damaged && log->tail != log->base &&
-               mean[FAULT_STORAGE] == 0 && mean[FAULT_PROGRAM_ONCE] == 0 &&
-               mean[FAULT_ERASE_ONCE] == 0 && mean[FAULT_SYNC_ONCE] == 0 &&
-               mean[FAULT_BLOCK_DIES] == 0;
-    sim->newest_hit |= may;
+    bool may = sim->newest_hit != log->base_serial;
+    sim->newest_hit = log->base_serial;
     return may;
 }
 
@@ -82,10 +77,8 @@ static void flip(struct sim *sim)
     device_lose_power(&sim->device);
     for (uint64_t bits = 1 + rng_below(&sim->rng, 3); bits > 0; bits--) {
         uint32_t block = (uint32_t)rng_below(&sim->rng, log->flash->geometry.block_count);
-        if (block != log->base)
-            sim->damaged |= sim_flash_flip(&sim->flash, block, UINT32_MAX);
-        else if (newest_may_be_hit(sim, log))
-            sim->damaged |= sim_flash_flip(&sim->flash, block, DUN_LOG_OPENING_SIZE);
+        if (block != log->base || newest_may_be_hit(sim, log))
+            sim->damaged |= sim_flash_flip(&sim->flash, block);
     }
 }
 

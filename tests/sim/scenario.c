@@ -154,10 +154,6 @@ static void make_possible(struct scenario *s)
         s->mean_ms[FAULT_BLOCK_DIES] = 0;
     if (s->geometry.block_count < 4)
         s->mean_ms[FAULT_FLIP] = 0;
-    /* A full log that drops the newest has no room to tell a loss, and the recorder's cursor waits
-     * for just that: the two do not go together yet. */
-    if (s->agent.ack_mode == DUN_ACK_STORED)
-        s->overflow = DUN_LOG_DROP_OLDEST;
     if (s->agent.ack_mode != DUN_ACK_STORED)
         s->mean_ms[FAULT_STORED_LIE] = s->mean_ms[FAULT_RECORDER_LAGS] = 0;
     if (s->wide_values)

@@ -19,9 +19,8 @@ struct sim {
     uint64_t seed;
     dun_ms now; /* true time since the run began */
     bool trace;
-    bool calm;       /* faults are over */
-    bool newest_hit; /* a bit flipped in the newest block */
-    bool damaged;    /* bits flipped or blocks died: records may be called damaged */
+    bool calm;    /* faults are over */
+    bool damaged; /* bits flipped or blocks died: records may be called damaged */
     struct rng rng;
     struct scenario scenario;
     struct sim_flash flash, spare, archive;
@@ -31,6 +30,7 @@ struct sim {
     struct device device;
     dun_ms fault_due[FAULT_COUNT];
     dun_ms fault_over[FAULT_COUNT]; /* when a fault that lasts ends; DUN_MS_NEVER: none is on */
+    uint32_t newest_hit;            /* serial of the newest block when a bit last flipped in it */
     uint64_t cuts, boots, steps, faults;
 };
 

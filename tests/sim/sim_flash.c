@@ -48,7 +48,6 @@ static void apply(struct sim_flash *flash, const struct sim_flash_op *op, enum f
                   uint8_t *image)
 {
     uint32_t torn = rng_u32(&flash->rng, 0, op->size);
-    flash->half_recycled |= fate != FATE_DONE;
     uint8_t *bytes = image + at(flash, op->block, op->offset);
     for (uint32_t i = 0; i < op->size; i++) {
         uint8_t value = new_byte(flash, op, i, bytes[i]);
@@ -186,6 +185,7 @@ static int operate(struct sim_flash *flash, enum op_kind kind, struct sim_flash_
     if (error != 0 && fate == FATE_DONE)
         fate = FATE_TORN;
     apply(flash, kept, fate, flash->live);
+    flash->erase_failed |= error != 0 && op.erase;
     if (error != 0 || flash->nor) {
         /* What a failed operation left is there; what came before it is as uncertain as ever. */
         if (flash->nor)
@@ -309,9 +309,9 @@ void sim_flash_wipe(struct sim_flash *flash)
     find_high(flash);
 }
 
-bool sim_flash_flip(struct sim_flash *flash, uint32_t block, uint32_t below)
+bool sim_flash_flip(struct sim_flash *flash, uint32_t block)
 {
-    uint32_t high = flash->high[block] < below ? flash->high[block] : below;
+    uint32_t high = flash->high[block];
     if (high == 0)
         return false;
     size_t byte = at(flash, block, (uint32_t)rng_below(&flash->rng, high));

@@ -36,12 +36,12 @@ struct sim_flash {
     struct sim_flash_op *ops;
     uint32_t op_count, op_capacity;
     /* Faults at work. */
-    int write_error;    /* programs, erases and syncs fail with it; 0: none */
-    bool reads_fail;    /* with DUN_E_IO */
-    int fail_once[3];   /* the next program, erase, sync fails with it */
-    uint64_t cut_in;    /* power fails in so many operations; 0: it does not */
-    void (*cut)(void);  /* called when power failed; must not return */
-    bool half_recycled; /* an erase or program was cut or failed: see check.c */
+    int write_error;   /* programs, erases and syncs fail with it; 0: none */
+    bool reads_fail;   /* with DUN_E_IO */
+    int fail_once[3];  /* the next program, erase, sync fails with it */
+    uint64_t cut_in;   /* power fails in so many operations; 0: it does not */
+    bool erase_failed; /* and may have taken what the block held all the same */
+    void (*cut)(void); /* called when power failed; must not return */
     uint64_t programs, erases, syncs;
 };
 
@@ -57,8 +57,8 @@ void sim_flash_boot(struct sim_flash *flash);
 /* All bytes as from the factory, nothing pending. */
 void sim_flash_wipe(struct sim_flash *flash);
 
-/* Flips a bit in a byte of the block that was programmed and lies below `below`; false: none is. */
-bool sim_flash_flip(struct sim_flash *flash, uint32_t block, uint32_t below);
+/* Flips a bit in a byte of the block that was programmed; false: none was. */
+bool sim_flash_flip(struct sim_flash *flash, uint32_t block);
 
 /* Takes all faults away but dead blocks. */
 void sim_flash_heal(struct sim_flash *flash);

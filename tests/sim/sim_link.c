@@ -31,6 +31,8 @@ static dun_ms arrival(struct sim_net *net, struct sim_pipe *pipe, size_t size)
 
 static bool pipe_write(struct sim_net *net, struct sim_pipe *pipe, const uint8_t *data, size_t size)
 {
+    if (pipe->end_ms != DUN_MS_NEVER)
+        return true; /* what is said after the end is heard by nobody */
     if (size > SIM_PIPE_SIZE - pipe->count || pipe->segment_count == SIM_PIPE_SEGMENTS)
         return false;
     pipe->last_arrival = arrival(net, pipe, size);

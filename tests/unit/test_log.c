@@ -493,7 +493,7 @@ static void newer_versions_and_other_geometries_are_left_alone(void **state)
     bench.flash.geometry.block_count = 3;
     assert_int_equal(mount_again(&bench), DUN_E_UNSUPPORTED);
     bench.flash.geometry.block_count = 4;
-    opening[4] = 2;
+    opening[4] = 3;
     opening[6] = 64; /* a larger opening, with its CRC at its end */
     crc = dun_crc32c(0, opening, 60);
     memcpy(opening + 60, &crc, 4);

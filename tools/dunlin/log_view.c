@@ -27,18 +27,29 @@ static void look_for_state(struct dun_log_view *view, uint32_t block,
     struct dun_log_walk walk;
     struct dun_log_found found;
     struct dun_log_found state = {.size = 0};
+    struct dun_log_found moved = {.size = 0};
+    uint8_t cursor[DUN_LOG_STATE_SHORT];
     dun_log_walk_start(&walk, flash, block, opening);
     while (dun_log_walk_next(&walk, &found)) {
-        state = found.meta ? found : state;
+        if (found.meta && found.size == DUN_LOG_STATE_SHORT) {
+            moved = found;
+        } else if (found.meta) {
+            state = found;
+            moved.size = 0;
+        }
     }
     if (state.size < DUN_LOG_STATE_SIZE || state.size > sizeof view->payload ||
-        flash->read(flash->context, block, state.offset, view->payload, state.size) < 0) {
+        flash->read(flash->context, block, state.offset, view->payload, state.size) < 0 ||
+        !dun_log_state_fits(state.size, bytes + 8) ||
+        dun_get64(bytes) - 1 >= DUN_LOG_SEQUENCE_MAX) {
         return;
     }
-    uint32_t size = DUN_LOG_STATE_SIZE + (uint32_t)bytes[8] * DUN_LOG_DONE_SIZE +
-                    (uint32_t)bytes[9] * DUN_LOG_LOSS_SIZE;
-    if (size == state.size && dun_get64(bytes) - 1 < DUN_LOG_SEQUENCE_MAX) {
-        view->state_size = state.size;
+    view->state_size = state.size;
+    view->state_cursor = dun_get64(bytes);
+    view->state_done = moved.size == 0 ? bytes[8] : 0;
+    if (moved.size > 0 &&
+        flash->read(flash->context, block, moved.offset, cursor, sizeof cursor) == DUN_OK) {
+        view->state_cursor = dun_log_short_cursor(view->state_cursor, cursor);
     }
 }
 
@@ -305,11 +316,12 @@ static int mount(struct dun_log_view *view)
 }
 
 /* The sequences from the stored cursor to the oldest block, but for the done ones in `bytes`. */
-static void find_gone(struct dun_log_view *view, const uint8_t *bytes, uint8_t done_count)
+static void find_gone(struct dun_log_view *view, const uint8_t *bytes)
 {
     enum dun_loss_reason reason =
         dun_log_overflowed(&view->log) > 0 ? DUN_LOSS_OVERFLOW : DUN_LOSS_DAMAGED;
-    uint64_t cursor = view->state_size > 0 ? dun_get64(bytes) : 1;
+    uint8_t done_count = view->state_done;
+    uint64_t cursor = view->state_size > 0 ? view->state_cursor : 1;
     uint64_t first = cursor;
     for (uint32_t i = 0; i <= done_count && first < view->chain_first; i++) {
         const uint8_t *range = bytes + DUN_LOG_STATE_SIZE + i * DUN_LOG_DONE_SIZE;
@@ -345,7 +357,7 @@ static void part_ledger(struct dun_log_view *view)
     }
     view->ledger.count = 0;
     view->ledger.capacity = DUN_LOG_VIEW_LOSSES; /* the geometry's limit is for what is stored */
-    find_gone(view, bytes, done_count);
+    find_gone(view, bytes);
 }
 
 static void count_done(struct dun_log_view *view)

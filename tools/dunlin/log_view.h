@@ -39,7 +39,9 @@ struct dun_log_view {
     struct dun_loss found[DUN_LOG_VIEW_LOSSES];
     struct dun_loss told[DUN_LOG_VIEW_LOSSES]; /* the device's ledger */
     uint16_t told_count;
-    uint32_t state_size;   /* of the state record, while it is read; 0: there is none */
+    uint32_t state_size;   /* of the full state record, while it is read; 0: there is none */
+    uint64_t state_cursor; /* as the last state record, full or short, has it */
+    uint8_t state_done;    /* done ranges that the full one has, if none is behind it */
     uint64_t chain_first;  /* first sequence of the oldest block */
     uint64_t done;         /* sequences acknowledged or given up, as the device knows it */
     uint64_t waiting;      /* records */
