@@ -77,6 +77,11 @@ if(TARGET dunlind)
         endif()")
 endif()
 
+# The gateway's daemon is a package of its own, so that nobody else gets its libraries.
+if(DUN_BOARD STREQUAL gateway)
+    install(TARGETS dunlind-gateway RUNTIME)
+endif()
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_PACKAGE_CONTACT "the dunlin authors <dunlin@example.org>")
