@@ -123,12 +123,8 @@ static void init_recorder(struct dun_agent *agent)
         .stats = &agent->stats,
         .notices = &agent->notices,
     };
-    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++) {
-        struct dun_limit *limit = &agent->parts.limits[i];
-        /* What was never used is not written: memory that nobody touches costs nothing. */
-        if (limit->set || limit->tuning.resolution > 0 || limit->tuning.sparse)
-            *limit = (struct dun_limit){0};
-    }
+    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++)
+        agent->parts.limits[i] = (struct dun_limit){0};
 }
 
 static void init_sender(struct dun_agent *agent)
