@@ -123,12 +123,8 @@ static void init_recorder(struct dun_agent *agent)
         .stats = &agent->stats,
         .notices = &agent->notices,
     };
-    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++) {
-        struct dun_limit *limit = &agent->parts.limits[i];
-        /* What was never used is not written: memory that nobody touches costs nothing. */
-        if (limit->set || limit->tuning.resolution > 0 || limit->tuning.sparse)
-            *limit = (struct dun_limit){0};
-    }
+    for (uint16_t i = 0; agent->parts.limits && i < agent->parts.batch->metrics_max; i++)
+        agent->parts.limits[i] = (struct dun_limit){0};
 }
 
 static void init_sender(struct dun_agent *agent)
@@ -177,6 +173,12 @@ static void init_sender(struct dun_agent *agent)
     dun_backoff_init(&agent->sender.hold, hold, ~seed);
 }
 
+/* 16 bits of the device's id, so that a log knows the hand that wrote it; never 0. */
+static uint16_t owner_of(const char *device)
+{
+    return (uint16_t)(dun_crc32c(0, device, strlen(device)) | 1);
+}
+
 int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *config,
                    const struct dun_agent_parts *parts, dun_ms now, const char **what)
 {
@@ -191,6 +193,7 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     dun_clock_init(&agent->clock, config->boot, agent->config.unix_earliest_ms,
                    agent->config.anchor_interval_ms);
     dun_store_init(&agent->store, &parts->store);
+    agent->store.config.owner = owner_of(config->device);
     dun_store_init(&agent->spare, &parts->spare);
     dun_store_init(&agent->archive, &parts->archive);
     agent->thinner = (struct dun_thinner){

@@ -11,9 +11,11 @@
 
 enum dun_notice_kind {
     DUN_NOTICE_NONE = 0,
-    DUN_NOTICE_UP,             /* connected to the broker; `value` 1: it knew our session */
-    DUN_NOTICE_DOWN,           /* `error`, `reason`; next try in `delay_ms` */
-    DUN_NOTICE_MOUNTED,        /* `name`; `value`: next sequence; `delay_ms`: damaged records */
+    DUN_NOTICE_UP,   /* connected to the broker; `value` 1: it knew our session */
+    DUN_NOTICE_DOWN, /* `error`, `reason`; next try in `delay_ms` */
+    /* `name`; `value`: next sequence; `delay_ms`: damaged records; `reason` 1: another device wrote
+     * what is there */
+    DUN_NOTICE_MOUNTED,
     DUN_NOTICE_FORMATTED,      /* `name`: a new stream began */
     DUN_NOTICE_STORAGE_FAILED, /* `error`: recording goes to RAM; next try in `delay_ms` */
     DUN_NOTICE_STORAGE_BACK,   /* recording is durable again */

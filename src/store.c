@@ -25,6 +25,7 @@ int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
         .unit = store->config.unit,
         .new_stream = store->config.new_stream,
         .overflow = store->config.overflow,
+        .owner = store->config.owner,
     };
     struct dun_log_report report = {0};
     /* A device that is not there says so once here, and not once a block. */
@@ -39,6 +40,7 @@ int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
                         .kind = report.formatted ? DUN_NOTICE_FORMATTED : DUN_NOTICE_MOUNTED,
                         .value = (int64_t)dun_log_next_sequence(&store->log),
                         .delay_ms = report.damaged,
+                        .reason = report.foreign,
                         .name = store->config.name,
                     });
     return DUN_OK;

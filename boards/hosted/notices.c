@@ -55,7 +55,11 @@ static struct words words_of(const struct dun_notice *notice)
                 ? "another client with our client id took the connection, give each its own"
                 : "each connection is soon closed, as if another client had our client id"};
     case DUN_NOTICE_MOUNTED:
-        return (struct words){DUN_SAY_INFO, "log opened"};
+        return notice->reason == 0
+                   ? (struct words){DUN_SAY_INFO, "log opened"}
+                   : (struct words){DUN_SAY_WARNING,
+                                    "log opened, another device wrote it: its records go out under "
+                                    "our name"};
     case DUN_NOTICE_FORMATTED:
         return (struct words){DUN_SAY_INFO, "log is new, a stream begins"};
     case DUN_NOTICE_STORAGE_FAILED:

@@ -82,7 +82,10 @@ static void start_recorder(void)
     dun_store_init(&spare, &(struct dun_store_config){0});
     recorder = (struct dun_recorder){.device = "bird-1",
                                      .encoder = &dun_columns,
-                                     .limits = {POINTS, ENCODED, 10 * STEP_MS, 1000},
+                                     .limits = {.points_max = POINTS,
+                                                .bytes_max = ENCODED,
+                                                .age_max_ms = 10 * STEP_MS,
+                                                .retry_ms = 1000},
                                      .catalog = &catalog,
                                      .batch = &batch,
                                      .clock = &wall,

@@ -481,6 +481,54 @@ static void a_lost_newest_block_never_gives_a_sequence_twice(void **state)
     }
 }
 
+/* The card of another device: its records are the only copies, so they are kept, and it is told. */
+static void an_image_of_another_device_is_taken_and_told(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    set_up(&bench, 512, 4, 4);
+    bench.config.owner = 7;
+    assert_int_equal(mount_again(&bench), 0);
+    append_many(&bench, 3);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_false(bench.report.foreign);
+    bench.config.owner = 9;
+    assert_int_equal(mount_again(&bench), 0);
+    assert_true(bench.report.foreign);
+    check_records(&bench, 1, 3);
+    bench.config.owner = 0; /* one that does not tell its own minds no other */
+    assert_int_equal(mount_again(&bench), 0);
+    assert_false(bench.report.foreign);
+}
+
+/* A ring of DROP_NEWEST is full; what tells a loss finds room all the same. */
+static void drop_newest_keeps_room_to_tell_losses(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    set_up(&bench, 256, 5, 4);
+    bench.config.overflow = DUN_LOG_DROP_NEWEST;
+    assert_int_equal(mount_again(&bench), 0);
+    while (append(&bench) == 0)
+        assert_int_equal(dun_log_sync(&bench.log), 0);
+    uint64_t next = dun_log_next_sequence(&bench.log);
+    for (int tries = 0; tries < 2; tries++) {
+        assert_int_equal(dun_log_begin_telling(&bench.log, 3), 0);
+        assert_int_equal(dun_log_write(&bench.log, "abc", 3), 0);
+        assert_int_equal(dun_log_commit(&bench.log), 0);
+        assert_int_equal(dun_log_sync(&bench.log), 0);
+        assert_int_equal(append(&bench), DUN_E_FULL);
+        assert_int_equal(mount_again(&bench), 0);
+        assert_int_equal(append(&bench), DUN_E_FULL);
+    }
+    assert_int_equal(dun_log_next_sequence(&bench.log), next + 2);
+    assert_int_equal(dun_log_first_sequence(&bench.log), 1);
+    assert_int_equal(dun_log_ack_to(&bench.log, next + 1), 0);
+    append_many(&bench, 1);
+}
+
 static void newer_versions_and_other_geometries_are_left_alone(void **state)
 {
     struct bench bench;
@@ -606,6 +654,8 @@ int main(void)
         cmocka_unit_test(damage_is_skipped_and_told),
         cmocka_unit_test(an_unreadable_block_is_skipped_but_an_absent_device_is_not),
         cmocka_unit_test(a_lost_newest_block_never_gives_a_sequence_twice),
+        cmocka_unit_test(an_image_of_another_device_is_taken_and_told),
+        cmocka_unit_test(drop_newest_keeps_room_to_tell_losses),
         cmocka_unit_test(newer_versions_and_other_geometries_are_left_alone),
         cmocka_unit_test(a_grown_ring_keeps_its_records),
         cmocka_unit_test(bad_configurations_are_refused),

@@ -70,6 +70,9 @@ static void judge(const struct judged *row)
 static const uint8_t ipv4[] = {192, 0, 2, 7};
 static const uint8_t ipv6[] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7};
 
+/* An IPv6 address that begins with the bytes of `ipv4`. */
+static const uint8_t longer[16] = {192, 0, 2, 7};
+
 static const struct judged judged_rows[] = {
     {{"x", .dns = {HOST}, .issuer = &authority}, HOST, 1, 0, "the right name"},
     {{"x", .dns = {HOST}, .issuer = &authority}, HOST ".", 1, 0, "with the final dot"},
@@ -117,6 +120,11 @@ static const struct judged judged_rows[] = {
      DUN_E_TLS_NAME,
      DUN_TLS_WRONG_NAME,
      "another IPv4"},
+    {{"x", .address = longer, .address_size = 16, .issuer = &authority},
+     "192.0.2.7",
+     DUN_E_TLS_NAME,
+     DUN_TLS_WRONG_NAME,
+     "an address of the other kind"},
     {{"x", .address = ipv6, .address_size = 16, .issuer = &authority}, "2001:db8::7", 1, 0, "IPv6"},
     {{"x", .address = ipv6, .address_size = 16, .issuer = &authority},
      "2001:db8::8",
@@ -365,6 +373,22 @@ static void test_what_is_no_tls(void **state)
     bench.down.ended = true;
     assert_int_equal(bench_connect(&bench, HOST), DUN_E_TLS);
     assert_int_equal(trouble(), DUN_TLS_NO_ANSWER);
+    bench_end(&bench);
+}
+
+/* Our write fails before the broker's alert was read: what it said last is told all the same. */
+static void test_the_last_word_of_a_broker_that_is_gone(void **state)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 48}; /* unknown_ca */
+    (void)state;
+    bench_start(&bench, &authority, &usual);
+    bench.silent = true;
+    memcpy(bench.down.data, alert, sizeof alert);
+    bench.down.end = sizeof alert;
+    bench.down.piece = 2;
+    bench.down.ended = bench.up.ended = true;
+    assert_int_equal(bench_connect(&bench, HOST), DUN_E_REFUSED);
+    assert_int_equal(dun_tls_mbedtls_report(&bench.tls)->alert, 48);
     bench_end(&bench);
 }
 
@@ -710,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_the_name_goes_to_the_broker_and_an_address_does_not),
         cmocka_unit_test(test_no_version_before_1_2),
         cmocka_unit_test(test_what_is_no_tls),
+        cmocka_unit_test(test_the_last_word_of_a_broker_that_is_gone),
         cmocka_unit_test(test_what_the_board_cannot_give),
         cmocka_unit_test(test_bytes_come_through_whatever_the_pieces),
         cmocka_unit_test(test_bytes_that_wait_are_told_by_the_deadline),

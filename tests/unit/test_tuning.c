@@ -33,7 +33,10 @@ static int set_up(void **state)
     dun_batch_init(&f.batch, f.points, POINTS, f.chains, 1);
     dun_catalog_init(&f.catalog, f.metrics, 1);
     f.catalog.count = 1;
-    f.recorder = (struct dun_recorder){.limits = {POINTS, UINT32_MAX, UINT32_MAX, 1000, 0},
+    f.recorder = (struct dun_recorder){.limits = {.points_max = POINTS,
+                                                  .bytes_max = UINT32_MAX,
+                                                  .age_max_ms = UINT32_MAX,
+                                                  .retry_ms = 1000},
                                        .catalog = &f.catalog,
                                        .batch = &f.batch,
                                        .stats = &f.stats,

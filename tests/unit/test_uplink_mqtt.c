@@ -545,6 +545,47 @@ static void assert_connect_5(const struct fixture *f, bool clean)
     assert_memory_equal(f->fake.output + 10, wanted + 10, 15);
 }
 
+/* What ten publishes to one topic cost beside their payload. */
+static size_t heads_of_ten(const char *connack, size_t size)
+{
+    struct fixture f;
+    struct source source = {0};
+    init(&f);
+    f.config.mqtt_version = 5;
+    send_connect(&f);
+    receive(&f, connack, size);
+    assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
+    f.fake.output_size = 0;
+    for (uint16_t i = 0; i < 10; i++) {
+        source = (struct source){.fail_at = UINT32_MAX};
+        struct dun_message message = {
+            .topic = "dunlin/plant-7/pump-17/batch",
+            .payload = {.context = &source, .size = 10, .read = read_source},
+            .token = i,
+            .qos = 1,
+            .alias = 1};
+        assert_int_equal(f.uplink.publish(f.uplink.context, &message, f.now), DUN_OK);
+        while (poll_once(&f) != DUN_UPLINK_NONE) {
+        }
+        uint8_t ack[] = {0x40, 2, 0, (uint8_t)(i + 1)};
+        receive(&f, (const char *)ack, sizeof ack);
+        assert_int_equal(poll_once(&f), DUN_UPLINK_ACKED);
+    }
+    struct dun_uplink_stats stats;
+    f.uplink.stats(f.uplink.context, &stats);
+    assert_true(stats.bytes_out > f.fake.output_size && stats.bytes_in == size + 40);
+    return f.fake.output_size - 100;
+}
+
+static void aliases_save_the_topic(void **state)
+{
+    (void)state;
+    size_t plain = heads_of_ten("\x20\x03\x00\x00\x00", 5);
+    size_t aliased = heads_of_ten("\x20\x06\x00\x00\x03\x22\x00\x01", 8);
+    assert_int_equal(plain, 10 * (2 + 2 + 28 + 2 + 1));
+    assert_int_equal(aliased, 35 + 3 + 9 * (2 + 2 + 2 + 4));
+}
+
 /* Whoever follows a redirect must hear where to. */
 static void the_broker_names_another(void **state)
 {
@@ -758,6 +799,7 @@ int main(void)
         cmocka_unit_test(version_5_resumes_only_what_it_knows),
         cmocka_unit_test(an_old_broker_gets_3_1_1),
         cmocka_unit_test(the_broker_names_another),
+        cmocka_unit_test(aliases_save_the_topic),
         cmocka_unit_test(close_can_leave_the_will),
         cmocka_unit_test(version_5_says_why_it_leaves),
         cmocka_unit_test(the_broker_says_why_it_leaves),

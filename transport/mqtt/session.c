@@ -564,6 +564,9 @@ static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span 
     uint8_t reason;
     int error = dun_mqtt_decode_disconnect(body, &reason, &session->close_server);
     session->aliases_refused |= error == DUN_OK && reason == DUN_MQTT_ALIAS_INVALID;
+    if (error != DUN_OK) {
+        session->close_server = (struct dun_span){NULL, 0};
+    }
     fail(session, error != DUN_OK ? error : DUN_E_CLOSED, error != DUN_OK ? 0 : reason);
 }
 
