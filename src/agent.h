@@ -54,7 +54,7 @@ struct dun_agent_parts {
     struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
     /* With the overflow policy DUN_LOG_THIN: where what thinning keeps goes; drops its oldest. */
     struct dun_store_config archive;
-    /* One for each metric of the batch, zeroed; NULL: none is ever urgent, left out or rounded. */
+    /* One for each metric of the batch; NULL: none is ever urgent, left out or rounded. */
     struct dun_limit *limits;
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */

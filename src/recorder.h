@@ -26,20 +26,20 @@ struct dun_recorder_limits {
 /* Which values of a metric are worth sending; all are scaled as its values. */
 struct dun_tuning {
     int64_t resolution;    /* values are rounded to multiples of this; 0: as they are */
-    bool sparse;           /* values within the dead-band are left out */
     int64_t dead_band;     /* around the last value that was recorded, inclusive */
     uint32_t heartbeat_ms; /* but one is recorded at least so often; 0: only changes are */
+    bool sparse;           /* values within the dead-band are left out */
 };
 
 /* The range in which values of a metric are usual. Crossing its bounds is urgent. */
 struct dun_limit {
     int64_t low, high; /* inclusive; scaled as the metric's values */
+    struct dun_tuning tuning;
+    int64_t last; /* value that was recorded, if `told` */
+    dun_ms last_ms;
+    bool told;
     bool set;
     int8_t side; /* of the last value: -1 below, 0 within, 1 above */
-    struct dun_tuning tuning;
-    bool told; /* there is a last value that was recorded: */
-    int64_t last;
-    dun_ms last_ms;
 };
 
 struct dun_recorder {

@@ -417,6 +417,21 @@ class RandomStream:
 
 # Hostile records: a complaint, and the bytes it is about
 
+def garbage(rng):
+    """A batch whose axis, codings and bits are drawn at random; few of them make sense."""
+    batch, rows = header(), rng.choice([1, 2, 3, 8, 40])
+    noise = bytes(rng.randrange(1, 256) for _ in range(rng.randrange(36)))
+    if rng.random() < 0.5:
+        batch.axes.add(count=rows, interval_ms=1000)
+    else:
+        batch.axes.add(rows=rows, interval_ms=1000, first_ms=rng.choice([0, 10**6]),
+                       coding=rng.choice([0, coded.DELTA, coded.LEVEL]), bits=noise[30:])
+    batch.columns.add(bits=noise[:30], codings=[
+        rng.randint(coded.ZERO, coded.SAME_ROWS) + 16 * rng.choice([0, 0, 0, 1, 2])
+        for _ in range(rng.randint(1, 6))])
+    return batch
+
+
 def header(**fields):
     return pb.Batch(stream=1, sequence=1, boot=1, catalog=1, base_uptime_ms=0, **fields)
 

@@ -116,6 +116,17 @@ class Agreement(unittest.TestCase):
                 self.fail(f"record {number} is accepted by dunlin decode, but: {error}")
         self.assertEqual(got, objects("\n".join(expected)))
 
+    def test_random_bits(self):
+        """Both accept the same ones of them, and read the same from those."""
+        rng = random.Random(9)
+        records = [batches.garbage(rng).SerializeToString() for _ in range(800)]
+        expected, refused = reference(records)
+        self.assertTrue(50 < len(refused) < 790, len(refused))
+        code, got, errors = run(batches.delimited(records))
+        self.assertEqual(code, 6)
+        self.assertEqual(refused_in(errors), refused)
+        self.assertEqual(got, expected)
+
     def test_packed_fields_in_pieces(self):
         """Protobuf lets a sender cut a packed field, or not pack it at all."""
         header = batches.header().SerializeToString() + bytes([0x3A, 2, 0x08, 5])
