@@ -14,9 +14,8 @@
 #define DUN_PROFILE_MOUNTS_MAX       32
 #define DUN_PROFILE_SCRATCH_SIZE     4096 /* one chunk of a file of /proc */
 
-/* What is worth sending where the file says nothing: {metric, resolution, dead_band, heartbeat}
- * each, as texts, with commas between. None: everything is sent as it is read.
- * #define DUN_PROFILE_METRICS {"system.cpu.utilization", "0.001", "", ""} */
+/* DUN_PROFILE_METRICS: what is worth sending where the file says nothing, as texts {metric,
+ * resolution, dead_band, heartbeat} with commas between. Left out: everything, as it is read. */
 
 /// What is recorded ///
 #define DUN_PROFILE_POINTS_MAX        1024               /* open points, 16 bytes each */

@@ -20,7 +20,8 @@ from support.waiting import DEADLINE_S, free_port, main, wait_for  # noqa: E402
 
 def rejected(state, *words):
     """What `dunlin log --rejected` shows, as objects."""
-    done = subprocess.run([program("dunlin"), "log", "--format", "json", "--rejected", *words, state],
+    command = [program("dunlin"), "log", "--format", "json", "--rejected", *words, state]
+    done = subprocess.run(command,
                           capture_output=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -36,8 +36,8 @@ STANDARD_DUNDER = {"__FILE__", "__LINE__", "__func__", "__STDC_VERSION__", "__VA
 # The log does not know what a record means, the encoders do not know where it is stored, a seam
 # knows nothing. What is named in no group composes the stages (agent, store, messages).
 STORAGE = {"flash", "flash_ram", "crc32c", "ledger", "log"}
-ENCODING = {"metric", "catalog", "batch", "columns", "encoder", "wire", "plain",
-            "clock"}
+ENCODING = {"metric", "catalog", "batch", "columns", "axes", "column", "coding", "range",
+            "encoder", "wire", "plain", "clock"}
 SEAMS = {"link", "uplink", "sensor", "backoff"}
 SEEN_BY = ((STORAGE, STORAGE), (ENCODING, ENCODING | {"ledger", "crc32c"}), (SEAMS, set()))
 TRANSPORT_MAY = {"base", "uplink", "link"}

@@ -534,6 +534,13 @@ static void send_connect(struct fixture *f)
     assert_int_equal(poll_once(f), DUN_UPLINK_NONE);
 }
 
+static void connect_5(struct fixture *f)
+{
+    init(f);
+    f->config.mqtt_version = 5;
+    send_connect(f);
+}
+
 /* CONNECT of version 5: clean flag, session expiry of an hour, packets that fit rx. */
 static void assert_connect_5(const struct fixture *f, bool clean)
 {
@@ -550,9 +557,7 @@ static size_t heads_of_ten(const char *connack, size_t size)
 {
     struct fixture f;
     struct source source = {0};
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
+    connect_5(&f);
     receive(&f, connack, size);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     f.fake.output_size = 0;
@@ -591,13 +596,8 @@ static void the_broker_names_another(void **state)
 {
     (void)state;
     struct fixture f;
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
-    receive(&f,
-            "\x20\x09\x00\x9C\x06\x1C\x00\x03"
-            "b:1",
-            11);
+    connect_5(&f);
+    receive(&f, "\x20\x09\x00\x9C\x06\x1C\x00\x03\x62:1", 11);
     assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
     assert_int_equal(f.event.error, DUN_E_REFUSED);
     assert_int_equal(f.event.reason, 0x9C);
@@ -605,10 +605,7 @@ static void the_broker_names_another(void **state)
     assert_memory_equal(f.event.server.data, "b:1", 3);
 
     send_connect(&f);
-    receive(&f,
-            "\x20\x03\x00\x00\x00\xE0\x08\x9D\x06\x1C\x00\x03"
-            "c:2",
-            15);
+    receive(&f, "\x20\x03\x00\x00\x00\xE0\x08\x9D\x06\x1C\x00\x03\x63:2", 15);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
     assert_int_equal(f.event.reason, 0x9D);
@@ -620,9 +617,7 @@ static void close_can_leave_the_will(void **state)
 {
     (void)state;
     struct fixture f;
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
+    connect_5(&f);
     receive(&f, "\x20\x03\x00\x00\x00", 5);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     f.fake.output_size = 0;
@@ -630,7 +625,6 @@ static void close_can_leave_the_will(void **state)
     assert_int_equal(f.fake.output_size, 3);
     assert_memory_equal(f.fake.output, "\xE0\x01\x04", 3);
     f.config.mqtt_version = 4;
-    f.fake.output_size = 0;
     open_up(&f);
     f.fake.output_size = 0;
     f.uplink.close(f.uplink.context, true, f.now);
@@ -659,9 +653,7 @@ static void an_old_broker_gets_3_1_1(void **state)
 {
     (void)state;
     struct fixture f;
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
+    connect_5(&f);
     receive(&f, "\x20\x02\x00\x01", 4);
     assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
     assert_int_equal(f.event.error, DUN_E_UNSUPPORTED);
@@ -677,9 +669,7 @@ static void version_5_says_why_it_leaves(void **state)
 {
     (void)state;
     struct fixture f;
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
+    connect_5(&f);
     receive(&f, "\x20\x03\x00\x00\x00\xF0\x00", 7);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     f.fake.output_size = 0;
@@ -694,9 +684,7 @@ static void the_broker_says_why_it_leaves(void **state)
 {
     (void)state;
     struct fixture f;
-    init(&f);
-    f.config.mqtt_version = 5;
-    send_connect(&f);
+    connect_5(&f);
     receive(&f, "\x20\x03\x00\x00\x00\xE0\x01\x8E", 8);
     assert_int_equal(poll_once(&f), DUN_UPLINK_UP);
     assert_int_equal(poll_once(&f), DUN_UPLINK_DOWN);
