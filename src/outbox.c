@@ -44,6 +44,11 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
+}
+
+/* Urgent records that are not done go out again. */
+static void repeat_urgent(struct dun_outbox *outbox)
+{
     for (uint8_t i = 0; i < outbox->urgent_count; i++)
         outbox->urgent[i].next = outbox->urgent[i].first;
 }
@@ -86,6 +91,8 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
+    if (outbox->config.ack_mode == DUN_ACK_STORED)
+        repeat_urgent(outbox); /* else each that was published is in the window, or done */
     resend(outbox);
     outbox->swept = false;
     outbox->backfill_ms = now;
@@ -94,11 +101,13 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 
 /// Urgent records ///
 
-/* Makes room for one more range: of those that were published, or else by joining the last one. */
+/* Room for one more range, of one that is done or was published. NULL: there is none. */
 static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 {
+    uint64_t oldest = dun_log_first_sequence(&outbox->durable->log);
     uint8_t gone = 0;
-    while (gone < outbox->urgent_count && outbox->urgent[gone].next < outbox->urgent[gone].end)
+    while (gone < outbox->urgent_count && outbox->urgent[gone].end > oldest &&
+           outbox->urgent[gone].next < outbox->urgent[gone].end)
         gone++;
     if (gone == outbox->urgent_count)
         return NULL;
@@ -270,6 +279,7 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
     outbox->swept = true;
     outbox->stored_ms = now;
     set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
+    repeat_urgent(outbox);
     return next_new(outbox, now);
 }
 
@@ -337,14 +347,15 @@ uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox)
     return (uint16_t)(open - outbox->later);
 }
 
-uint16_t dun_outbox_only_token(const struct dun_outbox *outbox)
+bool dun_outbox_only(const struct dun_outbox *outbox, uint16_t *token)
 {
     uint16_t nth = 0;
-    DUN_ASSERT(outbox->later == 0);
-    while (nth < outbox->window.sent && dun_window_at(&outbox->window, nth)->acked)
+    if (outbox->later > 0 || dun_outbox_in_flight(outbox) != 1)
+        return false;
+    while (dun_window_at(&outbox->window, nth)->acked)
         nth++;
-    DUN_ASSERT(nth < outbox->window.sent);
-    return dun_window_token(&outbox->window, nth);
+    *token = dun_window_token(&outbox->window, nth);
+    return true;
 }
 
 uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)
