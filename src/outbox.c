@@ -46,11 +46,17 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
 }
 
-/* Urgent records that are not done go out again. */
-static void repeat_urgent(struct dun_outbox *outbox)
+/* What went ahead once goes in order if it has to go again, so that it holds up nothing urgent. */
+static void forget_published(struct dun_outbox *outbox)
 {
-    for (uint8_t i = 0; i < outbox->urgent_count; i++)
-        outbox->urgent[i].next = outbox->urgent[i].first;
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < outbox->urgent_count; i++) {
+        struct dun_urgent_range range = outbox->urgent[i];
+        range.first = range.next;
+        if (range.first < range.end)
+            outbox->urgent[kept++] = range;
+    }
+    outbox->urgent_count = kept;
 }
 
 /* The durable store may be mounted only when storage comes back. An earlier run may have published
@@ -91,8 +97,7 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
-    if (outbox->config.ack_mode == DUN_ACK_STORED)
-        repeat_urgent(outbox); /* else each that was published is in the window, or done */
+    forget_published(outbox);
     resend(outbox);
     outbox->swept = false;
     outbox->backfill_ms = now;
@@ -231,6 +236,9 @@ static bool next_new(struct dun_outbox *outbox, dun_ms now)
         uint8_t id = order[i];
         if ((LANE_BIT(id) & OLD_LANES) && !backfill_has_room(outbox, now))
             continue;
+        /* It may hold copies of what is still in a log that cannot be read now. */
+        if (id == DUN_LANE_ARCHIVE && strict(outbox) && !outbox->durable->mounted)
+            continue;
         if ((id == DUN_LANE_URGENT ? next_urgent(outbox) : next_of(outbox, id)) <= 0)
             continue;
         dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
@@ -279,7 +287,7 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
     outbox->swept = true;
     outbox->stored_ms = now;
     set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
-    repeat_urgent(outbox);
+    forget_published(outbox);
     return next_new(outbox, now);
 }
 
