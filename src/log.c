@@ -620,6 +620,8 @@ uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings)
 
     if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > ahead)
         return log->cursor;
+    if (openings > others) /* all round the ring, and over what the first of them left */
+        return log->next - log->unsynced;
     find_survivor(log, last, &end, &tail, &tail_serial);
     return end > log->cursor ? end : log->cursor;
 }
