@@ -259,6 +259,15 @@ void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
         }
 }
 
+void dun_ledger_untell_before(struct dun_ledger *ledger, uint64_t sequence)
+{
+    for (uint16_t i = 0; i < ledger->count; i++)
+        if (ledger->entries[i].told_in < sequence && ledger->entries[i].told_in != 0) {
+            ledger->entries[i].told_in = 0;
+            ledger->changes++;
+        }
+}
+
 void dun_ledger_restore(struct dun_ledger *ledger, const struct dun_loss *entry)
 {
     insert(ledger, entry);

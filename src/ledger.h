@@ -84,6 +84,10 @@ void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last);
 /* Records from `sequence` on never came to be: what they carried is untold again. */
 void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence);
 
+/* The entries come from an old state, and all records before `sequence` are done: what an entry was
+ * told in may be among them, or have been lost. It is told again. For the log's mount. */
+void dun_ledger_untell_before(struct dun_ledger *ledger, uint64_t sequence);
+
 /* Puts back an entry as it was stored, merging as needed. For the log's mount. */
 void dun_ledger_restore(struct dun_ledger *ledger, const struct dun_loss *entry);
 

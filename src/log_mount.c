@@ -350,6 +350,7 @@ static void reconcile(struct dun_log *log, const struct survey *survey, uint64_t
         log->acks_changed = true;
     }
     dun_ledger_untell(log->ledger, log->next);
+    dun_ledger_untell_before(log->ledger, log->cursor);
 }
 
 /* The records behind a guessed opening will be found by nobody once another block is the newest. */

@@ -44,8 +44,19 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
     dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
     dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
-    for (uint8_t i = 0; i < outbox->urgent_count; i++)
-        outbox->urgent[i].next = outbox->urgent[i].first;
+}
+
+/* What went ahead once goes in order if it has to go again, so that it holds up nothing urgent. */
+static void forget_published(struct dun_outbox *outbox)
+{
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < outbox->urgent_count; i++) {
+        struct dun_urgent_range range = outbox->urgent[i];
+        range.first = range.next;
+        if (range.first < range.end)
+            outbox->urgent[kept++] = range;
+    }
+    outbox->urgent_count = kept;
 }
 
 /* The durable store may be mounted only when storage comes back. An earlier run may have published
@@ -86,6 +97,7 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
     set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
+    forget_published(outbox);
     resend(outbox);
     outbox->swept = false;
     outbox->backfill_ms = now;
@@ -94,11 +106,13 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 
 /// Urgent records ///
 
-/* Makes room for one more range: of those that were published, or else by joining the last one. */
+/* Room for one more range, of one that is done or was published. NULL: there is none. */
 static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 {
+    uint64_t oldest = dun_log_first_sequence(&outbox->durable->log);
     uint8_t gone = 0;
-    while (gone < outbox->urgent_count && outbox->urgent[gone].next < outbox->urgent[gone].end)
+    while (gone < outbox->urgent_count && outbox->urgent[gone].end > oldest &&
+           outbox->urgent[gone].next < outbox->urgent[gone].end)
         gone++;
     if (gone == outbox->urgent_count)
         return NULL;
@@ -222,6 +236,9 @@ static bool next_new(struct dun_outbox *outbox, dun_ms now)
         uint8_t id = order[i];
         if ((LANE_BIT(id) & OLD_LANES) && !backfill_has_room(outbox, now))
             continue;
+        /* It may hold copies of what is still in a log that cannot be read now. */
+        if (id == DUN_LANE_ARCHIVE && strict(outbox) && !outbox->durable->mounted)
+            continue;
         if ((id == DUN_LANE_URGENT ? next_urgent(outbox) : next_of(outbox, id)) <= 0)
             continue;
         dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
@@ -270,6 +287,7 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
     outbox->swept = true;
     outbox->stored_ms = now;
     set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
+    forget_published(outbox);
     return next_new(outbox, now);
 }
 
@@ -337,14 +355,15 @@ uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox)
     return (uint16_t)(open - outbox->later);
 }
 
-uint16_t dun_outbox_only_token(const struct dun_outbox *outbox)
+bool dun_outbox_only(const struct dun_outbox *outbox, uint16_t *token)
 {
     uint16_t nth = 0;
-    DUN_ASSERT(outbox->later == 0);
-    while (nth < outbox->window.sent && dun_window_at(&outbox->window, nth)->acked)
+    if (outbox->later > 0 || dun_outbox_in_flight(outbox) != 1)
+        return false;
+    while (dun_window_at(&outbox->window, nth)->acked)
         nth++;
-    DUN_ASSERT(nth < outbox->window.sent);
-    return dun_window_token(&outbox->window, nth);
+    *token = dun_window_token(&outbox->window, nth);
+    return true;
 }
 
 uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)

@@ -112,8 +112,8 @@ uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox);
 /* The record published with this token, 0: there is none. */
 uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token);
 
-/* The token of the one that there is; only if in_flight is 1. */
-uint16_t dun_outbox_only_token(const struct dun_outbox *outbox);
+/* True if there is one such publish and none that is to go again: its token. */
+bool dun_outbox_only(const struct dun_outbox *outbox, uint16_t *token);
 
 /* The far end stored all of `stream` up to `sequence`. */
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,

@@ -96,6 +96,7 @@ void dun_recorder_save(struct dun_recorder *recorder, const struct dun_store *st
 static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
 {
     uint32_t size = 0;
+    record->urgent = recorder->urgent_begin > 0 && recorder->urgent_begin <= record->point_count;
     dun_recorder_save(recorder, store);
     int result = dun_store_append(store, recorder->encoder, record, &size);
     dun_recorder_note_dropped(recorder, store);
@@ -211,11 +212,21 @@ static void note_stored(struct dun_recorder *recorder, const struct dun_store *s
                         const struct dun_record *record)
 {
     recorder->stats->points_recorded += record->point_count;
-    if (!recorder->urgent || store != recorder->durable)
+    if (!record->urgent || store != recorder->durable)
         return;
     if (recorder->urgent_first == 0)
         recorder->urgent_first = record->sequence;
     recorder->urgent_last = record->sequence;
+}
+
+/* Takes the oldest points out of the batch. */
+static void consume(struct dun_recorder *recorder, uint16_t count)
+{
+    dun_batch_consume(recorder->batch, count);
+    bool left = recorder->urgent_end > count;
+    recorder->urgent_end = left ? (uint16_t)(recorder->urgent_end - count) : 0;
+    recorder->urgent_begin =
+        left && recorder->urgent_begin > count ? (uint16_t)(recorder->urgent_begin - count) : left;
 }
 
 /* Stores as much of what waits as one record holds. */
@@ -228,7 +239,6 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
         return result;
     struct dun_record record = empty_record(recorder);
     record.point_count = recorder->batch->count;
-    record.urgent = recorder->urgent;
     record.loss_count = dun_ledger_untold(&store->ledger);
     result = append_shrunk(recorder, store, &record);
     if (result == DUN_E_TOO_LARGE)
@@ -237,7 +247,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
         note_stored(recorder, store, &record);
     else
         return result;
-    dun_batch_consume(recorder->batch, record.point_count);
+    consume(recorder, record.point_count);
     return DUN_OK;
 }
 
@@ -273,7 +283,7 @@ static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun
     while (result == DUN_OK && recorder->batch->count > 0);
     if (result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
         lose_points(recorder, recorder->batch->count, DUN_LOSS_OVERFLOW);
-        dun_batch_consume(recorder->batch, recorder->batch->count);
+        consume(recorder, recorder->batch->count);
         return DUN_OK;
     }
     return result;
@@ -326,7 +336,6 @@ int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
         return result;
     }
     recorder->blocked_until_ms = 0;
-    recorder->urgent = false;
     bool more = points_wait(recorder) || losses_wait(recorder, recorder->active, now);
     recorder->waiting_since_ms = more ? now : DUN_MS_NEVER;
     return DUN_OK;
@@ -369,7 +378,9 @@ static void note_recorded(struct dun_recorder *recorder, struct dun_limit *limit
                           int64_t value, dun_ms now)
 {
     if (crosses(limit, raw)) {
-        recorder->urgent = true;
+        recorder->urgent_end = recorder->batch->count;
+        if (recorder->urgent_begin == 0)
+            recorder->urgent_begin = recorder->batch->count;
         limit->side = (int8_t)((raw > limit->high) - (raw < limit->low));
     }
     if (limit->tuning.sparse) {
@@ -401,7 +412,7 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     dun_recorder_wake(recorder, now);
     if (limit)
         note_recorded(recorder, limit, raw, value, now);
-    if (recorder->urgent || recorder->batch->count >= recorder->limits.points_max ||
+    if (recorder->urgent_end > 0 || recorder->batch->count >= recorder->limits.points_max ||
         dun_batch_rough_size(recorder->batch) >= recorder->limits.bytes_max)
         recorder->seal_due = true;
     return DUN_OK;

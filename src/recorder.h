@@ -64,7 +64,8 @@ struct dun_recorder {
     uint64_t refused_points; /* taken by the policy `drop newest`, not in any ledger yet */
     uint64_t oversized_points;
     bool seal_due;
-    bool urgent; /* the open batch holds an urgent sample */
+    uint16_t urgent_begin,
+        urgent_end; /* first and last urgent point of the batch, from 1; 0: none */
 };
 
 /* Mounts what can be mounted. All pointers in `recorder` were set by the caller. */

@@ -330,11 +330,11 @@ static void take_care(struct dun_sender *sender)
 /* The broker ended the connection and says that it is because of what we sent. */
 static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
+    uint16_t token;
     if (in_flight(sender) == 1 && sender->unacked != 0 &&
         convicted(sender, UINT64_MAX - sender->unacked)) {
         mute(sender, sender->unacked, reason);
-    } else if (in_flight(sender) == 1 && sender->unacked == 0) {
-        uint16_t token = dun_outbox_only_token(&sender->outbox);
+    } else if (sender->unacked == 0 && dun_outbox_only(&sender->outbox, &token)) {
         uint64_t sequence = dun_outbox_sequence(&sender->outbox, token);
         if (convicted(sender, sequence)) {
             dun_outbox_acked(&sender->outbox, token,

@@ -202,6 +202,7 @@ static void note_urgent(struct facts *facts, struct stream_facts *stream, uint64
     if (stream->spare || sim_run->scenario.agent.strict_order || !is_urgent(facts, attempt))
         return;
     stream->urgent = true;
+    sim_trace("record %llu is urgent", (unsigned long long)sequence);
     if (++facts->urgent_waiting > DUN_OUTBOX_URGENT_MAX) {
         facts->urgent_sequence = 0; /* the device joins those that wait, and all between them */
         return;

@@ -58,7 +58,7 @@ struct stream_facts {
     uint64_t count;     /* sequences known of: below this */
     uint64_t capacity;
     uint64_t durable_top; /* highest sequence that was durable */
-    uint64_t ends[3];     /* of the rising runs of first arrivals */
+    uint64_t ends[4];     /* of the rising runs of first arrivals */
     bool urgent;          /* it holds urgent records, which have a run of their own */
     uint64_t contiguous;  /* all up to it was received or told */
     uint64_t freed;       /* the device's cursor as last seen */

@@ -75,7 +75,9 @@ void thinned_watch(struct facts *facts, const struct dun_agent *agent)
     if (stream && agent->thinner.saved > stream->copied)
         stream->copied = agent->thinner.saved;
     const struct dun_log *log = &agent->archive.log;
-    facts->archive_full |= agent->archive.mounted && dun_log_overflowed(log) > 0;
+    /* In its second lap it thins itself: copies of old records go behind younger ones. */
+    facts->archive_full |=
+        agent->archive.mounted && dun_log_serial(log) >= log->flash->geometry.block_count;
     facts->archive_lost |= !agent->archive.mounted || dun_log_damaged(log) > 0;
 }
 

@@ -225,6 +225,21 @@ static void no_loss_is_ever_missing(void **state)
     }
 }
 
+/* An entry of an old state whose record is done by a newer one would never be forgotten. */
+static void test_what_was_told_before_the_cursor_is_told_again(void **state)
+{
+    struct dun_loss table[4];
+    struct dun_ledger old;
+    (void)state;
+    dun_ledger_init(&old, table, 4);
+    dun_ledger_restore(&old, &(struct dun_loss){.first = 60, .last = 60, .told_in = 61});
+    dun_ledger_restore(&old, &(struct dun_loss){.first = 64, .last = 65, .told_in = 68});
+    dun_ledger_untell_before(&old, 68);
+    assert_int_equal(dun_ledger_untold(&old), 1);
+    assert_int_equal(old.entries[0].told_in, 0);
+    assert_int_equal(old.entries[1].told_in, 68);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +253,7 @@ int main(void)
         cmocka_unit_test(entries_without_a_stamp_get_the_first_one),
         cmocka_unit_test(every_change_is_counted),
         cmocka_unit_test(no_loss_is_ever_missing),
+        cmocka_unit_test(test_what_was_told_before_the_cursor_is_told_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,7 +235,7 @@ static void assert_published(struct fixture *f, const uint64_t *sequences, size_
 static void test_urgent_record_of_an_outage_goes_first_and_once(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {2, 4, 1, 3, 5};
+    static const uint64_t expected[] = {2, 4, 1, 3, 5}, again[] = {1, 2, 3, 4, 5};
     f->outbox.config.ack_mode = DUN_ACK_STORED;
     mount(f);
     dun_outbox_start(&f->outbox);
@@ -247,7 +247,7 @@ static void test_urgent_record_of_an_outage_goes_first_and_once(void **state)
     dun_outbox_restart(&f->outbox, 0);
     assert_published(f, expected, 5);
     dun_outbox_restart(&f->outbox, 0); /* nothing of it was stored: all of it goes again */
-    assert_published(f, expected, 5);
+    assert_published(f, again, 5);
 }
 
 static void test_urgent_records_keep_strict_order(void **state)

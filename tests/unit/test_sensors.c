@@ -647,13 +647,13 @@ static void test_limits_in_the_scale_of_the_metric(void **state)
     assert_true(f.limits[0].high == INT64_MAX);
     assert_int_equal(f.limits[0].tuning.resolution, 1); /* there is nothing finer than 0.1 Cel */
     assert_int_equal(f.sensors.limits_used, 1);
-    assert_false(f.agent.recorder.urgent);
+    assert_false(f.agent.recorder.urgent_end > 0);
     put_file("value", "-200\n");
     assert_int_equal(read_sensor("f"), DUN_OK);
-    assert_false(f.agent.recorder.urgent);
+    assert_false(f.agent.recorder.urgent_end > 0);
     put_file("value", "-300\n");
     assert_int_equal(read_sensor("f"), DUN_OK);
-    assert_true(f.agent.recorder.urgent);
+    assert_true(f.agent.recorder.urgent_end > 0);
 }
 
 static void test_limits_by_attribute_and_of_what_appears_later(void **state)
