@@ -339,10 +339,8 @@ void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
     note_mounts(facts, &agent->store, false);
     note_mounts(facts, &agent->spare, true);
     settle_attempts(facts, agent);
-    if (cut) {
-        thinned_cut(facts);
+    if (cut)
         return;
-    }
     note_store(facts, &agent->store, false);
     note_store(facts, &agent->spare, true);
     thinned_watch(facts, agent);

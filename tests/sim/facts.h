@@ -64,7 +64,6 @@ struct stream_facts {
     uint64_t freed;       /* the device's cursor as last seen */
     uint64_t ack_seen;    /* the same, when all was durable */
     uint64_t gone;        /* all below it have gone */
-    uint64_t copied;      /* the archive may have what stays of all below it */
     uint64_t archive_end; /* highest first arrival out of the archive */
     uint32_t ledger_seen; /* changes of the ledger as last seen */
 };

@@ -71,22 +71,11 @@ void thinned_watch(struct facts *facts, const struct dun_agent *agent)
     facts->erases_seen = sim_run->flash.erases;
     if (sim_run->scenario.overflow != DUN_LOG_THIN || !agent->store.mounted)
         return;
-    struct stream_facts *stream = facts_stream(facts, agent->store.log.stream);
-    if (stream && agent->thinner.saved > stream->copied)
-        stream->copied = agent->thinner.saved;
     const struct dun_log *log = &agent->archive.log;
     /* In its second lap it thins itself: copies of old records go behind younger ones. */
     facts->archive_full |=
         agent->archive.mounted && dun_log_serial(log) >= log->flash->geometry.block_count;
     facts->archive_lost |= !agent->archive.mounted || dun_log_damaged(log) > 0;
-}
-
-/* Who knows what it had copied. */
-void thinned_cut(struct facts *facts)
-{
-    struct stream_facts *stream = facts_stream(facts, facts->durable_stream);
-    if (stream)
-        stream->copied = stream->count;
 }
 
 bool thinned_arrival(struct facts *facts, struct stream_facts *stream, uint64_t sequence,
@@ -95,8 +84,8 @@ bool thinned_arrival(struct facts *facts, struct stream_facts *stream, uint64_t 
     struct fact *fact = facts_fact(stream, sequence);
     if (!thins(stream))
         return false;
-    if (fact->gone_in == 0) /* a copy is on its way where the log cannot be read, or overtakes */
-        return sequence < stream->copied && stays(fact, sequence);
+    if (fact->gone_in == 0) /* a copy of what damage took before its block went */
+        return fact->given_up && stays(fact, sequence);
     if (fact->gone_in > connection)
         return true; /* it may have been under way when it went */
     if (!stays(fact, sequence))

@@ -16,11 +16,7 @@ void thinned_note(struct facts *facts, struct stream_facts *stream, const struct
 
 void thinned_watch(struct facts *facts, const struct dun_agent *agent);
 
-/* Power failed in a call. */
-void thinned_cut(struct facts *facts);
-
-/* A record arrives. True if it came out of the archive, whose order is checked here, or may have.
- */
+/* A record arrives. True if it came out of the archive, whose order is checked here. */
 bool thinned_arrival(struct facts *facts, struct stream_facts *stream, uint64_t sequence,
                      uint64_t connection);
 
