@@ -590,8 +590,7 @@ static void test_bad_limits(void **state)
         ":11: [limit a] there is a section of this name already\n",
         ":12: [limit d/e] a name must be 1 to 32",
         ":15: [limit f] metric: given before in this section\n",
-        ":17: [limit f] above: no such key; there are metric low high resolution "
-        "dead_band heartbeat attributes\n",
+        ":17: [limit f] above: no such key; there are metric low high resolution dead_band",
         ":20: [limit g] low = 00000000000000000000000000000001: must be a number",
         ":21: [limit]: no such section; there are [agent]",
         "[sensors] [file NAME], [limit NAME] and [metric NAME]\n",

@@ -116,7 +116,7 @@ static void a_crossing_is_never_left_out(void **state)
     f.limits[0].tuning = (struct dun_tuning){.resolution = 10, .sparse = true, .dead_band = 1000};
     assert_true(takes(50, 0, 50));
     assert_false(takes(52, 1, 0));
-    assert_int_equal(f.recorder.urgent_end, 0);
+    assert_false(f.recorder.urgent_end > 0);
     assert_true(takes(53, 1, 50));
     assert_true(f.recorder.urgent_end > 0);
     assert_false(takes(54, 1, 0)); /* above still: no news */

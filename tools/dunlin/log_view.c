@@ -330,7 +330,7 @@ static void find_gone(struct dun_log_view *view, const uint8_t *bytes)
             end = view->chain_first;
         }
         if (first < end) {
-            dun_ledger_add(&view->ledger, first, end - 1, reason);
+            dun_ledger_add(&view->ledger, first, end - 1, (uint8_t)reason);
         }
         if (i < done_count) {
             first = cursor + dun_get32(range) + dun_get32(range + 4);
