@@ -404,8 +404,10 @@ static int recycle(struct dun_log *log, uint32_t block, bool telling)
     if (log->overflow == DUN_LOG_DROP_NEWEST && !telling && (end > log->cursor || reserve))
         return DUN_E_FULL;
     result = log->flash->erase(log->flash->context, block);
-    if (result < 0)
+    if (result < 0) {
+        log->erase_failed |= in_use(log, block);
         return result;
+    }
     log->tail = tail;
     log->tail_serial = tail_serial;
     if (end > log->cursor) {

@@ -154,6 +154,32 @@ static void a_block_passed_over_ends_no_chain(void **state)
     assert_int_equal(dun_log_first_sequence(&bench.log), 59);
 }
 
+/* A record that is being read when the erase of its block fails, and takes half of it. */
+static void a_failed_erase_ends_a_reading(void **state)
+{
+    struct bench bench;
+    struct dun_log_cursor cursor;
+    uint8_t payload[64];
+
+    (void)state;
+    start(&bench, 256, 2, 4);
+    append_many(&bench, 30);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    assert_int_not_equal(cursor.block, bench.log.base);
+    while (cursor.size < 20)
+        assert_int_equal(dun_log_next(&bench.log, &cursor), 1);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 0, payload, 8), 0);
+    assert_int_not_equal(cursor.block, bench.log.base);
+    bench.stuck_block = cursor.block;
+    while (append(&bench) == DUN_OK)
+        assert_int_equal(dun_log_sync(&bench.log), 0);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 0, payload, 8), 0);
+    memset(memory + sizeof(struct dun_flash_geometry) + (size_t)cursor.block * 256 + cursor.offset +
+               12,
+           0xFF, 4);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 8, payload, 8), DUN_E_NOT_FOUND);
+}
+
 /* The header of a record has 16 bits of its sequence; the CRC has all of them. */
 static void a_record_65536_sequences_old_is_not_taken(void **state)
 {
@@ -317,6 +343,7 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_is_survived),
         cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
         cmocka_unit_test(a_block_passed_over_ends_no_chain),
+        cmocka_unit_test(a_failed_erase_ends_a_reading),
         cmocka_unit_test(a_record_65536_sequences_old_is_not_taken),
         cmocka_unit_test(damaged_last_records_keep_their_sequences),
         cmocka_unit_test(a_gap_at_mount_is_overflow_or_damage),
