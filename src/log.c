@@ -404,8 +404,10 @@ static int recycle(struct dun_log *log, uint32_t block, bool telling)
     if (log->overflow == DUN_LOG_DROP_NEWEST && !telling && (end > log->cursor || reserve))
         return DUN_E_FULL;
     result = log->flash->erase(log->flash->context, block);
-    if (result < 0)
+    if (result < 0) {
+        log->erase_failed |= in_use(log, block);
         return result;
+    }
     log->tail = tail;
     log->tail_serial = tail_serial;
     if (end > log->cursor) {
@@ -620,6 +622,8 @@ uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings)
 
     if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > ahead)
         return log->cursor;
+    if (openings > others) /* all round the ring, and over what the first of them left */
+        return log->next - log->unsynced;
     find_survivor(log, last, &end, &tail, &tail_serial);
     return end > log->cursor ? end : log->cursor;
 }

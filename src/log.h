@@ -88,6 +88,7 @@ struct dun_log {
     bool base_old : 1;   /* the base is of format version 1 */
     bool base_lost : 1;  /* its opening is gone, and so are its records */
     bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
+    bool erase_failed : 1; /* of a block in use, since mount: cursors may point to nothing */
 };
 
 /*
@@ -151,7 +152,8 @@ DUN_MUST_USE int dun_log_first(struct dun_log *log, struct dun_log_cursor *curso
 /* The same for the next one after `cursor`, which may have gone stale. Cost: O(1) records. */
 DUN_MUST_USE int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor);
 
-/* Reads payload bytes offset..offset+size. DUN_E_NOT_FOUND if the record is no longer there. */
+/* Reads payload bytes offset..offset+size. DUN_E_NOT_FOUND if the record is no longer there. Once
+ * an erase has failed the whole record is checked anew. */
 DUN_MUST_USE int dun_log_read(struct dun_log *log, const struct dun_log_cursor *cursor,
                               uint32_t offset, void *data, uint32_t size);
 

@@ -172,26 +172,55 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
     return true;
 }
 
+/*
+ * Goes back from `block`, whose opening is given, to the one before it in the chain; -1: there is
+ * none. One that should have been erased is still there if a sync failed after that: then the block
+ * which the opening names lies behind it.
+ */
+static int64_t block_before(const struct dun_log *log, struct survey *survey, uint32_t block,
+                            struct dun_log_opening *opening)
+{
+    const struct dun_log_opening after = *opening;
+    uint32_t count = log->flash->geometry.block_count;
+    uint32_t last = dun_log_distance(log, log->base, block) - 1;
+    int64_t found = -1;
+
+    for (uint32_t i = 1; i <= last; i++) {
+        uint32_t at = (uint32_t)(((uint64_t)block + count - i) % count);
+        struct dun_log_opening candidate;
+
+        if (dun_log_get_opening(log->flash, at, &candidate, &survey->bytes_read) !=
+                DUN_LOG_BLOCK_OURS ||
+            candidate.stream != log->stream || candidate.serial >= after.serial ||
+            candidate.first > after.first)
+            continue;
+        if (found < 0 && i + DUN_LOG_SKIP_MAX < last)
+            last = i + DUN_LOG_SKIP_MAX;
+        if (found < 0 || candidate.serial == after.before_serial) {
+            *opening = candidate;
+            found = at;
+        }
+        if (opening->serial >= after.before_serial)
+            break;
+    }
+    return found;
+}
+
 /* The chain's newest state record: in the newest block, or before it if its opening was torn. */
 static void find_state(struct dun_log *log, struct scan *scan, struct survey *survey)
 {
-    uint32_t count = log->flash->geometry.block_count;
-    uint32_t block = log->base;
-    uint32_t serial = log->base_serial;
-    struct dun_log_opening opening;
+    struct dun_log_opening opening = survey->newest;
+    int64_t block = log->base;
 
     log->cursor = 1;
     if (restore_state(log, scan))
         return;
     log->acks_changed = true; /* wherever it is found, it is to be written again */
     while (block != log->tail) {
-        block = (block + count - 1) % count;
-        if (dun_log_get_opening(log->flash, block, &opening, &survey->bytes_read) !=
-                DUN_LOG_BLOCK_OURS ||
-            opening.stream != log->stream || opening.serial >= serial)
-            continue;
-        serial = opening.serial;
-        scan_block(log, block, &opening, scan);
+        block = block_before(log, survey, (uint32_t)block, &opening);
+        if (block < 0)
+            break;
+        scan_block(log, (uint32_t)block, &opening, scan);
         survey->bytes_read += scan->walk.bytes_read;
         if (restore_state(log, scan)) {
             log->state_full = false; /* the head has none */
@@ -209,23 +238,17 @@ static void find_state(struct dun_log *log, struct scan *scan, struct survey *su
  */
 static uint64_t find_tail(struct dun_log *log, struct survey *survey)
 {
-    uint32_t count = log->flash->geometry.block_count;
-    uint64_t first = survey->newest.first;
-    struct dun_log_opening opening;
+    struct dun_log_opening opening = survey->newest;
+    int64_t block = log->base;
 
-    for (uint32_t i = 1; i < count && first > log->cursor; i++) {
-        uint32_t block = (log->base + count - i) % count;
-
-        if (dun_log_get_opening(log->flash, block, &opening, &survey->bytes_read) !=
-                DUN_LOG_BLOCK_OURS ||
-            opening.stream != log->stream || opening.serial >= log->tail_serial ||
-            opening.first > first)
-            continue;
-        log->tail = block;
+    while (opening.first > log->cursor) {
+        block = block_before(log, survey, (uint32_t)block, &opening);
+        if (block < 0)
+            break;
+        log->tail = (uint32_t)block;
         log->tail_serial = opening.serial;
-        first = opening.first;
     }
-    return first;
+    return opening.first;
 }
 
 /*

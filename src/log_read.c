@@ -176,6 +176,18 @@ int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor)
     return advance(log, &walk, cursor->serial, cursor->sequence, cursor);
 }
 
+/* An erase that failed may have taken any part of a block that the log still counts as its own. */
+static bool is_whole(const struct dun_log *log, const struct dun_log_cursor *cursor)
+{
+    struct dun_log_walk walk;
+    struct dun_log_found found;
+
+    enter_at(log, &walk, cursor->block, cursor->serial, cursor->sequence,
+             cursor->offset - DUN_LOG_HEADER_SIZE);
+    return dun_log_walk_next(&walk, &found) && found.offset == cursor->offset &&
+           found.size == cursor->size;
+}
+
 int dun_log_read(struct dun_log *log, const struct dun_log_cursor *cursor, uint32_t offset,
                  void *data, uint32_t size)
 {
@@ -185,5 +197,7 @@ int dun_log_read(struct dun_log *log, const struct dun_log_cursor *cursor, uint3
         return DUN_E_NOT_FOUND;
     if (offset > cursor->size || size > cursor->size - offset)
         return DUN_E_INVALID;
+    if (log->erase_failed && !is_whole(log, cursor))
+        return DUN_E_NOT_FOUND;
     return flash->read(flash->context, cursor->block, cursor->offset + offset, data, size);
 }

@@ -91,10 +91,14 @@ int dun_thinner_tick(struct dun_thinner *thinner)
 {
     if (!thinner->store->mounted || !thinner->archive->mounted)
         return DUN_OK;
-    uint32_t serial = dun_log_serial(&thinner->store->log);
-    if (serial == thinner->store_serial)
+    const struct dun_log *log = &thinner->store->log;
+    uint32_t serial = dun_log_serial(log);
+    /* In a ring so small one append may take what lies in the newest block, too. */
+    bool small = log->flash->geometry.block_count <= DUN_LOG_OPENINGS_MAX;
+    if (serial == thinner->store_serial && !small)
         return DUN_OK;
     thinner->store_serial = serial;
-    uint64_t end = dun_log_victims_end(&thinner->store->log, DUN_LOG_OPENINGS_MAX);
-    return end > dun_log_first_sequence(&thinner->store->log) ? save(thinner, end) : DUN_OK;
+    uint64_t end = dun_log_victims_end(log, DUN_LOG_OPENINGS_MAX);
+    bool more = end > dun_log_first_sequence(log) && end > thinner->saved;
+    return more ? save(thinner, end) : DUN_OK;
 }

@@ -300,13 +300,32 @@ class Log:
 
     def _chain(self, newest):
         chain = [newest]
-        for i in range(1, self.count):
-            index = (newest - i) % self.count
-            opening, after = self.openings[index], self.openings[chain[0]]
-            if (opening.kind == "ours" and opening.stream == self.stream and
-                    opening.serial < after.serial and opening.first <= after.first):
-                chain.insert(0, index)
+        before = self._before(newest, newest)
+        while before is not None:
+            chain.insert(0, before)
+            before = self._before(newest, before)
         return chain
+
+    def _before(self, newest, index):
+        """The block before one in the chain: the one it names, if that is near the first."""
+        after = self.openings[index]
+        found = None
+        last = (index - newest - 1) % self.count
+        i = 0
+        while i < last:
+            i += 1
+            at = (index - i) % self.count
+            opening = self.openings[at]
+            if (opening.kind != "ours" or opening.stream != self.stream or
+                    opening.serial >= after.serial or opening.first > after.first):
+                continue
+            if found is None:
+                last = min(last, i + SKIP_MAX)
+            if found is None or opening.serial == after.before_serial:
+                found = at
+            if self.openings[found].serial >= after.before_serial:
+                break
+        return found
 
     def _step_back(self):
         newest = self._records(self.chain[-1])

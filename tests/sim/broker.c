@@ -285,8 +285,8 @@ static void on_packet(struct broker *broker, struct broker_client *client, struc
         wire_pingresp(&wire);
         send(client, &wire);
         break;
-    case WIRE_DISCONNECT:
-        end_client(client, false);
+    case WIRE_DISCONNECT: /* 3.14.2.1: 4 leaves with the will */
+        end_client(client, in->body.size > 0 && in->body.data[0] == 4);
         break;
     default:
         sim_fail("a packet of type %u from a client", in->type);

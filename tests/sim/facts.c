@@ -178,14 +178,14 @@ void facts_attempt(struct facts *facts, const struct dun_record *record, struct 
         (struct pending_attempt){record->stream, record->sequence};
 }
 
-/* Only the latest attempt can be what is there. */
-static void keep_latest(struct fact *fact)
+/* The latest attempt is what is there; see attempt_with for those before it. */
+static const struct attempt *settle_latest(struct fact *fact)
 {
-    if (fact->attempt_count > 1)
-        fact->attempts[0] = fact->attempts[fact->attempt_count - 1];
-    fact->attempt_count = 1;
-    fact->size = fact->attempts[0].size;
-    fact->urgent = fact->attempts[0].urgent;
+    const struct attempt *latest = &fact->attempts[fact->attempt_count - 1];
+    fact->durable = true;
+    fact->size = latest->size;
+    fact->urgent = latest->urgent;
+    return latest;
 }
 
 static bool is_urgent(const struct facts *facts, const struct attempt *attempt)
@@ -225,13 +225,12 @@ static void settle_attempts(struct facts *facts, struct dun_agent *agent)
         uint64_t end = store->log.next - store->log.unsynced;
         if (fact->durable || store->log.stream != pending->stream || pending->sequence >= end)
             continue;
-        keep_latest(fact);
-        fact->durable = true;
+        const struct attempt *latest = settle_latest(fact);
         if (pending->sequence > stream->durable_top)
             stream->durable_top = pending->sequence;
-        facts->stored_points += fact->attempts[0].point_count;
+        facts->stored_points += latest->point_count;
         facts->records_durable += !stream->spare;
-        note_urgent(facts, stream, pending->sequence, &fact->attempts[0]);
+        note_urgent(facts, stream, pending->sequence, latest);
     }
     facts->pending_count = 0;
 }

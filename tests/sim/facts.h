@@ -33,7 +33,7 @@ struct attempt {
 };
 
 struct fact {
-    struct attempt *attempts; /* that may be on the flash; one when it is durable */
+    struct attempt *attempts; /* that may be on the flash; the last one is durable, if any is */
     uint8_t *payload;         /* as it arrived first */
     uint32_t payload_size;
     uint32_t size;    /* of the record that became durable, bytes */

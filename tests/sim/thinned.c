@@ -82,8 +82,10 @@ bool thinned_arrival(struct facts *facts, struct stream_facts *stream, uint64_t 
                      uint64_t connection)
 {
     struct fact *fact = facts_fact(stream, sequence);
-    if (fact->gone_in == 0 || !thins(stream))
+    if (!thins(stream))
         return false;
+    if (fact->gone_in == 0) /* a copy of what damage took before its block went */
+        return fact->given_up && stays(fact, sequence);
     if (fact->gone_in > connection)
         return true; /* it may have been under way when it went */
     if (!stays(fact, sequence))

@@ -123,6 +123,63 @@ static void records_of_an_earlier_lap_are_not_taken(void **state)
     assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
 }
 
+/*
+ * A block that should have been taken, and was passed over because its erase failed, stands in
+ * front of the newest with the records of a lap before: neither they nor its state may count.
+ */
+static void a_block_passed_over_ends_no_chain(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    start(&bench, 256, 8, 4);
+    append_many(&bench, 60);
+    assert_int_equal(dun_log_ack_to(&bench.log, 58), 0);
+    assert_int_equal(dun_log_sync(&bench.log), 0);
+    uint32_t newest = bench.log.base;
+    bench.stuck_block = (newest + 1) % 8;
+    while (bench.log.base == newest)
+        append_many(&bench, 1);
+    assert_int_equal(bench.log.base, (newest + 2) % 8);
+    uint64_t next = dun_log_next_sequence(&bench.log);
+    uint64_t first = dun_log_first_sequence(&bench.log);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(dun_log_first_sequence(&bench.log), first);
+    check_records(&bench, first, next - 1);
+    assert_int_equal(dun_log_damaged(&bench.log), 0);
+
+    uint8_t *block = memory + sizeof(struct dun_flash_geometry) + (size_t)bench.log.base * 256;
+    memset(block + DUN_LOG_OPENING_SIZE, 0xFF, 256 - DUN_LOG_OPENING_SIZE);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(dun_log_first_sequence(&bench.log), 59);
+}
+
+/* A record that is being read when the erase of its block fails, and takes half of it. */
+static void a_failed_erase_ends_a_reading(void **state)
+{
+    struct bench bench;
+    struct dun_log_cursor cursor;
+    uint8_t payload[64];
+
+    (void)state;
+    start(&bench, 256, 2, 4);
+    append_many(&bench, 30);
+    assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
+    assert_int_not_equal(cursor.block, bench.log.base);
+    while (cursor.size < 20)
+        assert_int_equal(dun_log_next(&bench.log, &cursor), 1);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 0, payload, 8), 0);
+    assert_int_not_equal(cursor.block, bench.log.base);
+    bench.stuck_block = cursor.block;
+    while (append(&bench) == DUN_OK)
+        assert_int_equal(dun_log_sync(&bench.log), 0);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 0, payload, 8), 0);
+    memset(memory + sizeof(struct dun_flash_geometry) + (size_t)cursor.block * 256 + cursor.offset +
+               12,
+           0xFF, 4);
+    assert_int_equal(dun_log_read(&bench.log, &cursor, 8, payload, 8), DUN_E_NOT_FOUND);
+}
+
 /* The header of a record has 16 bits of its sequence; the CRC has all of them. */
 static void a_record_65536_sequences_old_is_not_taken(void **state)
 {
@@ -285,6 +342,8 @@ int main(void)
         cmocka_unit_test(the_bytes_are_those_of_the_format),
         cmocka_unit_test(any_flipped_bit_is_survived),
         cmocka_unit_test(records_of_an_earlier_lap_are_not_taken),
+        cmocka_unit_test(a_block_passed_over_ends_no_chain),
+        cmocka_unit_test(a_failed_erase_ends_a_reading),
         cmocka_unit_test(a_record_65536_sequences_old_is_not_taken),
         cmocka_unit_test(damaged_last_records_keep_their_sequences),
         cmocka_unit_test(a_gap_at_mount_is_overflow_or_damage),

@@ -269,6 +269,30 @@ static void test_what_an_append_takes_is_saved_before_it(void **state)
     }
 }
 
+/* In a ring of two, a record that leaves no room for the state takes the block before its own, too,
+ * with what was written since the last opening. */
+static void test_what_two_openings_take_is_saved(void **state)
+{
+    struct fixture *f = *state;
+    struct dun_log *log = &f->stores[0].log;
+    struct dun_thinner thinner = {
+        .store = &f->stores[0], .archive = &f->stores[1], .keep_every = 2};
+    assert_int_equal(dun_store_mount(&f->stores[1], &f->notices), DUN_OK);
+    dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_STORAGE);
+    dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_TOO_LARGE);
+    dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_OVERFLOW);
+    for (uint64_t s = 1; s <= 120; s++) {
+        uint8_t bytes[254] = {[9] = 0x10, [10] = (uint8_t)s};
+        uint64_t before = dun_log_first_sequence(log);
+        assert_int_equal(dun_thinner_tick(&thinner), DUN_OK);
+        assert_int_equal(dun_log_append(log, (struct dun_span){bytes, 20 + s * 37 % 234}), DUN_OK);
+        dun_ledger_told(log->ledger, s, dun_ledger_untold(log->ledger));
+        assert_int_equal(dun_log_sync(log), DUN_OK);
+        for (; before < dun_log_first_sequence(log); before++)
+            assert_true(before % 2 != 0 || archived(&f->stores[1], before));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup(test_telling_losses_does_not_wait_for_ever, set_up),
         cmocka_unit_test_setup(test_record_whose_sync_wrote_all_but_the_acks_is_stored, set_up),
         cmocka_unit_test_setup(test_what_an_append_takes_is_saved_before_it, set_up),
+        cmocka_unit_test_setup(test_what_two_openings_take_is_saved, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
