@@ -239,7 +239,7 @@ ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS = rang
 
 
 class Columns:
-    """The columns of one Column message; `left` and `rows_left` are what the record may yet hold."""
+    """The columns of one Column message; `left`, `rows_left`: what the record may yet hold."""
 
     def __init__(self, column, times, left, rows_left):
         self.bits, self.codings = Bits(column.bits), column.codings

@@ -1,10 +1,10 @@
-"""Bytes a point of two traces: each message self-contained, time included, beside what the field uses.
+"""Bytes a point of two traces, time included, each message self-contained; and what the field uses.
 
-The motes (four TelosB nodes, every 5 s; humidity, temperature, label) come from an npm package, the host
-trace (this project's agent on a machine at work, every 1 s) from tests/bench/traces. Each message takes
-the next so many points, in order of time. A rival's message holds the same points; its dictionary is
-not counted, as ours is not. The limit is the entropy of each column's deltas alone: no header, no time,
-no first value, and frequencies known beforehand.
+The motes (four TelosB nodes, every 5 s; humidity, temperature, label) come from an npm package, the
+host trace (this project's agent on a machine at work, every 1 s) from tests/bench/traces. Each
+message takes the next so many points, in order of time. A rival's message holds the same points; its
+dictionary is not counted, as ours is not. The limit is the entropy of each column's deltas alone: no
+header, no time, no first value, and frequencies known beforehand.
 """
 import argparse
 import collections
@@ -38,7 +38,7 @@ PLOT_SIZES = (8, 16, 32, 64, 128, 256, 512, 768, 1024, 2048, 4096)
 
 
 class Trace:
-    """`streams`: for each device its points, (metric id, uptime, scaled integer) in order of time."""
+    """`streams`: for each device its points, (metric id, uptime, scaled integer), by time."""
 
     def __init__(self, name, dictionary, streams):
         self.name, self.dictionary, self.streams = name, dictionary, streams
@@ -195,7 +195,7 @@ def plot(trace):
 
 
 def instructions(trace, size):
-    """A point's cost under callgrind: batch, choosing, sizing, writing; without reading the trace."""
+    """A point's cost under callgrind: batch, choosing, sizing, writing; not reading the trace."""
     text = "".join(f"{t} {i} {v}\n" for i, t, v in trace.streams[0][:30720]).encode()
 
     def count(points):

@@ -86,7 +86,8 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     if not os.path.exists(wasm("samples.wasm")) or not os.path.exists(WASMTIME):
-        print("bench wasi: tools/setup --wasi && cmake --preset wasi && cmake --build --preset wasi")
+        print("bench wasi: first tools/setup --wasi, cmake --preset wasi, "
+              "cmake --build --preset wasi")
         return 1
     table("Size, stripped and optimised", ["", "bytes"],
           [["dunlind.wasm, without TLS", os.path.getsize(wasm("dunlind.wasm"))],

@@ -1,8 +1,8 @@
-"""Ways to write the points of one message: what the field uses, each in the shape that suits it best.
+"""Ways to write the points of one message: what the field uses, each in the shape that suits it.
 
-A point is (metric id, uptime in ms, scaled integer); `dictionary` gives for an id what it means. Each
-message stands alone. JSON, line protocol and SenML name their metrics; the Sparkplug shape and Gorilla
-use ids whose dictionary travels elsewhere, as ours does.
+A point is (metric id, uptime in ms, scaled integer); `dictionary` gives for an id what it means.
+Each message stands alone. JSON, line protocol and SenML name their metrics; the Sparkplug shape and
+Gorilla use ids whose dictionary travels elsewhere, as ours does.
 """
 import json
 import struct
