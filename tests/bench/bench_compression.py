@@ -1,10 +1,10 @@
 """Bytes a point of two traces, time included, each message self-contained; and what the field uses.
 
-The motes (four TelosB nodes, every 5 s; humidity, temperature, label) come from an npm package, the
-host trace (this project's agent on a machine at work, every 1 s) from tests/bench/traces. Each
-message takes the next so many points, in order of time. A rival's message holds the same points; its
-dictionary is not counted, as ours is not. The limit is the entropy of each column's deltas alone: no
-header, no time, no first value, and frequencies known beforehand.
+The motes (four TelosB nodes, every 5 s; humidity, temperature, label) come from an npm package,
+the host trace (this project's agent on a machine at work, every 1 s) from tests/bench/traces.
+Each message takes the next so many points, in order of time. A rival's message holds the same
+points; its dictionary is not counted, as ours is not. The limit is the entropy of each column's
+deltas alone: no header, no time, no first value, and frequencies known beforehand.
 """
 import argparse
 import collections
