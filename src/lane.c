@@ -17,6 +17,17 @@ void dun_lane_set(struct dun_lane *lane, uint64_t from, uint64_t end)
     lane->from = from;
     lane->end = end;
     lane->cursor = before(from);
+    dun_lane_mark(lane);
+}
+
+void dun_lane_mark(struct dun_lane *lane)
+{
+    lane->stood_at = lane->cursor.sequence;
+}
+
+void dun_lane_resume(struct dun_lane *lane)
+{
+    lane->cursor = (struct dun_log_cursor){.sequence = lane->stood_at};
 }
 
 int dun_lane_next(struct dun_lane *lane)

@@ -90,6 +90,9 @@ static void resend(struct dun_outbox *outbox)
 {
     outbox->window.sent = 0;
     outbox->later = 0;
+    if (!outbox->resending)
+        for (uint8_t id = 0; id < DUN_LANE_COUNT; id++)
+            dun_lane_mark(&outbox->lanes[id]);
     outbox->resending = true;
 }
 
@@ -276,9 +279,10 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
             return found > 0;
     }
     pop_acked(outbox, now);
-    if (outbox->resending) { /* finding old records moved the lanes: begin anew */
+    if (outbox->resending) { /* finding old records moved the lanes */
         outbox->resending = false;
-        set_lanes(outbox, outbox->lanes[DUN_LANE_LIVE].from);
+        for (uint8_t id = 0; id < DUN_LANE_COUNT; id++)
+            dun_lane_resume(&outbox->lanes[id]);
     }
     if (next_new(outbox, now))
         return true;
