@@ -163,8 +163,14 @@ def finish(test, agent, records):
     wait_for(lambda: (records.count() and records.newest() >= sequence) or agent._must_live(),
              lambda: f"record {sequence}, the first after the restart:\n{agent.log()}")
     # It may have overtaken a backlog, and an end without a connection does not drain.
-    wait_for(lambda: (records.count() and not any(map(records.missing, records.streams())))
-             or agent._must_live(),
+    def complete():
+        newest = records.newest()
+        if any(map(records.missing, records.streams())):
+            return agent._must_live()
+        records.until = newest
+        return True
+
+    wait_for(complete,
              lambda: f"{[records.missing(stream) for stream in records.streams()]}:\n{agent.log()}")
     test.assertEqual(agent.terminate(), 0, agent.log())
     return records

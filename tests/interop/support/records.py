@@ -14,6 +14,7 @@ class Records:
         self.conflicts = []  # the same sequence with other bytes
         self.damaged = []   # payloads that are no batch
         self.batches = {}   # (stream, sequence) -> parsed
+        self.until = None   # judged up to here: what an ending agent still recorded may wait
 
     def add(self, payload):
         batch = wire.Batch()
@@ -63,9 +64,10 @@ class Records:
     def missing(self, stream):
         """Sequences up to the newest that neither came nor stand in the ledger."""
         come = set(self.sequences(stream))
-        if not come:
-            return []
-        return sorted(set(range(1, max(come) + 1)) - come - self.told_lost(stream))
+        newest = max(come, default=0)
+        if self.until is not None:
+            newest = min(newest, self.until)
+        return sorted(set(range(1, newest + 1)) - come - self.told_lost(stream))
 
     def out_of_order(self, stream):
         """Sequences that came for the first time after a higher one."""
