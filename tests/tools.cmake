@@ -26,6 +26,12 @@ add_executable(test_encoder golden/test_encoder.c)
 target_link_libraries(test_encoder PRIVATE dun_test_support dunlin_tool_core dun_warnings)
 add_test(NAME golden.encoder COMMAND test_encoder)
 
+# Images of older versions of the log.
+add_executable(test_log_v1 golden/test_log_v1.c)
+target_link_libraries(test_log_v1 PRIVATE dun_test_support dun_warnings)
+add_test(NAME golden.log_v1
+    COMMAND test_log_v1 ${CMAKE_CURRENT_SOURCE_DIR}/golden/log_v1.img)
+
 foreach(name coverage knowledge out)
     dun_unit_test(${name} dunlin_tool_core)
     target_compile_definitions(test_${name} PRIVATE _POSIX_C_SOURCE=200809L)
