@@ -70,6 +70,9 @@ def main():
     parser.add_argument("--round-trips", type=float, nargs="+", default=ROUND_TRIPS_MS,
                         metavar="MS", help="beside 0 [20 100 500]")
     options = parser.parse_args()
+    if min(options.round_trips) <= 0:
+        parser.error(f"--round-trips {min(options.round_trips):g}: must be above 0, which is run "
+                     "in any case")
     clients, rows = measure(options)
     table(f"Messages a second, window {options.window}",
           ["round trip, ms", "bound", *clients],
