@@ -14,12 +14,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "flash_host.h"
+#include "lines.h"
 
 #define CHUNK 4096
 
@@ -191,10 +191,12 @@ static int mend_length(struct dun_flash_file *file, int fd, off_t size, off_t lo
 static off_t remembered_size(const struct dun_flash_file *file)
 {
     char text[32] = "";
-    ssize_t size = pread(file->lock, text, sizeof text - 1, 0);
-    long long value = size > 0 ? strtoll(text, NULL, 10) : 0;
+    char *at = text;
+    uint64_t value = 0;
 
-    return value > 0 ? (off_t)value : 0;
+    if (pread(file->lock, text, sizeof text - 1, 0) < 0 || !dun_scan_u64(&at, &value))
+        return 0;
+    return value <= INT64_MAX ? (off_t)value : 0;
 }
 
 static int remember_size(struct dun_flash_file *file, off_t size)

@@ -7,14 +7,15 @@
 #include <unistd.h>
 
 #include "board_memory.h"
-#include "link_posix.h"
+#include "link_wasi.h"
 #include "rights.h"
+#include "system_wasi.h"
 
 _Static_assert(DUN_PROFILE_MQTT_TX_SIZE >= 512,
                "profile.h: raise DUN_PROFILE_MQTT_TX_SIZE to 512, CONNECT must fit");
 
 static struct dun_node node;
-static struct dun_link_posix posix;
+static struct dun_link_wasi wasi;
 static struct dun_link link_table;
 
 static struct dun_board_memory memory;
@@ -33,23 +34,25 @@ static const struct dun_knob knobs[] = {
 
 static int start(const struct dun_daemon_start *start, dun_ms now, const char **what)
 {
-    dun_link_posix_init(&posix, DUN_PROFILE_ADDRESS_TIMEOUT_MS, start->broker.connect_timeout_ms,
-                        &link_table);
+    dun_link_wasi_init(&wasi, DUN_PROFILE_ADDRESS_TIMEOUT_MS, start->broker.connect_timeout_ms,
+                       &link_table);
+    dun_system_watch_link(&wasi);
     struct dun_node_config config = dun_board_node(start);
     config.link = &link_table;
     return dun_node_init(&node, &config, now, what);
 }
 
+/* There are no descriptors; 0 stands for the link, which dun_system_sleep knows. */
 static int wait_fd(void)
 {
-    return dun_link_posix_fd(&posix);
+    return 0;
 }
 
 static short wait_events(void)
 {
     int out = node.uplink.wants_write(node.uplink.context) ? POLLOUT : 0;
     int in = node.uplink.wants_read(node.uplink.context) ? 0 : POLLIN;
-    return (short)((dun_link_posix_events(&posix) | out) & ~in);
+    return (short)(out | (POLLIN & ~in));
 }
 
 int main(int argc, char *argv[])

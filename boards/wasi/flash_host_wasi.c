@@ -8,16 +8,16 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include <wasi/wasip2.h>
 
 #include "flash_host.h"
 #include "system.h"
+#include "wait.h"
 
 #define OWNER_OFFSET 64 /* in the lock file, whose first line is the size of the image */
 #define OWNER_SIZE   8
@@ -28,18 +28,57 @@ static void print_owner(char *out, int32_t owner)
     snprintf(out, OWNER_SIZE + 1, "%08" PRIx32, (uint32_t)owner);
 }
 
-int dun_flash_host_lock(struct dun_flash_file *file)
+/* All of it, however little moves at a time. */
+static bool write_owner(struct dun_flash_file *file, const char *text)
+{
+    size_t done = 0;
+
+    while (done < OWNER_SIZE) {
+        ssize_t moved =
+            pwrite(file->lock, text + done, OWNER_SIZE - done, OWNER_OFFSET + (off_t)done);
+
+        if (moved <= 0 && errno != EINTR)
+            return false;
+        done += moved > 0 ? (size_t)moved : 0;
+    }
+    return true;
+}
+
+static bool read_owner(struct dun_flash_file *file, char *text)
+{
+    size_t done = 0;
+    ssize_t moved = 1;
+
+    while (done < OWNER_SIZE && moved != 0) {
+        moved = pread(file->lock, text + done, OWNER_SIZE - done, OWNER_OFFSET + (off_t)done);
+        if (moved < 0 && errno != EINTR)
+            return false;
+        done += moved > 0 ? (size_t)moved : 0;
+    }
+    return done == OWNER_SIZE;
+}
+
+static bool claim(struct dun_flash_file *file)
 {
     char text[OWNER_SIZE + 1];
+    int32_t own = (int32_t)dun_system_random();
 
-    file->holder = (int32_t)dun_system_random();
-    print_owner(text, file->holder);
-    if (pwrite(file->lock, text, OWNER_SIZE, OWNER_OFFSET) != OWNER_SIZE) {
+    own = own != 0 ? own : 1; /* 0: no claim yet */
+    print_owner(text, own);
+    if (!write_owner(file, text)) {
         file->system_error = errno;
-        return DUN_E_INVALID;
+        return false;
     }
-    nanosleep(&(struct timespec){.tv_nsec = GRACE_MS * 1000000L}, NULL);
-    return DUN_OK;
+    file->holder = own;
+    dun_wait(NULL, 0, GRACE_MS);
+    return true;
+}
+
+/* A disk that is full now may have room for 8 bytes later: the claim is made before the first
+ * write. */
+int dun_flash_host_lock(struct dun_flash_file *file)
+{
+    return claim(file) || file->system_error == ENOSPC ? DUN_OK : DUN_E_INVALID;
 }
 
 bool dun_flash_host_owns(struct dun_flash_file *file)
@@ -47,63 +86,21 @@ bool dun_flash_host_owns(struct dun_flash_file *file)
     char own[OWNER_SIZE + 1];
     char found[OWNER_SIZE];
 
+    if (file->holder == 0)
+        return claim(file);
     print_owner(own, file->holder);
-    if (pread(file->lock, found, OWNER_SIZE, OWNER_OFFSET) == OWNER_SIZE &&
-        memcmp(own, found, OWNER_SIZE) != 0)
+    if (read_owner(file, found) && memcmp(own, found, OWNER_SIZE) != 0)
         file->taken = true;
     return !file->taken;
 }
 
-/* How much of `folder` the granted folder `name` is, plus one; 0: it does not lie below. */
-static size_t covers(const wasip2_string_t *name, const char *folder)
-{
-    size_t size = name->len;
-
-    while (size > 0 && name->ptr[size - 1] == '/')
-        size--;
-    if (strncmp(folder, (const char *)name->ptr, size) != 0)
-        return 0;
-    return folder[size] == '/' || folder[size] == '\0' ? size + 1 : 0;
-}
-
-/* Opens `path`, which lies below the granted folder `root`, and syncs it. */
-static bool sync_below(filesystem_own_descriptor_t root, const char *path)
-{
-    filesystem_own_descriptor_t folder;
-    filesystem_error_code_t error;
-
-    path += strspn(path, "/");
-    path = *path != '\0' ? path : ".";
-    wasip2_string_t name = {(uint8_t *)path, strlen(path)};
-    if (!filesystem_method_descriptor_open_at(
-            filesystem_borrow_descriptor(root), FILESYSTEM_PATH_FLAGS_SYMLINK_FOLLOW, &name,
-            FILESYSTEM_OPEN_FLAGS_DIRECTORY, FILESYSTEM_DESCRIPTOR_FLAGS_READ, &folder, &error))
-        return false;
-    bool synced = filesystem_method_descriptor_sync(filesystem_borrow_descriptor(folder), &error);
-    filesystem_descriptor_drop_own(folder);
-    return synced;
-}
-
-/* By WASI 0.2 itself: fsync(2) goes through the adapter from preview 1, which takes files only. */
 bool dun_flash_host_sync_folder(const char *folder)
 {
-    filesystem_preopens_list_tuple2_own_descriptor_string_t roots;
-    size_t best = 0;
-    bool synced = false;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY);
+    bool synced = fd >= 0 && fsync(fd) == 0;
 
-    filesystem_preopens_get_directories(&roots);
-    for (size_t i = 0; i < roots.len; i++) {
-        size_t size = covers(&roots.ptr[i].f1, folder);
-
-        if (size > best) {
-            best = size;
-            synced = sync_below(roots.ptr[i].f0, folder + size - 1);
-        }
-    }
-    for (size_t i = 0; i < roots.len; i++)
-        filesystem_descriptor_drop_own(roots.ptr[i].f0);
-    filesystem_preopens_list_tuple2_own_descriptor_string_free(&roots);
-    errno = EIO;
+    if (fd >= 0)
+        close(fd);
     return synced;
 }
 

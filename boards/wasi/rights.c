@@ -8,11 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "resolve_posix.h"
+#include "link_wasi.h"
 #include "say.h"
 #include "system.h"
 
@@ -27,20 +26,13 @@ static void lacks(const char *message, const char *what, const char *name, const
 
 static void survey_network(const struct dun_config *config)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
-    if (fd < 0) {
+    if (dun_link_wasi_may_connect() != DUN_OK) {
         lacks("no right to the network, nothing is sent", "host", config->host,
               "-S inherit-network");
-        return;
-    }
-    close(fd);
-    struct dun_resolve resolve;
-    int result = dun_resolve_start(&resolve, config->host);
-    if (result == DUN_E_REFUSED) {
+    } else if (dun_link_wasi_may_resolve(config->host) != DUN_OK) {
         lacks("no right to look names up, give an address as host or the right", "host",
               config->host, "-S allow-ip-name-lookup");
     }
-    dun_resolve_stop(&resolve);
 }
 
 static bool may_write(const char *folder)

@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+#include <wasi/wasip2.h>
 
 #include "lines.h"
 #include "system.h"
+#include "system_wasi.h"
+#include "wait.h"
 
 #define LOOK_MS       500 /* how long a wish to end may wait */
 #define PATH_SIZE_MAX 4096
@@ -24,30 +26,25 @@
 static char stop_path[PATH_SIZE_MAX];
 static dun_ms looked_ms;
 static int ends;
+static const struct dun_link_wasi *watched;
 
 /// Clocks, entropy, names ///
 
-static dun_ms read_clock(clockid_t clock)
-{
-    struct timespec time = {0};
-    clock_gettime(clock, &time);
-    return (dun_ms)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 dun_ms dun_system_uptime(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    return (dun_ms)(monotonic_clock_now() / 1000000);
 }
 
 dun_ms dun_system_unix(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    wall_clock_datetime_t now;
+    wall_clock_now(&now);
+    return (dun_ms)now.seconds * 1000 + now.nanoseconds / 1000000;
 }
 
 uint64_t dun_system_random(void)
 {
-    uint64_t number = 0;
-    DUN_ASSERT(getentropy(&number, sizeof number) == 0);
+    uint64_t number = random_get_random_u64();
     return number != 0 ? number : 1;
 }
 
@@ -104,16 +101,19 @@ void dun_system_end_once(void)
     ends = 1;
 }
 
+void dun_system_watch_link(const struct dun_link_wasi *link)
+{
+    watched = link;
+}
+
+/* Why it woke does not matter: the agent looks at everything. */
 void dun_system_sleep(int fd, short events, dun_ms wait)
 {
     wait = wait < LOOK_MS ? wait : LOOK_MS;
-    if (fd >= 0 && events != 0) {
-        struct pollfd link = {.fd = fd, .events = events};
-        /* Why it woke does not matter: the agent looks at everything. */
-        int ignored = poll(&link, 1, (int)wait);
-        (void)ignored;
-    } else if (wait > 0) {
-        nanosleep(&(struct timespec){.tv_nsec = (long)wait * 1000000}, NULL);
+    if (fd >= 0 && watched != NULL) {
+        dun_link_wasi_wait(watched, (events & POLLIN) != 0, (events & POLLOUT) != 0, wait);
+    } else {
+        dun_wait(NULL, 0, wait);
     }
 }
 

@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Names of tests that WASI has not the means for, with blanks between. */
+#ifndef DUN_NOT_HERE
+#define DUN_NOT_HERE ""
+#endif
+
 struct CMUnitTest {
     const char *name;
     void (*test)(void **state);
@@ -99,6 +104,10 @@ static inline int dun_run_group(const struct CMUnitTest *tests, size_t count,
     dun_check(setup == NULL || setup(&shared) == 0, "group setup", __FILE__, __LINE__);
     for (size_t i = 0; i < count; i++) {
         void *state = shared;
+        if (strstr(" " DUN_NOT_HERE " ", tests[i].name) != NULL) {
+            printf("[  SKIPPED ] %s\n", tests[i].name);
+            continue;
+        }
         printf("[ RUN      ] %s\n", tests[i].name);
         dun_check(tests[i].setup == NULL || tests[i].setup(&state) == 0, "setup", __FILE__,
                   __LINE__);
