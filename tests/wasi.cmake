@@ -20,8 +20,8 @@ target_compile_options(dun_test_support
     PUBLIC -include posix.h -Wno-deprecated-declarations -fno-lto)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/tmp)
 
-# Not here: POSIX sockets; chmod, signals and the service manager's socket.
-set(not_here link_posix system)
+# Not here: POSIX sockets; chmod, signals and the service manager's socket; a TLS server.
+set(not_here link_posix system tls_mbedtls)
 function(dun_unit_test name)
     if(name IN_LIST not_here)
         return()

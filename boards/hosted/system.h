@@ -14,6 +14,9 @@ dun_ms dun_system_unix(void);
 /* Random, never 0. Falls back to clocks and process id if the kernel gives no entropy. */
 uint64_t dun_system_random(void);
 
+/* Entropy for keys. DUN_E_IO: early in the boot of a small device there may be none yet. */
+DUN_MUST_USE int dun_system_entropy(uint8_t *out, size_t size);
+
 /*
  * Names this boot: a hash of PROC/sys/kernel/random/boot_id, the same for every start in this boot
  * and never 0; random where the kernel has none.

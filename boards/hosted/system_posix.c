@@ -33,6 +33,11 @@ dun_ms dun_system_unix(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+int dun_system_entropy(uint8_t *out, size_t size)
+{
+    return getrandom(out, size, GRND_NONBLOCK) == (ssize_t)size ? DUN_OK : DUN_E_IO;
+}
+
 uint64_t dun_system_random(void)
 {
     uint64_t number = 0;

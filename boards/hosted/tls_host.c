@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "key_file.h"
@@ -228,8 +227,7 @@ static int give_credentials(void *context, struct dun_tls_credentials *out)
 static int give_entropy(void *context, uint8_t *out, size_t size)
 {
     (void)context;
-    /* Early in the boot of a small device there may be none; then there is no connection yet. */
-    return getrandom(out, size, GRND_NONBLOCK) == (ssize_t)size ? DUN_OK : DUN_E_IO;
+    return dun_system_entropy(out, size);
 }
 
 /// The table ///

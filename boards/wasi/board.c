@@ -1,6 +1,7 @@
 /*
  * board.c: a WASI 0.2 component: the memory of an agent by profile.h, the compact MQTT client over
- * wasi:sockets, and main. What happens is in boards/hosted/daemon.c. No heap: all of it is static.
+ * wasi:sockets or TLS, and main. What happens is in boards/hosted/daemon.c. All of it is static; only
+ * Mbed TLS has a heap.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include "link_wasi.h"
 #include "rights.h"
 #include "system_wasi.h"
+#include "tls_host.h"
 
 _Static_assert(DUN_PROFILE_MQTT_TX_SIZE >= 512,
                "profile.h: raise DUN_PROFILE_MQTT_TX_SIZE to 512, CONNECT must fit");
@@ -39,6 +41,9 @@ static int start(const struct dun_daemon_start *start, dun_ms now, const char **
     dun_system_watch_link(&wasi);
     struct dun_node_config config = dun_board_node(start);
     config.link = &link_table;
+    if (start->tls->enabled) {
+        config.link = dun_tls_host_wrap(&link_table, start->broker.connect_timeout_ms);
+    }
     return dun_node_init(&node, &config, now, what);
 }
 
@@ -62,7 +67,9 @@ int main(int argc, char *argv[])
         .name = "wasi",
         .knobs = knobs,
         .knob_count = sizeof knobs / sizeof knobs[0],
+        .limits = {.has_tls = dun_tls_host != NULL},
         .agent = &node.agent,
+        .tls = dun_tls_host,
         .may_lack_state = true,
         .survey = dun_rights_survey,
         .start = start,

@@ -14,8 +14,10 @@ endforeach()
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(small -Oz -flto -mbulk-memory)
     add_compile_options(${small})
-    foreach(target dunlin_core dun_proto nanopb dunlin_mqtt)
-        target_compile_options(${target} PRIVATE ${small})
+    foreach(target dunlin_core dun_proto nanopb dunlin_mqtt mbedtls dunlin_tls_mbedtls)
+        if(TARGET ${target})
+            target_compile_options(${target} PRIVATE ${small})
+        endif()
     endforeach()
 endif()
 
@@ -81,13 +83,24 @@ function(dun_component name)
     add_custom_target(${name}_component ALL DEPENDS ${out})
 endfunction()
 
-add_executable(dunlind ${wasi}/board.c ${wasi}/rights.c
-    ${PROJECT_SOURCE_DIR}/boards/node.c)
-target_include_directories(dunlind PRIVATE ${PROJECT_BINARY_DIR}/profile
-    ${PROJECT_SOURCE_DIR}/boards)
-target_link_libraries(dunlind PRIVATE dunlin_hosted dunlin_mqtt dunlin_wasi dun_warnings)
-target_link_options(dunlind PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Wl,--strip-all,--gc-sections>)
-dun_component(dunlind SMALL)
+# dun_wasi_daemon(NAME TLS): the component NAME.wasm, with this library or file for TLS.
+function(dun_wasi_daemon name tls)
+    add_executable(${name} ${wasi}/board.c ${wasi}/rights.c ${PROJECT_SOURCE_DIR}/boards/node.c)
+    target_include_directories(${name} PRIVATE ${PROJECT_BINARY_DIR}/profile
+        ${PROJECT_SOURCE_DIR}/boards)
+    target_link_libraries(${name} PRIVATE ${tls} dunlin_hosted dunlin_mqtt dunlin_wasi
+        dun_warnings)
+    target_link_options(${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-Wl,--strip-all,--gc-sections>)
+    dun_component(${name} SMALL)
+endfunction()
+add_library(dunlin_tls_none STATIC ${PROJECT_SOURCE_DIR}/boards/hosted/tls_none.c)
+target_link_libraries(dunlin_tls_none PUBLIC dunlin_hosted PRIVATE dun_warnings)
+dun_wasi_daemon(dunlind dunlin_tls_none)
+if(DUN_TLS)
+    dun_wasi_daemon(dunlind-tls dunlin_tls_host)
+    # Long numbers on the stack: more than the linker's 64 KB.
+    target_link_options(dunlind-tls PRIVATE -Wl,-z,stack-size=131072)
+endif()
 
 if(DUN_TESTS)
     include(${PROJECT_SOURCE_DIR}/tests/wasi.cmake)

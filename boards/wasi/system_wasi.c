@@ -42,6 +42,16 @@ dun_ms dun_system_unix(void)
     return (dun_ms)now.seconds * 1000 + now.nanoseconds / 1000000;
 }
 
+int dun_system_entropy(uint8_t *out, size_t size)
+{
+    for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
+        uint64_t bytes = random_get_random_u64();
+        size_t left = size - done;
+        memcpy(out + done, &bytes, left < sizeof bytes ? left : sizeof bytes);
+    }
+    return DUN_OK;
+}
+
 uint64_t dun_system_random(void)
 {
     uint64_t number = random_get_random_u64();

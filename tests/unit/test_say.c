@@ -69,6 +69,29 @@ static void test_form(void **state)
                                    "port=-5\n");
 }
 
+static void test_dates(void **state)
+{
+    static const struct {
+        int64_t unix_ms;
+        const char *stamp;
+    } dates[] = {{0, "ts=1970-01-01T00:00:00.000Z "},
+                 {INT64_C(951782399999), "ts=2000-02-28T23:59:59.999Z "},
+                 {INT64_C(951782400000), "ts=2000-02-29T00:00:00.000Z "},
+                 {INT64_C(951868800000), "ts=2000-03-01T00:00:00.000Z "},
+                 {INT64_C(1735689599000), "ts=2024-12-31T23:59:59.000Z "},
+                 {INT64_C(1735689600000), "ts=2025-01-01T00:00:00.000Z "},
+                 {INT64_C(4107542399000), "ts=2100-02-28T23:59:59.000Z "},
+                 {INT64_C(4107542400000), "ts=2100-03-01T00:00:00.000Z "}};
+    (void)state;
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+        struct dun_say say;
+        dun_say_begin(&say, DUN_SAY_INFO, "date");
+        dun_say_number(&say, "number", (int64_t)i);
+        dun_say_end(&say, 0, dates[i].unix_ms);
+        assert_int_equal(count_lines(dates[i].stamp), 1);
+    }
+}
+
 static void test_journal_takes_priorities(void **state)
 {
     (void)state;
@@ -164,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_form),
+        TEST(test_dates),
         TEST(test_journal_takes_priorities),
         TEST(test_levels),
         TEST(test_long_lines_are_cut),
