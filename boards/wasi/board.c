@@ -1,7 +1,7 @@
 /*
  * board.c: a WASI 0.2 component: the memory of an agent by profile.h, the compact MQTT client over
- * wasi:sockets or TLS, and main. What happens is in boards/hosted/daemon.c. All of it is static; only
- * Mbed TLS has a heap.
+ * wasi:sockets or TLS, and main. What happens is in boards/hosted/daemon.c. All of it is static;
+ * only Mbed TLS has a heap.
  */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support.agent import DAEMON, WASMTIME, Agent, finish, program
+from support.agent import DAEMON, WASI_HOST, Agent, finish, program
 from support.broker import Broker
 from support.broker_stub import Stub
 from support.receiver import Receiver
@@ -57,7 +57,7 @@ class AgentKilled(unittest.TestCase):
         self.agent.kill()
         self.receiver.wait_last("status", b"offline")
 
-    @unittest.skipUnless(WASMTIME, "only where nothing can be locked")
+    @unittest.skipUnless(WASI_HOST, "only where nothing can be locked")
     def test_a_second_agent_takes_the_folder(self):
         self.agent.start()
         self.receiver.wait_count(5)
@@ -70,7 +70,7 @@ class AgentKilled(unittest.TestCase):
         finish(self, self.agent, self.receiver.records)
         self.receiver.records.check(self)
 
-    @unittest.skipIf(WASMTIME, "WASI has no locks")
+    @unittest.skipIf(WASI_HOST, "WASI has no locks")
     def test_a_second_agent_is_refused(self):
         self.agent.start()
         self.receiver.wait_count(1)

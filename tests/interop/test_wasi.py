@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support.agent import WASMTIME, Agent, program
+from support.agent import COMPONENT, WASI_HOST, Agent, program
 from support.broker import Broker
 from support.receiver import Receiver
 from support.waiting import main, wait_for
@@ -24,7 +24,7 @@ class Run:
     def __init__(self, test, rights, *words):
         self.log_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [WASMTIME, "run", "--allow-precompiled", *rights, program("dunlind.cwasm"),
+            [*WASI_HOST, "run", "--allow-precompiled", *rights, program(COMPONENT),
              "--device", "bird-1", "--fleet", "test", "--interval", "100ms", "--batch-age", "100ms",
              *words], stdout=self.log_file, stderr=self.log_file, stdin=subprocess.DEVNULL)
         test.addCleanup(self.end)

@@ -1,6 +1,6 @@
 // A second host: node with jco's WASI 0.2. It takes wasmtime's words, as far as the tests use them.
 //   node jco.mjs MODULES transpile COMPONENT FOLDER     what `jco transpile` does
-//   node jco.mjs MODULES run [-S RIGHTS] [--dir HOST[::NAME]]... FOLDER ARGUMENT...
+//   node jco.mjs MODULES run [-S RIGHTS] [--dir HOST[::NAME]]... [--env NAME[=VALUE]]... FOLDER ARGUMENT...
 // MODULES is the node_modules that has jco.
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -30,6 +30,7 @@ async function transpile(component, folder) {
 
 async function run() {
   const preopens = {};
+  const env = {};
   let rights = "";
   for (;;) {
     if (words[0] === "-S") {
@@ -37,6 +38,10 @@ async function run() {
     } else if (words[0] === "--dir") {
       const [host, name] = words.splice(0, 2)[1].split("::");
       preopens[name ?? host] = host;
+    } else if (words[0] === "--env") {
+      const [name, value] = words.splice(0, 2)[1].split("=");
+      const text = value ?? process.env[name];
+      if (text !== undefined) env[name] = text;
     } else if (words[0] === "--allow-precompiled") {
       words.shift();
     } else {
@@ -54,7 +59,7 @@ async function run() {
   if (!rights.includes("allow-ip-name-lookup")) _denyDnsLookup();
   const component = resolve(words[0], "component.js");
   _setArgs(["dunlind", ...words.slice(1)]);
-  _setEnv({});
+  _setEnv(env);
   const { run } = await import(pathToFileURL(component));
   try {
     await run.run();

@@ -5,6 +5,7 @@ numbers the test writes. The intervals are short, so that a few seconds hold the
 """
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,8 +22,9 @@ BUILT_IN = ("memory", "load", "cpu", "filesystem", "disk", "network", "uptime", 
 
 # Which daemon the tests are about: DUNLIN_DAEMON=dunlind-gateway is the one with Paho.
 DAEMON = os.environ.get("DUNLIN_DAEMON", "dunlind")
-# The agent is a WASI component when there is a runtime to run it.
-WASMTIME = os.environ.get("DUNLIN_WASMTIME")
+# The agent is a WASI component when there is a runtime to run it: `wasmtime`, or node with jco.
+WASI_HOST = shlex.split(os.environ.get("DUNLIN_WASI_HOST", ""))
+COMPONENT = os.environ.get("DUNLIN_COMPONENT", "dunlind.cwasm")
 
 
 def program(name):
@@ -30,11 +32,22 @@ def program(name):
 
 
 def command(folder):
-    """How the daemon is started, whose files are all in `folder`."""
-    if not WASMTIME:
+    """How the daemon is started, whose files are all in `folder` or with those of the test."""
+    if not WASI_HOST:
         return [program(DAEMON)]
-    return [WASMTIME, "run", "--allow-precompiled", "-S", "inherit-network,allow-ip-name-lookup",
-            "--dir", folder, program("dunlind.cwasm")]
+    folders = [name for name in (folder, tempfile.gettempdir(), "/etc/ssl/certs")
+               if os.path.isdir(name)]
+    return [*WASI_HOST, "run", "--allow-precompiled", "-S",
+            "inherit-network,allow-ip-name-lookup", "--env", "CREDENTIALS_DIRECTORY",
+            *[word for name in folders for word in ("--dir", name)], program(COMPONENT)]
+
+
+def exit_code(code):
+    """What the daemon's exit code becomes: WASI 0.2 has two of them."""
+    return min(code, 1) if WASI_HOST else code
+
+
+STARTED = 'msg="started"'
 
 
 class Agent:
@@ -45,6 +58,7 @@ class Agent:
         self.env = dict(os.environ, **(env or {}))
         self.process = None
         self.starts = 0
+        self.lives = 0  # told of by its log before this one
         self.settings = {
             "agent": {"device": device, "fleet": fleet, "state": self.state, "drain": "30s"},
             "broker": {"host": "127.0.0.1", "port": port, "reconnect_min": "5ms",
@@ -91,6 +105,7 @@ class Agent:
         assert self.process is None
         self.write_config()
         self.starts += 1
+        self.lives = self.log().count(STARTED)
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = spawn([*command(self.folder), "-c", self.config], stdout=log,
                                  stderr=log, stdin=subprocess.DEVNULL, env=self.env)
@@ -128,7 +143,9 @@ class Agent:
     def terminate(self):
         """SIGTERM, or the file that stands for it: drains and says goodbye. Returns the exit code.
         """
-        if WASMTIME and self.process is not None:
+        if WASI_HOST and self.process is not None:
+            # A stop that was there before the start is one of an earlier life.
+            wait_for(lambda: self.log().count(STARTED) > self.lives or self._must_live(), self.log)
             with open(os.path.join(self.state, "stop"), "wb"):
                 return self._signal(0)
         return self._signal(signal.SIGTERM)
