@@ -181,7 +181,7 @@ static void on_connect(struct mosquitto *client, void *context, int reason)
 {
     struct watch *watch = context;
     if (reason != 0) {
-        const char *why = watch->options.version == MQTT_PROTOCOL_V5
+        const char *why = watch->options.broker.version == MQTT_PROTOCOL_V5
                               ? mosquitto_reason_string(reason)
                               : mosquitto_connack_string(reason);
         if (!watch->was_connected) {
@@ -192,14 +192,15 @@ static void on_connect(struct mosquitto *client, void *context, int reason)
         return;
     }
     if (watch->was_connected || watch->options.verbose) {
-        say(watch, false, "connected to", watch->options.host);
+        say(watch, false, "connected to", watch->options.broker.host);
     }
     watch->connected = watch->was_connected = true;
     watch->reported_loss = false;
     watch->delay_ms = DELAY_MIN_MS;
-    for (size_t i = 0; i < watch->options.filter_count; i++) {
+    for (size_t i = 0; i < watch->options.broker.filter_count; i++) {
         /* A failure here is a lost connection, which the loop finds. */
-        (void)mosquitto_subscribe(client, NULL, watch->options.filters[i], watch->options.qos);
+        (void)mosquitto_subscribe(client, NULL, watch->options.broker.filters[i],
+                                  watch->options.qos);
     }
 }
 
@@ -222,7 +223,7 @@ static void on_subscribe(struct mosquitto *client, void *context, int id, int co
 static int exit_code_of(const struct watch *watch, int result)
 {
     bool tls_error = result == MOSQ_ERR_TLS || result == MOSQ_ERR_TLS_HANDSHAKE ||
-                     (watch->options.tls && result == MOSQ_ERR_ERRNO && errno == EPROTO);
+                     (watch->options.broker.tls && result == MOSQ_ERR_ERRNO && errno == EPROTO);
     if (tls_error) {
         return DUN_EXIT_TLS;
     }
@@ -240,8 +241,8 @@ static void lost(struct watch *watch, int result)
     if (watch->done || stop_requested || time_is_up) {
         return;
     }
-    (void)snprintf(where, sizeof where, "%s port %u: %s", watch->options.host,
-                   (unsigned)watch->options.port, why);
+    (void)snprintf(where, sizeof where, "%s port %u: %s", watch->options.broker.host,
+                   (unsigned)watch->options.broker.port, why);
     if (!before) {
         end(watch, exit_code_of(watch, result), "cannot connect", where);
     } else if (!watch->reported_loss) {
@@ -268,7 +269,7 @@ static void wait_and_reconnect(struct watch *watch)
 /* Where libmosquitto's TLS settings come from ours. 0 or its error. */
 static int set_tls(struct watch *watch)
 {
-    const struct dun_watch_options *options = &watch->options;
+    const struct dun_broker_options *options = &watch->options.broker;
     int result = MOSQ_ERR_SUCCESS;
     if (options->psk_identity != NULL) {
         result = mosquitto_tls_psk_set(watch->client, options->psk, options->psk_identity, NULL);
@@ -286,8 +287,8 @@ static int set_tls(struct watch *watch)
 
 static int set_up_client(struct watch *watch)
 {
-    const struct dun_watch_options *options = &watch->options;
-    watch->client = mosquitto_new(options->client_id, !options->keep_session, watch);
+    const struct dun_broker_options *options = &watch->options.broker;
+    watch->client = mosquitto_new(options->client_id, !watch->options.keep_session, watch);
     if (watch->client == NULL) {
         return MOSQ_ERR_ERRNO;
     }
@@ -322,10 +323,11 @@ static void show(struct watch *watch)
     (void)snprintf(footer, sizeof footer,
                    "%s %s  records %llu  points %llu  missing %llu  lost %llu  duplicates %llu  "
                    "refused %llu   Ctrl-C ends",
-                   watch->connected ? "connected to" : "NOT CONNECTED to", watch->options.host,
-                   (unsigned long long)totals.records, (unsigned long long)totals.points,
-                   (unsigned long long)totals.missing, (unsigned long long)totals.lost,
-                   (unsigned long long)totals.duplicates, (unsigned long long)watch->rejected);
+                   watch->connected ? "connected to" : "NOT CONNECTED to",
+                   watch->options.broker.host, (unsigned long long)totals.records,
+                   (unsigned long long)totals.points, (unsigned long long)totals.missing,
+                   (unsigned long long)totals.lost, (unsigned long long)totals.duplicates,
+                   (unsigned long long)watch->rejected);
     dun_screen_redraw(watch->screen, footer);
     watch->redraw_ms = now_ms() + REDRAW_MS;
 }
@@ -340,7 +342,7 @@ static void step(struct watch *watch)
             wait_and_reconnect(watch);
         }
     } else if (!watch->was_connected && now_ms() - watch->connect_ms > CONNACK_TIMEOUT_MS) {
-        end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.host);
+        end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.broker.host);
     }
     show(watch);
 }
@@ -348,8 +350,8 @@ static void step(struct watch *watch)
 static void run(struct watch *watch)
 {
     watch->connect_ms = now_ms();
-    int result = mosquitto_connect(watch->client, watch->options.host, watch->options.port,
-                                   watch->options.keepalive_s);
+    int result = mosquitto_connect(watch->client, watch->options.broker.host,
+                                   watch->options.broker.port, watch->options.broker.keepalive_s);
     if (result != MOSQ_ERR_SUCCESS) {
         lost(watch, result);
     }
@@ -440,7 +442,7 @@ static bool set_up_output(struct watch *watch)
 /* What libmosquitto would refuse without saying which one it means. */
 static bool arguments_ok(struct watch *watch)
 {
-    const struct dun_watch_options *options = &watch->options;
+    const struct dun_broker_options *options = &watch->options.broker;
     const char *const paths[] = {options->cafile, options->capath, options->cert, options->key};
     for (size_t i = 0; i < options->filter_count && !watch->done; i++) {
         if (mosquitto_sub_topic_check(options->filters[i]) != MOSQ_ERR_SUCCESS) {
@@ -464,7 +466,7 @@ static int watch_all(struct watch *watch)
     (void)mosquitto_lib_init();
     int result = set_up_client(watch);
     if (result != MOSQ_ERR_SUCCESS) {
-        bool tls = watch->options.tls && result != MOSQ_ERR_NOMEM;
+        bool tls = watch->options.broker.tls && result != MOSQ_ERR_NOMEM;
         end(watch, tls ? DUN_EXIT_TLS : DUN_EXIT_RUNTIME,
             tls ? "the TLS settings cannot be used" : "cannot start",
             result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result));
