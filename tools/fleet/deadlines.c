@@ -71,6 +71,11 @@ void dun_deadlines_set(struct dun_deadlines *deadlines, uint32_t who, dun_ms at)
     put(deadlines, place, (struct dun_deadline){at, who});
 }
 
+dun_ms dun_deadlines_of(const struct dun_deadlines *deadlines, uint32_t who)
+{
+    return deadlines->heap[deadlines->place[who]].at;
+}
+
 struct dun_deadline dun_deadlines_first(const struct dun_deadlines *deadlines)
 {
     return deadlines->heap[0];

@@ -25,6 +25,8 @@ void dun_deadlines_free(struct dun_deadlines *deadlines);
 /* DUN_MS_NEVER takes it away. Cost: O(log count). */
 void dun_deadlines_set(struct dun_deadlines *deadlines, uint32_t who, dun_ms at);
 
+dun_ms dun_deadlines_of(const struct dun_deadlines *deadlines, uint32_t who);
+
 /* The earliest, `at` DUN_MS_NEVER if nobody has one. */
 struct dun_deadline dun_deadlines_first(const struct dun_deadlines *deadlines);
 

@@ -82,6 +82,7 @@ struct dun_fleet_device {
     bool was_up; /* ever */
     bool up;
     bool quiet; /* takes no more samples */
+    bool gone;  /* for good */
     uint64_t backlog;
     uint64_t sealed_next, acked_first;
     dun_ms first_due;
