@@ -158,7 +158,8 @@ static int parse(struct dun_identity *identity, char *text, const char **what)
             *equals = '\0';
         }
         *what = text;
-        if (*text != '\0' && (equals == NULL || !set(identity, text, equals + 1))) {
+        bool empty = *text == '\0' && equals == NULL;
+        if (!empty && (equals == NULL || !set(identity, text, equals + 1))) {
             return DUN_E_INVALID;
         }
         text = next;
