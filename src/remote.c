@@ -149,6 +149,7 @@ static bool write_report(pb_ostream_t *out, const void *context)
 static void tell(struct dun_remote *remote, dun_ms now)
 {
     remote->report_ms = now;
+    remote->told = true;
     dun_sender_report(&remote->settings.agent->sender);
 }
 
@@ -354,5 +355,7 @@ dun_ms dun_remote_step(struct dun_remote *remote, dun_ms now)
             tell(remote, now);
         deadline = dun_ms_earlier(deadline, remote->report_ms + (dun_ms)remote->settings.report_ms);
     }
-    return deadline;
+    bool told = remote->told;
+    remote->told = false;
+    return told ? now : deadline;
 }

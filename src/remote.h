@@ -63,6 +63,7 @@ struct dun_remote {
     uint32_t crc;                    /* of the document `version` */
     dun_ms since_ms;                 /* when the trial began */
     dun_ms report_ms;                /* when the report was last made */
+    bool told;                       /* the sender has a report that the next step publishes */
     bool asked;                      /* the report that is to be acknowledged was made */
     bool kept_void;                  /* the shelf's kept record is one that was removed */
     bool fleeting;                   /* what is in force is not on the shelf */
