@@ -157,7 +157,8 @@ static void note(struct dun_remote *remote)
 {
     bool refused = remote->refusal != 0;
     struct dun_notice notice = {.kind = DUN_NOTICE_CONFIG,
-                                .reason = (uint8_t)(refused ? remote->refusal : remote->state),
+                                .reason =
+                                    refused ? (uint8_t)remote->refusal : (uint8_t)remote->state,
                                 .value = (int64_t)(refused ? remote->refused : remote->version),
                                 .error = refused ? DUN_E_REFUSED : DUN_OK};
     dun_notices_add(&remote->settings.agent->notices, notice);
