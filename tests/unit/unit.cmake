@@ -19,10 +19,11 @@ dun_unit_test(tuning)
 dun_unit_test(route)
 dun_unit_test(sender)
 dun_unit_test(wire)
+dun_unit_test(sntp dunlin_sntp)
 dun_unit_test(mqtt_packet dunlin_mqtt)
 dun_unit_test(mqtt_session dunlin_mqtt)
 dun_unit_test(uplink_mqtt dunlin_mqtt)
-dun_unit_test(link_posix dunlin_link_posix)
+dun_unit_test(link_posix dunlin_link_posix dunlin_link_null)
 
 # A board without an operating system has no hosted part to test.
 if(TARGET dunlin_hosted)
