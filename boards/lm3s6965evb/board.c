@@ -26,6 +26,7 @@
 #include "node.h"
 #include "notices_uart.h"
 #include "registers.h"
+#include "remote.h"
 #include "sensors.h"
 #include "sntp_lwip.h"
 #include "storage.h"
@@ -37,6 +38,8 @@ static struct dun_node node;
 static struct dun_lm3s_storage storage;
 static struct dun_identity identity;
 static struct dun_fault_note last_reset;
+static struct dun_remote remote;
+static uint8_t remote_record[DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA];
 static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
 static struct dun_link_lwip link;
 static struct dun_link link_table;
@@ -142,6 +145,16 @@ static struct dun_node_config configure(uint16_t sensor_count)
     };
 }
 
+static void start_remote(dun_ms now)
+{
+    remote = (struct dun_remote){
+        .settings = {.agent = &node.agent},
+        .shelf = storage.shelf,
+        .record = {remote_record, sizeof remote_record},
+    };
+    dun_remote_start(&remote, now);
+}
+
 /// The program ///
 
 static void start(void)
@@ -166,6 +179,9 @@ static void start(void)
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
+    if (identity.remote) {
+        start_remote(dun_clock_now());
+    }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
 }
 
@@ -184,6 +200,9 @@ int main(void)
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);
+            if (identity.remote) {
+                deadline = dun_ms_earlier(deadline, dun_remote_step(&remote, now));
+            }
             dun_lm3s_notices(&node.agent);
         }
         dun_fault_alive();

@@ -69,6 +69,7 @@ set(firmware
 dun_lm3s_image(dunlin-lm3s6965evb ${firmware}
     ${board}/flash_sd.c
     ${board}/sdcard.c
+    ${board}/shelf_sd.c
     ${board}/storage_card.c)
 target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_sntp lwip)
 

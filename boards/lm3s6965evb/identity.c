@@ -110,6 +110,11 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
         identity->ack_stored = strcmp(value, "stored") == 0;
         return identity->ack_stored || strcmp(value, "published") == 0;
     }
+    if (strcmp(key, "remote") == 0) {
+        bool ok = parse_number(value, 1, &number);
+        identity->remote = number != 0;
+        return ok;
+    }
     bool ok = parse_number(value, 65535, &number);
     if (strcmp(key, "port") == 0) {
         identity->port = (uint16_t)number;
@@ -178,6 +183,7 @@ void dun_identity_default(struct dun_identity *identity)
                                       .fleet = "default",
                                       .port = 1883,
                                       .keepalive_s = 60,
+                                      .remote = true,
                                       .log_kib = 1024,
                                       .interval_ms = 5000,
                                       .batch_age_ms = 10000,

@@ -8,13 +8,15 @@
 
 #include "flash.h"
 #include "identity.h"
+#include "remote.h"
 
 struct dun_lm3s_storage {
     struct dun_flash log;
     struct dun_flash spare; /* for the time in which the log fails */
     bool has_spare;
-    bool in_ram;    /* the log is: it outlives a reset, no loss of power */
-    uint32_t boots; /* as the card counts them; 0: nobody does */
+    const struct dun_shelf *shelf; /* of remote configuration; NULL: it is forgotten */
+    bool in_ram;                   /* the log is: it outlives a reset, no loss of power */
+    uint32_t boots;                /* as the card counts them; 0: nobody does */
 };
 
 /* Starts it and reads the identity; what is wrong is told on the UART and by the LED. */

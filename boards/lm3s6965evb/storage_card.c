@@ -1,6 +1,6 @@
 /*
  * storage_card.c: see storage.h. Sectors 0 to 3 of the card hold the provisioning block, sector 4
- * counts boots, the log begins at sector 8.
+ * counts boots, then comes the shelf, and the log begins at sector 8.
  */
 #include <string.h>
 
@@ -8,12 +8,18 @@
 #include "flash_sd.h"
 #include "led.h"
 #include "profile.h"
+#include "shelf_sd.h"
 #include "storage.h"
 #include "uart.h"
 
 #define COUNTER_SECTOR (DUN_IDENTITY_SIZE / DUN_SD_SECTOR)
 #define COUNTER_MAGIC  0x544F4F42u
 #define LOG_SECTOR     8u
+
+_Static_assert(LOG_SECTOR == DUN_SHELF_SD_FIRST + DUN_SHELF_SD_SECTORS,
+               "the shelf lies just before the log");
+_Static_assert(DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA <= DUN_SHELF_SD_MAX,
+               "profile.h: DUN_PROFILE_CONFIG_MAX must fit a sector: at most 484");
 
 static void read_identity(struct dun_identity *identity)
 {
@@ -63,4 +69,5 @@ void dun_lm3s_storage_start(struct dun_lm3s_storage *storage, struct dun_identit
     dun_flash_sd_init(&card, LOG_SECTOR, DUN_PROFILE_LOG_BLOCK_SIZE, blocks, &storage->log);
     dun_lm3s_ram(&storage->spare, true);
     storage->has_spare = true;
+    storage->shelf = &dun_shelf_sd;
 }
