@@ -14,13 +14,6 @@
 #define MAP_ENTRIES_MAX ((size_t)1 << 22)
 #define PLAIN_CATALOG   (-1)
 
-struct dun_map_entry {
-    uint64_t key[3];
-    int64_t value;
-    struct dun_stream_known *known;
-    bool used;
-};
-
 /* The first key of what is not a series. */
 enum { KEY_STREAM = 1u << 31, KEY_BOOT };
 
@@ -44,58 +37,6 @@ int dun_ingest_init(struct dun_ingest *ingest, struct dun_store *store)
 
 /// The table of ids ///
 
-static uint64_t hash_of(const uint64_t key[3])
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < 3; i++) {
-        hash = (hash ^ key[i]) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-static struct dun_map_entry *slot_of(struct dun_map_entry *entries, size_t capacity,
-                                     const uint64_t key[3])
-{
-    size_t at = (size_t)hash_of(key) & (capacity - 1);
-    while (entries[at].used && memcmp(entries[at].key, key, sizeof entries[at].key) != 0) {
-        at = (at + 1) & (capacity - 1);
-    }
-    return &entries[at];
-}
-
-static struct dun_map_entry *find(const struct dun_map *map, const uint64_t key[3])
-{
-    struct dun_map_entry *entry =
-        map->capacity > 0 ? slot_of(map->entries, map->capacity, key) : NULL;
-    return entry != NULL && entry->used ? entry : NULL;
-}
-
-/* A new entry, or NULL when memory is out. */
-static struct dun_map_entry *add(struct dun_map *map, const uint64_t key[3])
-{
-    if (map->count * 2 >= map->capacity) {
-        size_t capacity = map->capacity == 0 ? 1024 : map->capacity * 2;
-        struct dun_map_entry *entries = calloc(capacity, sizeof *entries);
-        if (entries == NULL) {
-            return NULL;
-        }
-        for (size_t i = 0; i < map->capacity; i++) {
-            if (map->entries[i].used) {
-                *slot_of(entries, capacity, map->entries[i].key) = map->entries[i];
-            }
-        }
-        free(map->entries);
-        map->entries = entries;
-        map->capacity = capacity;
-    }
-    struct dun_map_entry *entry = slot_of(map->entries, map->capacity, key);
-    memcpy(entry->key, key, sizeof entry->key);
-    entry->used = true;
-    map->count++;
-    return entry;
-}
-
 /* Forgets all ids. The streams stay where they are, since others hold them; their id is asked for
  * again. */
 static void forget(struct dun_map *map)
@@ -104,7 +45,7 @@ static void forget(struct dun_map *map)
     *map = (struct dun_map){NULL, 0, 0};
     for (size_t i = 0; i < old.capacity; i++) {
         if (old.entries[i].known != NULL) {
-            struct dun_map_entry *entry = add(map, old.entries[i].key);
+            struct dun_map_entry *entry = dun_map_add(map, old.entries[i].key);
             old.entries[i].known->id = 0;
             if (entry != NULL) {
                 entry->known = old.entries[i].known;
@@ -118,13 +59,13 @@ static void forget(struct dun_map *map)
 static int id_of(struct dun_ingest *ingest, const uint64_t key[3], enum dun_statement statement,
                  const struct dun_bind *binds, size_t count, int64_t *id)
 {
-    const struct dun_map_entry *entry = find(&ingest->map, key);
+    const struct dun_map_entry *entry = dun_map_find(&ingest->map, key);
     if (entry != NULL) {
         *id = entry->value;
         return 0;
     }
     int error = ingest->store->ops->run(ingest->store, statement, binds, count, id);
-    struct dun_map_entry *made = error == 0 ? add(&ingest->map, key) : NULL;
+    struct dun_map_entry *made = error == 0 ? dun_map_add(&ingest->map, key) : NULL;
     if (made != NULL) {
         made->value = *id;
     }
@@ -260,7 +201,7 @@ static struct dun_map_entry *find_known(const struct dun_map *map, struct dun_sp
     key[0] = (uint64_t)KEY_STREAM << 32;
     key[1] = hash_text(root);
     key[2] = stream;
-    while ((entry = find(map, key)) != NULL &&
+    while ((entry = dun_map_find(map, key)) != NULL &&
            !dun_span_equal(dun_span_of(entry->known->root), root)) {
         key[0]++;
     }
@@ -278,7 +219,7 @@ struct dun_stream_known *dun_ingest_know(struct dun_ingest *ingest, struct dun_s
     }
     struct dun_stream_known *known = calloc(1, sizeof *known);
     char *copy = malloc(root.size + 1);
-    entry = known != NULL && copy != NULL ? add(&ingest->map, key) : NULL;
+    entry = known != NULL && copy != NULL ? dun_map_add(&ingest->map, key) : NULL;
     if (entry == NULL) {
         free(known);
         free(copy);
@@ -384,7 +325,7 @@ static int find_series(struct dun_ingest *ingest, int64_t stream, uint32_t catal
 {
     const uint64_t key[] = {(uint64_t)stream, catalog, metric};
     const struct dun_bind binds[] = {number(stream), number(catalog), number(metric)};
-    bool fresh = find(&ingest->map, key) == NULL;
+    bool fresh = dun_map_find(&ingest->map, key) == NULL;
     int error = id_of(ingest, key, DUN_SQL_SERIES, binds, 3, id);
     if (error != 0 || !fresh) {
         return error;

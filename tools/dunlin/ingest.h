@@ -9,6 +9,7 @@
 #define DUN_INGEST_H
 
 #include "decoder.h"
+#include "map.h"
 #include "out.h"
 #include "store.h"
 
@@ -30,12 +31,6 @@ struct dun_stream_known {
 
 struct dun_ingest_totals {
     uint64_t records, points, duplicates, altered, refused;
-};
-
-/* Numbers by three numbers. */
-struct dun_map {
-    struct dun_map_entry *entries;
-    size_t count, capacity;
 };
 
 struct dun_ingest {

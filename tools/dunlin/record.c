@@ -26,10 +26,9 @@
 #define REPORT_MS    10000
 #define STORED_BYTES 20
 
-static const char command[] = "dunlin record";
-
 struct record {
-    struct dun_record_options options;
+    const struct dun_record_options *options;
+    const char *command;
     struct dun_subscriber subscriber;
     struct dun_store *store;
     struct dun_ingest ingest;
@@ -67,14 +66,15 @@ static int64_t unix_now_ms(void)
 
 static void say(const struct record *record, const char *text, const char *detail)
 {
-    if (!record->options.quiet) {
-        fprintf(stderr, "%s: %s%s%s\n", command, text, detail[0] != '\0' ? ": " : "", detail);
+    if (!record->options->quiet) {
+        fprintf(stderr, "%s: %s%s%s\n", record->command, text, detail[0] != '\0' ? ": " : "",
+                detail);
     }
 }
 
 static void end(struct record *record, int exit_code, const char *text, const char *detail)
 {
-    fprintf(stderr, "%s: %s%s%s\n", command, text, detail[0] != '\0' ? ": " : "", detail);
+    fprintf(stderr, "%s: %s%s%s\n", record->command, text, detail[0] != '\0' ? ": " : "", detail);
     record->exit_code = exit_code;
     record->done = true;
 }
@@ -83,7 +83,7 @@ static void end(struct record *record, int exit_code, const char *text, const ch
 
 static void plan_telling(struct record *record, struct dun_stream_known *known)
 {
-    if (known->stream == 0 || known->sequence == 0 || known->planned) {
+    if (record->options->mute || known->stream == 0 || known->sequence == 0 || known->planned) {
         return;
     }
     struct dun_list *untold = &record->untold;
@@ -133,7 +133,7 @@ static void hear_answers(struct record *record)
             fprintf(stderr,
                     "%s: the broker does not let us publish: %s; devices with ack = stored "
                     "keep everything\n",
-                    command, detail);
+                    record->command, detail);
             record->told_refused = true;
         }
     }
@@ -173,7 +173,7 @@ static void tell_anew(struct record *record)
         "FROM stream t JOIN device d ON d.id = t.device WHERE t.stored > 0 AND t.heard_ms = "
         "(SELECT max(x.heard_ms) FROM stream x WHERE x.device = t.device)";
     if (record->store->ops->query(record->store, sql, take_cursor, record) != 0 &&
-        record->options.verbose) {
+        record->options->verbose) {
         say(record, "cursors are not told anew", record->store->error);
     }
 }
@@ -187,8 +187,8 @@ static void complain(const struct record *record, struct dun_span topic,
     if (complaint->offset > 0) {
         (void)snprintf(place, sizeof place, "byte %zu: ", complaint->offset);
     }
-    if (!record->options.quiet) {
-        fprintf(stderr, "%s: %.*s: refused: %s%s\n", command, (int)topic.size,
+    if (!record->options->quiet) {
+        fprintf(stderr, "%s: %.*s: refused: %s%s\n", record->command, (int)topic.size,
                 (const char *)topic.data, place, complaint->text);
     }
 }
@@ -256,19 +256,19 @@ static void store_gathered(struct record *record, dun_ms now)
     }
     if (store_messages(record) != 0) {
         if (!record->failing) {
-            fprintf(stderr, "%s: not stored, nothing is acknowledged, trying again: %s\n", command,
-                    record->store->error);
+            fprintf(stderr, "%s: not stored, nothing is acknowledged, trying again: %s\n",
+                    record->command, record->store->error);
         }
         record->failing = true;
         record->store_at = dun_subscriber_now() + RETRY_MS;
         return;
     }
     if (record->failing) {
-        fprintf(stderr, "%s: stored again\n", command);
+        fprintf(stderr, "%s: stored again\n", record->command);
         record->failing = false;
     }
     dun_subscriber_release(&record->subscriber);
-    uint64_t wanted = record->options.count;
+    uint64_t wanted = record->options->count;
     record->done = record->done || (wanted > 0 && record->ingest.totals.records >= wanted);
 }
 
@@ -281,8 +281,8 @@ static void lost(struct record *record, int error)
     record->is_up = false;
     record->connect_at = dun_subscriber_now() + record->delay_ms;
     record->delay_ms = record->delay_ms * 2 < DELAY_MAX_MS ? record->delay_ms * 2 : DELAY_MAX_MS;
-    (void)snprintf(where, sizeof where, "%s port %u: %s", record->options.broker.host,
-                   (unsigned)record->options.broker.port, subscriber->why);
+    (void)snprintf(where, sizeof where, "%s port %u: %s", record->options->broker.host,
+                   (unsigned)record->options->broker.port, subscriber->why);
     bool tls = error == DUN_E_TLS || error == DUN_E_TLS_NAME || error == DUN_E_TLS_DATE ||
                error == DUN_E_TLS_CA;
     if (!record->was_up && (tls || error == DUN_E_REFUSED || error == DUN_E_INVALID)) {
@@ -303,8 +303,8 @@ static void came_up(struct record *record)
 {
     record->is_up = true;
     record->delay_ms = DELAY_MIN_MS;
-    if (record->options.verbose || record->lost_said) {
-        say(record, "subscribed at", record->options.broker.host);
+    if (record->options->verbose || record->lost_said) {
+        say(record, "subscribed at", record->options->broker.host);
     }
     record->was_up = true;
     record->lost_said = false;
@@ -347,13 +347,14 @@ static void nap(dun_ms until)
 static void report(struct record *record, dun_ms now)
 {
     const struct dun_ingest_totals *totals = &record->ingest.totals;
-    if (!record->options.verbose || now < record->report_at) {
+    if (!record->options->verbose || now < record->report_at) {
         return;
     }
     record->report_at = now + REPORT_MS;
-    fprintf(stderr, "%s: %llu records, %llu points, %llu duplicates, %llu refused\n", command,
-            (unsigned long long)totals->records, (unsigned long long)totals->points,
-            (unsigned long long)totals->duplicates, (unsigned long long)totals->refused);
+    fprintf(stderr, "%s: %llu records, %llu points, %llu duplicates, %llu refused\n",
+            record->command, (unsigned long long)totals->records,
+            (unsigned long long)totals->points, (unsigned long long)totals->duplicates,
+            (unsigned long long)totals->refused);
 }
 
 static void step(struct record *record)
@@ -410,22 +411,9 @@ static void say_goodbye(struct record *record)
     dun_subscriber_close(&record->subscriber, dun_subscriber_now());
 }
 
-static void summary(const struct record *record)
-{
-    const struct dun_ingest_totals *totals = &record->ingest.totals;
-    char text[300];
-    (void)snprintf(text, sizeof text,
-                   "stored %llu records, %llu points; duplicates %llu, of them with other bytes "
-                   "%llu; refused %llu",
-                   (unsigned long long)totals->records, (unsigned long long)totals->points,
-                   (unsigned long long)totals->duplicates, (unsigned long long)totals->altered,
-                   (unsigned long long)totals->refused);
-    say(record, text, "");
-}
-
 static int run(struct record *record)
 {
-    const struct dun_record_options *options = &record->options;
+    const struct dun_record_options *options = record->options;
     const struct dun_subscriber_settings settings = {.broker = &options->broker,
                                                      .filters =
                                                          (const char *const *)options->filters,
@@ -433,56 +421,87 @@ static int run(struct record *record)
                                                      .clean = options->clean,
                                                      .receive_maximum = options->window,
                                                      .session_expiry_s = UINT32_MAX};
-    char why[300];
-    catch_signals(options->timeout_s);
-    record->store =
-        dun_store_open(options->database,
-                       options->database_password_file != NULL ? options->database_password : NULL,
-                       true, why, sizeof why);
-    if (record->store == NULL) {
-        end(record, DUN_EXIT_DATABASE, options->database, why);
-        return record->exit_code;
-    }
     if (dun_ingest_init(&record->ingest, record->store) < 0 ||
         dun_subscriber_init(&record->subscriber, &settings) < 0) {
         end(record, DUN_EXIT_TLS, "cannot start", record->subscriber.why);
         return record->exit_code;
     }
+    catch_signals(options->timeout_s);
     record->delay_ms = DELAY_MIN_MS;
     while (!record->done && !stop_requested && !time_is_up) {
         step(record);
     }
     say_goodbye(record);
-    summary(record);
     if (record->exit_code == 0 && time_is_up && record->ingest.totals.records < options->count) {
         record->exit_code = DUN_EXIT_RUNTIME;
     }
     return record->exit_code;
 }
 
-static void free_all(struct record *record)
-{
-    dun_subscriber_free(&record->subscriber);
-    dun_ingest_free(&record->ingest);
-    if (record->store != NULL) {
-        record->store->ops->close(record->store);
-    }
-    free(record->untold.items);
-    dun_record_options_free(&record->options);
-    free(record);
-}
-
-int dun_record_main(int argc, char **argv)
+int dun_record_into(const struct dun_record_options *options, struct dun_store *store,
+                    const char *command, struct dun_ingest_totals *totals)
 {
     struct record *record = calloc(1, sizeof *record);
     if (record == NULL) {
         fprintf(stderr, "%s: out of memory\n", command);
         return DUN_EXIT_RUNTIME;
     }
-    int result = dun_record_parse(&record->options, argc, argv);
-    if (result == 0 && !record->options.ended) {
-        result = run(record);
+    record->options = options;
+    record->store = store;
+    record->command = command;
+    int result = run(record);
+    *totals = record->ingest.totals;
+    dun_subscriber_free(&record->subscriber);
+    dun_ingest_free(&record->ingest);
+    free(record->untold.items);
+    free(record);
+    return result;
+}
+
+/// The command ///
+
+static void summary(const struct dun_ingest_totals *totals)
+{
+    fprintf(stderr,
+            "dunlin record: stored %llu records, %llu points; duplicates %llu, of them with other "
+            "bytes %llu; refused %llu\n",
+            (unsigned long long)totals->records, (unsigned long long)totals->points,
+            (unsigned long long)totals->duplicates, (unsigned long long)totals->altered,
+            (unsigned long long)totals->refused);
+}
+
+static int record_all(const struct dun_record_options *options)
+{
+    struct dun_ingest_totals totals = {0};
+    char why[300];
+    struct dun_store *store =
+        dun_store_open(options->database,
+                       options->database_password_file != NULL ? options->database_password : NULL,
+                       true, why, sizeof why);
+    if (store == NULL) {
+        fprintf(stderr, "dunlin record: %s: %s\n", options->database, why);
+        return DUN_EXIT_DATABASE;
     }
-    free_all(record);
+    int result = dun_record_into(options, store, "dunlin record", &totals);
+    if (!options->quiet) {
+        summary(&totals);
+    }
+    store->ops->close(store);
+    return result;
+}
+
+int dun_record_main(int argc, char **argv)
+{
+    struct dun_record_options *options = calloc(1, sizeof *options);
+    if (options == NULL) {
+        fprintf(stderr, "dunlin record: out of memory\n");
+        return DUN_EXIT_RUNTIME;
+    }
+    int result = dun_record_parse(options, argc, argv);
+    if (result == 0 && !options->ended) {
+        result = record_all(options);
+    }
+    dun_record_options_free(options);
+    free(options);
     return result;
 }

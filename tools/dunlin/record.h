@@ -22,8 +22,12 @@ struct dun_record_options {
     uint16_t window;    /* messages that the broker may send ahead of their PUBACKs */
     uint64_t count;     /* end after so many records; 0: never */
     uint64_t timeout_s; /* end after so many seconds; 0: never */
+    bool mute;          /* publish no cursors */
     bool verbose, quiet, ended;
 };
+
+struct dun_ingest_totals;
+struct dun_store;
 
 /* Fills `options` from environment and command line. 0, or an exit code after a line on stderr. */
 int dun_record_parse(struct dun_record_options *options, int argc, char **argv);
@@ -34,6 +38,11 @@ void dun_record_options_free(struct dun_record_options *options);
  * one for each channel that is recorded. 0, or an exit code after a line on stderr.
  */
 int dun_record_filters(struct dun_record_options *options, const struct dun_options *line);
+
+/* Stores what comes until it is told to end, by a signal or the options. Returns an exit code,
+ * after lines on stderr that begin with `command`. */
+int dun_record_into(const struct dun_record_options *options, struct dun_store *store,
+                    const char *command, struct dun_ingest_totals *totals);
 
 /* A database's name on the command line must not hold a password: every user could read it. */
 bool dun_database_tells_password(const char *name);

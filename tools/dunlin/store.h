@@ -123,8 +123,9 @@ struct dun_store *dun_store_sqlite(const char *file, bool create, char *why, siz
 struct dun_store *dun_store_postgres(const char *url, const char *password, bool create, char *why,
                                      size_t why_size);
 
-/* The statements that make the schema, one after the other; NULL at the end. */
-const char *const *dun_store_schema(bool postgres);
+/* The statements that make the schema, one after the other; false at the end. */
+#define DUN_SCHEMA_SQL_MAX 8192
+bool dun_store_schema(bool postgres, size_t index, char sql[DUN_SCHEMA_SQL_MAX]);
 
 /* Keeps one line in store->error; returns DUN_E_IO. */
 int dun_store_fail(struct dun_store *store, const char *what, const char *why);

@@ -499,11 +499,9 @@ static int check_schema(struct postgres *postgres)
                               others > 0 ? "tables of something else: no dunlin_schema"
                                          : "the database is empty");
     }
-    if (error == 0 && ours == 0) {
-        const char *const *sql = dun_store_schema(true);
-        while (error == 0 && *sql != NULL) {
-            error = execute(postgres, *sql++);
-        }
+    char sql[DUN_SCHEMA_SQL_MAX];
+    for (size_t i = 0; error == 0 && ours == 0 && dun_store_schema(true, i, sql); i++) {
+        error = execute(postgres, sql);
     }
     long long version = -1;
     error = error == 0 ? query(store, "SELECT version FROM dunlin_schema", take_number, &version)

@@ -11,7 +11,7 @@
 
 #include "store.h"
 
-#define BUSY_MS        5000
+#define BUSY_MS        1000
 #define APPLICATION_ID 0x44754C6E /* "DuLn", in the header of the file: file(1) can tell it */
 
 enum bulk {
@@ -373,9 +373,9 @@ static bool take_number(void *context, const char *const *cells, size_t count)
 static int make_schema(struct sqlite *sqlite)
 {
     int error = begin(&sqlite->store);
-    const char *const *sql = dun_store_schema(false);
-    while (error == 0 && *sql != NULL) {
-        error = execute(sqlite, *sql++);
+    char sql[DUN_SCHEMA_SQL_MAX];
+    for (size_t i = 0; error == 0 && dun_store_schema(false, i, sql); i++) {
+        error = execute(sqlite, sql);
     }
     char mark[64];
     (void)snprintf(mark, sizeof mark, "PRAGMA application_id = %d", APPLICATION_ID);
@@ -430,7 +430,7 @@ struct dun_store *dun_store_sqlite(const char *file, bool create, char *why, siz
         sqlite3_open_v2(file, &sqlite->database, flags, NULL) == SQLITE_OK ? 0 : fail(sqlite, "");
     (void)sqlite3_busy_timeout(sqlite->database, BUSY_MS);
     error = error == 0 ? check_schema(sqlite, create) : error;
-    if (error == 0) {
+    if (error == 0 && create) {
         /* 16 MiB of cache; a checkpoint each 4,000 pages moves the WAL into the file. */
         error = execute(sqlite, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
                                 "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000");

@@ -15,7 +15,7 @@
 #define READ_SIZE       ((size_t)65536)
 #define READS_A_STEP    16
 #define STEP_TIMEOUT_MS 15000 /* for a connection, a CONNACK, a SUBACK */
-#define TELLING_COUNT   (sizeof((struct dun_subscriber *)NULL)->tellings / sizeof(struct dun_telling))
+#define TELLING_COUNT   DUN_TELLINGS_MAX
 #define SUBSCRIBE_ID    1000 /* and up: apart from the ids of tellings, which are 1 and up */
 #define PACKET_SIZE_MAX (DUN_RECORD_BYTES_MAX + 70000)
 

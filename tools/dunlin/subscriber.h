@@ -24,7 +24,8 @@ struct dun_gathered {
     uint16_t packet_id; /* 0: QoS 0 */
 };
 
-#define DUN_TELL_AGAIN 0xFF /* as a reason: the connection broke before the answer */
+#define DUN_TELLINGS_MAX 64
+#define DUN_TELL_AGAIN   0xFF /* as a reason: the connection broke before the answer */
 
 /* A message of ours under way. */
 struct dun_telling {
@@ -60,7 +61,7 @@ struct dun_subscriber {
     struct dun_list in;       /* uint8_t: a packet that has not come whole */
     struct dun_list out;      /* uint8_t */
     size_t out_taken;
-    struct dun_telling tellings[64];
+    struct dun_telling tellings[DUN_TELLINGS_MAX];
     uint16_t tellings_max; /* that the broker lets us have under way */
     void *tls;             /* of subscriber_tls.c; NULL: none */
     enum dun_subscriber_state state;

@@ -1,6 +1,9 @@
-"""A PostgreSQL of its own, on a free loopback port, that can be killed and started again. As root
-it runs as the user `nobody`, since the server refuses to be root."""
+"""A PostgreSQL of the test program's own, on a free loopback port, that can be killed and started
+again. As root it runs as the user `nobody`, since the server refuses to be root."""
+import atexit
+import csv
 import glob
+import io
 import os
 import pwd
 import shutil
@@ -21,7 +24,7 @@ def folder_of_programs():
     return os.path.dirname(os.path.realpath(path)) if path else None
 
 
-class Postgres:
+class _Server:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="dunlin-postgres-")
         self.data = os.path.join(self.folder, "data")
@@ -48,15 +51,8 @@ class Postgres:
                              stderr=subprocess.STDOUT, check=False, **self._identity())
         assert run.returncode == 0, run.stdout
 
-    @property
-    def url(self):
-        return f"postgresql://dunlin@127.0.0.1:{self.port}/postgres"
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.close()
+    def url(self, database="postgres"):
+        return f"postgresql://dunlin@127.0.0.1:{self.port}/{database}"
 
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
@@ -71,14 +67,8 @@ class Postgres:
         return self
 
     def _answers(self):
-        return subprocess.run(["psql", self.url, "-qc", "SELECT 1"], stdout=subprocess.DEVNULL,
+        return subprocess.run(["psql", self.url(), "-qc", "SELECT 1"], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-    def query(self, sql):
-        """The rows, as lists of text."""
-        run = subprocess.run(["psql", self.url, "-qAtF", "\t", "-c", sql], text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
-        return [line.split("\t") for line in run.stdout.splitlines()]
 
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as stream:
@@ -97,3 +87,38 @@ class Postgres:
     def close(self):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Postgres:
+    """An empty database of the one server, which is made when the first of them is asked for."""
+    server = None
+    made = 0
+
+    def __init__(self):
+        if Postgres.server is None:
+            Postgres.server = _Server()
+            atexit.register(Postgres.server.close)
+            Postgres.server.start()
+        Postgres.made += 1
+        self.url = self.server.url("postgres")
+        self.query(f"CREATE DATABASE test{Postgres.made}")
+        self.url = self.server.url(f"test{Postgres.made}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.server.process is None:
+            self.server.start()
+
+    def start(self):
+        self.server.start()
+
+    def kill(self):
+        self.server.kill()
+
+    def query(self, sql):
+        """The rows, as lists of text."""
+        run = subprocess.run(["psql", self.url, "-qt", "--csv", "-c", sql], text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        return list(csv.reader(io.StringIO(run.stdout, newline="")))
