@@ -54,12 +54,12 @@ void dun_coverage_free(struct dun_coverage *coverage);
 bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence,
                           struct dun_span payload);
 
-/* So many records of first..last, without a hole, are known to have arrived. */
-void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last);
-
 /* The same of a parsed record, with the losses that it tells and its points. */
 bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
                        struct dun_span payload);
+
+/* All of first..last are known to have arrived. */
+void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last);
 
 /* The ledger told sequences first..last. */
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last);

@@ -15,7 +15,8 @@
 #define PLAIN_CATALOG   (-1)
 
 /* The first key of what is not a series. */
-enum { KEY_STREAM = 1u << 31, KEY_BOOT };
+#define KEY_STREAM (UINT64_C(1) << 62)
+#define KEY_BOOT   (UINT64_C(1) << 63)
 
 struct dun_told_loss {
     size_t record; /* index in rows.records */
@@ -198,7 +199,7 @@ static struct dun_map_entry *find_known(const struct dun_map *map, struct dun_sp
                                         uint64_t stream, uint64_t key[3])
 {
     struct dun_map_entry *entry;
-    key[0] = (uint64_t)KEY_STREAM << 32;
+    key[0] = KEY_STREAM;
     key[1] = hash_text(root);
     key[2] = stream;
     while ((entry = dun_map_find(map, key)) != NULL &&
@@ -271,7 +272,7 @@ static void touch(struct dun_ingest *ingest, struct dun_stream_known *known)
 
 static int know_boot(struct dun_ingest *ingest, int64_t stream, uint32_t boot)
 {
-    const uint64_t key[] = {(uint64_t)KEY_BOOT << 32, (uint64_t)stream, boot};
+    const uint64_t key[] = {KEY_BOOT, (uint64_t)stream, boot};
     const struct dun_bind binds[] = {number(stream), number(boot)};
     int64_t nothing = 0;
     return id_of(ingest, key, DUN_SQL_BOOT, binds, 2, &nothing);
