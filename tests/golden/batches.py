@@ -347,7 +347,8 @@ def random_name(rng):
 def random_metrics(rng, first, count):
     return [metric(first + i, random_name(rng), rng.choice(["By", "1", "Cel", "", "{packet}"]),
                    rng.choice([None, 0, -4, 3, rng.randint(-18, 18)]), rng.randint(0, 5),
-                   [random_name(rng) for _ in range(rng.choice([0, 0, 2, 5]))], **{f"k{j}": random_name(rng) for j in range(rng.choice([0, 0, 1, 3]))})
+                   [random_name(rng) for _ in range(rng.choice([0, 0, 2, 5]))],
+                   **{f"k{j}": random_name(rng) for j in range(rng.choice([0, 0, 1, 3]))})
             for i in range(count)]
 
 
