@@ -149,6 +149,13 @@ static void apply_tuning(struct dun_sensors *sensors, struct dun_agent *agent, u
     }
 }
 
+void dun_sensors_retune(struct dun_sensors *sensors, struct dun_agent *agent, uint16_t id)
+{
+    const struct dun_metric *metric = &agent->parts.catalog->metrics[id];
+    apply_limit(sensors, agent, id, metric);
+    apply_tuning(sensors, agent, id, metric);
+}
+
 bool dun_declare(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
                  const struct dun_metric *wanted)
 {
@@ -174,8 +181,7 @@ bool dun_declare(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *
         return false;
     }
     *id = given;
-    apply_limit(sensors, agent, (uint16_t)given, &metric);
-    apply_tuning(sensors, agent, (uint16_t)given, &metric);
+    dun_sensors_retune(sensors, agent, (uint16_t)given);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <lwip/dhcp.h>
+#include <lwip/dns.h>
 #include <lwip/init.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
@@ -28,11 +29,19 @@
 #include "node.h"
 #include "notices_uart.h"
 #include "registers.h"
+#include "remote.h"
 #include "sensors.h"
+#include "shelf_sd.h"
+#include "sntp_lwip.h"
 #include "uart.h"
 
 #define RECONNECT_MIN_MS 1000u
-#define LOG_SECTOR       8u /* behind the provisioning block and the counter of boots */
+#define LOG_SECTOR       8u /* behind the provisioning block, the counter of boots, the shelf */
+
+_Static_assert(LOG_SECTOR == DUN_SHELF_SD_FIRST + DUN_SHELF_SD_SECTORS,
+               "the shelf lies just before the log");
+_Static_assert(DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA <= DUN_SHELF_SD_MAX,
+               "profile.h: DUN_PROFILE_CONFIG_MAX must fit a sector: at most 484");
 
 static struct dun_node node;
 static struct dun_flash card_log, spare_log;
@@ -41,10 +50,13 @@ static uint8_t spare_memory[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLO
                             sizeof(struct dun_flash_geometry)];
 static struct dun_identity identity;
 static struct dun_fault_note last_reset;
+static struct dun_remote remote;
+static uint8_t remote_record[DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA];
 static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
 static struct dun_link_lwip link;
 static struct dun_link link_table;
 static struct netif netif;
+static struct dun_sntp_lwip sntp;
 
 /// Random numbers ///
 
@@ -96,6 +108,14 @@ static bool read_card(void)
     return there;
 }
 
+/* What DHCP's answer says of time servers. */
+void dhcp_set_ntp_servers(u8_t count, const ip4_addr_t *servers)
+{
+    if (count > 0) {
+        dun_sntp_lwip_set_server(&sntp, servers);
+    }
+}
+
 static void start_network(void)
 {
     ip4_addr_t address = {identity.address}, mask = {identity.mask}, gateway = {identity.gateway};
@@ -111,8 +131,12 @@ static void start_network(void)
     netif_set_default(&netif);
     netif_set_up(&netif);
     netif_set_link_up(&netif);
+    dun_sntp_lwip_init(&sntp, identity.ntp[0] != '\0' ? identity.ntp : NULL);
     if (identity.address == 0) {
         dhcp_start(&netif);
+    }
+    if (identity.dns != 0) {
+        dns_setserver(0, &(ip_addr_t){identity.dns});
     }
     dun_link_lwip_init(&link, &link_table);
 }
@@ -150,6 +174,16 @@ static struct dun_node_config configure(bool has_card)
     };
 }
 
+static void start_remote(bool has_card, dun_ms now)
+{
+    remote = (struct dun_remote){
+        .settings = {.agent = &node.agent},
+        .shelf = has_card ? &dun_shelf_sd : NULL,
+        .record = {remote_record, sizeof remote_record},
+    };
+    dun_remote_start(&remote, now);
+}
+
 /// The program ///
 
 static void start(void)
@@ -183,6 +217,9 @@ static void start(void)
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
+    if (identity.remote) {
+        start_remote(has_card, dun_clock_now());
+    }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
 }
 
@@ -191,12 +228,19 @@ int main(void)
     start();
     dun_ms deadline = 0;
     for (;;) {
+        dun_ms now = dun_clock_now(), unix_ms;
+        dun_sntp_lwip_tick(&sntp, now, random64);
         bool moved = dun_ethernet_poll(&netif);
         sys_check_timeouts();
-        dun_ms now = dun_clock_now();
+        if (dun_sntp_lwip_take(&sntp, &unix_ms)) {
+            dun_agent_set_clock(&node.agent, now, unix_ms);
+        }
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);
+            if (identity.remote) {
+                deadline = dun_ms_earlier(deadline, dun_remote_step(&remote, now));
+            }
             dun_lm3s_notices(&node.agent);
         }
         dun_fault_alive();

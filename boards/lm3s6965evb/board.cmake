@@ -46,15 +46,17 @@ add_executable(dunlin-lm3s6965evb.elf
     ${board}/notices_uart.c
     ${board}/sdcard.c
     ${board}/sensors.c
+    ${board}/shelf_sd.c
     ${board}/stack.c
     ${board}/startup.c
     ${board}/uart.c
     ${PROJECT_SOURCE_DIR}/boards/node.c
-    ${PROJECT_SOURCE_DIR}/transport/link_lwip.c)
+    ${PROJECT_SOURCE_DIR}/transport/link_lwip.c
+    ${PROJECT_SOURCE_DIR}/transport/sntp_lwip.c)
 target_include_directories(dunlin-lm3s6965evb.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
     ${PROJECT_SOURCE_DIR}/transport)
 target_compile_options(dunlin-lm3s6965evb.elf PRIVATE -Wno-pedantic)
 target_link_options(dunlin-lm3s6965evb.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
     -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/dunlin-lm3s6965evb.map)
-target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_mqtt lwip dun_warnings)
+target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_mqtt dunlin_sntp lwip dun_warnings)
 set_target_properties(dunlin-lm3s6965evb.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
