@@ -57,7 +57,7 @@ static struct dun_note begin(const struct dun_decoder *decoder, const char *type
 
 void dun_notes_metrics(struct dun_decoder *decoder, struct dun_span device)
 {
-    static const char *const kinds[] = {"unspecified", "gauge", "counter"};
+    static const char *const kinds[] = {"unspecified", "gauge", "counter", "state", "boolean"};
     const struct dun_metric_text *metrics = decoder->record.metrics.items;
     for (size_t i = 0; i < decoder->record.metrics.count; i++) {
         struct dun_note note = begin(decoder, "metric", device);
@@ -69,6 +69,12 @@ void dun_notes_metrics(struct dun_decoder *decoder, struct dun_span device)
         add_enum(&note, "kind", kinds, sizeof kinds / sizeof kinds[0], metrics[i].kind);
         if (metrics[i].pair_count > 0) {
             add_pairs(&note, "attributes", metrics[i].pairs, metrics[i].pair_count);
+        }
+        if (metrics[i].state_count > 0) {
+            add(&note, (struct dun_cell){.key = "states",
+                                         .kind = DUN_CELL_TEXTS,
+                                         .texts = metrics[i].states,
+                                         .text_count = metrics[i].state_count});
         }
         dun_render_note(decoder->renderer, &note);
     }
