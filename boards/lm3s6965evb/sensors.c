@@ -146,8 +146,12 @@ static void analog_values(struct dun_agent *agent, dun_ms now, int64_t values[VA
 /// The bus ///
 
 static const struct dun_attribute on_board = {"hw.id", "board"};
-static const struct dun_metric board_metric = {"hw.temperature", "Cel", &on_board, 1, DUN_GAUGE,
-                                               DUN_LM75_EXPONENT};
+static const struct dun_metric board_metric = {.name = "hw.temperature",
+                                               .unit = "Cel",
+                                               .attributes = &on_board,
+                                               .attribute_count = 1,
+                                               .kind = DUN_GAUGE,
+                                               .exponent = DUN_LM75_EXPONENT};
 
 /// The agent ///
 

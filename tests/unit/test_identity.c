@@ -10,6 +10,8 @@
 #include "crc32c.h"
 #include "identity.h"
 
+#define LONG_FLEET "fleet=01234567890123456789012345678901234567890123456789012345678901234"
+
 static uint8_t block[DUN_IDENTITY_SIZE + 1];
 static struct dun_identity identity;
 static const char *what;
@@ -102,8 +104,7 @@ static void refused_values(void **state)
         "=1",
         "device=a/b",
         "device=",
-        "fleet=0123456789012345678901234567890123456789012345678901234567890"
-        "1234",
+        LONG_FLEET,
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
