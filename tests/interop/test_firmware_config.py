@@ -47,9 +47,11 @@ class FirmwareConfiguration(unittest.TestCase):
         self.broker.start()
         self.wait_report(state="rolled_back", version=3, running=2)
 
-    def test_without_a_card_it_says_that_nothing_is_kept(self):
-        self.enterContext(Firmware(self.broker.port, remote=0)).start()
-        wait_for(lambda: dunlin(self.broker.port, "get")[1] == [], "no report", 5)
+    def test_a_device_may_be_left_alone(self):
+        firmware = self.enterContext(Firmware(self.broker.port, remote=0)).start()
+        wait_for(lambda: "\nconnected" in firmware.log(), firmware.log)
+        self.assertEqual(dunlin(self.broker.port, "set", "-W", "2", "interval=1s")[0], 1)
+        self.assertEqual(self.report(), {})
 
 
 if __name__ == "__main__":
