@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Remote configuration of the firmware: set by `dunlin config`, kept on its card over resets, rolled
-back when the broker is not reached.
+"""Remote configuration of the firmware: set by `dunlin config`, kept on its card over resets,
+rolled back when the broker is not reached.
 """
 import unittest
 
