@@ -19,3 +19,4 @@ foreach(part Outages Life InRam Clock Measuring)
     set_tests_properties(interop.firmware_${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77
         COST 50 ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")
 endforeach()
+dun_interop_test(firmware_config)

@@ -118,6 +118,7 @@ static struct dun_node_config configure(uint16_t sensor_count)
                   .board = "lm3s6965evb",
                   .batch_age_max_ms = identity.batch_age_ms,
                   .ack_mode = identity.ack_stored ? DUN_ACK_STORED : DUN_ACK_PUBLISHED,
+                  .stored_wait_ms = identity.stored_wait_ms,
                   .backoff = {.base_ms = RECONNECT_MIN_MS < identity.reconnect_max_ms
                                              ? RECONNECT_MIN_MS
                                              : identity.reconnect_max_ms,

@@ -106,6 +106,9 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
     if (strcmp(key, "batch_age_ms") == 0) {
         return parse_number(value, DAY_MS, &identity->batch_age_ms);
     }
+    if (strcmp(key, "stored_wait_ms") == 0) {
+        return parse_number(value, DAY_MS, &identity->stored_wait_ms);
+    }
     if (strcmp(key, "ack") == 0) {
         identity->ack_stored = strcmp(value, "stored") == 0;
         return identity->ack_stored || strcmp(value, "published") == 0;

@@ -18,6 +18,7 @@ struct dun_identity {
     uint32_t dns;                    /* the same; 0: the one that DHCP names */
     uint32_t log_kib;                /* of the card that the log may use */
     bool ack_stored;                 /* records are free when the far end has stored them */
+    uint32_t stored_wait_ms;         /* then: publish again what is not stored after; 0: 60 s */
     uint32_t interval_ms;            /* between two readings of the sensors */
     uint32_t batch_age_ms;           /* how long a sample may wait in RAM */
     uint32_t reconnect_max_ms;       /* longest wait between two tries to connect */

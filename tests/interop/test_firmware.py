@@ -120,7 +120,7 @@ class Outages(FirmwareCase):
     def test_only_what_is_stored_is_forgotten(self):
         """ack = stored: a killed broker forgets what it acknowledged, and nothing is missing."""
         with Recorder(self.broker.port) as recorder:
-            device = self.device(ack="stored").start()
+            device = self.device(ack="stored", stored_wait_ms=1000).start()
             for _ in range(3):
                 self.wait_more(recorder.records, 10, device)
                 self.broker.kill()
@@ -291,7 +291,7 @@ class Life(FirmwareCase):
         of_firmware, of_linux = shapes["fw-1"], shapes["bird-1"]
         for kind in ("about", "metric", "point", "status"):
             self.assertIn(kind, of_firmware)
-        optional = {"attributes", "time"}
+        optional = {"attributes", "states", "state", "time"}
         for kind, fields in of_firmware.items():
             self.assertEqual(fields - optional, of_linux[kind] - optional, kind)
 

@@ -51,7 +51,8 @@ class Firmware:
         given = {"device": self.device, "fleet": fleet, "host": BROKER_OF_GUEST,
                  "interval-ms": interval_ms, "batch-age-ms": interval_ms,
                  "reconnect-max-ms": 500, **values}
-        options = [item for key, value in given.items() for item in (f"--{key}", str(value))]
+        options = [item for key, value in given.items()
+                   for item in ("--" + key.replace("_", "-"), str(value))]
         where = ["--flash"] if self.in_ram else ["--size", "4"]
         subprocess.run([os.path.join(TOOLS, "make_card"), self.card, *where, *options],
                        check=True, stdout=subprocess.DEVNULL)
