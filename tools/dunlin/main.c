@@ -16,6 +16,9 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
+#ifdef DUN_HAS_SIMULATE
+    {"simulate", dun_simulate_main, "run a fleet of devices against a broker, and audit it"},
+#endif
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -32,7 +35,7 @@ static int help(void)
          "\n"
          "What a person at a desk needs for a fleet of dunlin devices.\n");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf("  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        printf("  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     puts("\n"
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
@@ -45,7 +48,7 @@ static int help(void)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return dun_usage_error("dunlin", "a command is needed: decode, log or watch");
+        return dun_usage_error("dunlin", "a command is needed: decode, log, simulate or watch");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
@@ -60,5 +63,5 @@ int main(int argc, char **argv)
             return subcommands[i].run(argc - 1, argv + 1);
         }
     }
-    return dun_usage_error("dunlin", "unknown command '%.100s': decode, log or watch", argv[1]);
+    return dun_usage_error("dunlin", "unknown command '%.100s': decode, log, simulate or watch", argv[1]);
 }

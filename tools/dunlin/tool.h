@@ -32,6 +32,7 @@ struct dun_complaint {
 /* Each gets argv without the program's name and returns an enum dun_exit. */
 int dun_decode_main(int argc, char **argv);
 int dun_log_main(int argc, char **argv);
+int dun_simulate_main(int argc, char **argv); /* on Linux */
 int dun_watch_main(int argc, char **argv);
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "signal.h"
+#include "signals.h"
 
 #define GAUGE(name, unit, exponent)                                                                \
     {                                                                                              \
