@@ -18,7 +18,7 @@
 #define CONNACK_TIMEOUT_S  10
 #define RECONNECT_MS       500
 #define MISC_MS            1000
-#define RECENTS            16 /* records of a device whose bytes a repetition is compared with */
+#define RECENTS            8 /* records of a device whose bytes a repetition is compared with */
 #define SESSION_EXPIRY_S   600
 #define READS_MAX          200 /* packets in a row, so that devices have their turn */
 #define CLEARED_AT_A_TIME  200

@@ -69,7 +69,8 @@ static void wake(struct dun_fleet *fleet, uint32_t who)
     DUN_ASSERT(fleet->awake == NOBODY);
     fleet->awake = who;
     if (slot->boot != 0) {
-        dun_unpack(&slot->packed, fleet->hot, fleet->models[model], fleet->image_size);
+        dun_unpack(&fleet->pool, &slot->packed, fleet->hot, fleet->models[model],
+                   fleet->image_size);
         return;
     }
     slot->boot = boot_of(fleet, who);
@@ -109,18 +110,13 @@ static void watch(struct dun_fleet *fleet)
 static void put_to_sleep(struct dun_fleet *fleet, dun_ms next)
 {
     uint32_t who = fleet->awake;
-    struct dun_packed *packed = &fleet->slots[who].packed;
-    size_t before = dun_packed_bytes(packed);
     watch(fleet);
     if (fleet->hot->powered) {
         dun_device_tidy(fleet->hot);
     }
-    if (!dun_pack(packed, fleet->hot, fleet->models[model_of(fleet, who)], fleet->image_size)) {
+    if (!dun_pack(&fleet->pool, &fleet->slots[who].packed, fleet->hot,
+                  fleet->models[model_of(fleet, who)], fleet->image_size)) {
         fleet->trouble = "out of memory";
-    }
-    fleet->packed_bytes += dun_packed_bytes(packed) - before;
-    if (fleet->packed_bytes > fleet->packed_bytes_max) {
-        fleet->packed_bytes_max = fleet->packed_bytes;
     }
     dun_deadlines_set(&fleet->deadlines, who, next);
     fleet->awake = NOBODY;
@@ -223,7 +219,6 @@ static void drop(struct dun_fleet *fleet, uint32_t who)
         }
         fleet->awake = NOBODY;
     }
-    dun_packed_free(&fleet->slots[who].packed);
 }
 
 void dun_fleet_free(struct dun_fleet *fleet)
@@ -235,6 +230,7 @@ void dun_fleet_free(struct dun_fleet *fleet)
         free(fleet->models[i]);
     }
     dun_deadlines_free(&fleet->deadlines);
+    dun_pool_free(&fleet->pool);
     free(fleet->slots);
     free(fleet->boots);
     free(fleet->hot);

@@ -60,7 +60,7 @@ struct dun_fleet {
     uint32_t boot_count, boot_room;
     struct dun_fleet_totals totals;
     struct dun_rate connects, reconnects;
-    uint64_t packed_bytes, packed_bytes_max;
+    struct dun_pool pool; /* of those who sleep */
     uint32_t ended;
     dun_ms storm_over_ms; /* when the last one passed; DUN_MS_NEVER: none waits for its end */
     dun_ms storm_back_ms; /* the longest time until all were back */

@@ -389,6 +389,9 @@ static int prepare(struct simulation *simulation)
 {
     struct dun_simulate_options *options = &simulation->options;
     const char *unreadable = dun_client_unreadable(&options->broker);
+    if (unreadable != NULL) {
+        return fail(DUN_EXIT_TLS, unreadable, strerror(errno));
+    }
     simulation->shows = !options->quiet && isatty(STDERR_FILENO) == 1;
     simulation->result = (struct dun_simulate_result){.options = options,
                                                       .fleet = &simulation->fleet,
@@ -396,9 +399,6 @@ static int prepare(struct simulation *simulation)
                                                       .chaos = &simulation->chaos};
     if (!options->seeded) {
         options->settings.seed = random_number() >> 32;
-    }
-    if (unreadable != NULL) {
-        return fail(DUN_EXIT_TLS, unreadable, strerror(errno));
     }
     if (options->broker_pid != 0 && !dun_usage_of(options->broker_pid).known) {
         return fail(DUN_EXIT_RUNTIME, "--broker-pid", "there is no such process here");
@@ -417,7 +417,7 @@ static int simulate(struct simulation *simulation)
     }
     catch_signals();
     (void)mosquitto_lib_init();
-    result = dun_auditor_open(&simulation->auditor, &options->broker, &options->settings,
+    result = dun_auditor_open(&simulation->auditor, &options->auditor, &options->settings,
                               options->audit);
     result = result == 0 ? run(simulation) : fail(result, simulation->auditor.why, "");
     dun_auditor_close(&simulation->auditor);

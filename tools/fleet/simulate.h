@@ -6,6 +6,7 @@
 
 struct dun_simulate_options {
     struct dun_broker_options broker;
+    struct dun_broker_options auditor; /* the same, but for the user */
     struct dun_fleet_settings settings;
     struct dun_fleet_mix mix;
     struct dun_chaos_plan chaos;

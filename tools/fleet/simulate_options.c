@@ -39,6 +39,7 @@ static const char help_text[] =
     "\n"
     "      --drain T         at the end wait so long for what is not delivered, default 120s\n"
     "      --no-audit        only load: nobody subscribes\n"
+    "      --audit-user NAME, --audit-password-file FILE   who subscribes, if not -u\n"
     "      --keep            leave the retained status, about and catalog at the broker\n"
     "      --broker-pid PID  measure that process too\n"
     "  -f, --format table|json   of the summary\n"
@@ -77,6 +78,8 @@ enum option_id {
     OPTION_STORM,
     OPTION_DRAIN,
     OPTION_NO_AUDIT,
+    OPTION_AUDIT_USER,
+    OPTION_AUDIT_PASSWORD_FILE,
     OPTION_KEEP,
     OPTION_BROKER_PID,
     OPTION_FORMAT,
@@ -112,6 +115,8 @@ static const struct dun_option option_table[] = {
     {OPTION_STORM, '\0', true, "storm"},
     {OPTION_DRAIN, '\0', true, "drain"},
     {OPTION_NO_AUDIT, '\0', false, "no-audit"},
+    {OPTION_AUDIT_USER, '\0', true, "audit-user"},
+    {OPTION_AUDIT_PASSWORD_FILE, '\0', true, "audit-password-file"},
     {OPTION_KEEP, '\0', false, "keep"},
     {OPTION_BROKER_PID, '\0', true, "broker-pid"},
     {OPTION_FORMAT, 'f', true, "format"},
@@ -244,12 +249,13 @@ static int add_profile(struct dun_simulate_options *options, const char *text, s
     const char *colon = memchr(text, ':', size);
     size_t name_size = colon != NULL ? (size_t)(colon - text) : size;
     const struct dun_model *model = dun_model_find(text, name_size);
-    long weight = colon != NULL ? strtol(colon + 1, NULL, 10) : 1;
+    char *end = NULL;
+    long weight = colon != NULL ? strtol(colon + 1, &end, 10) : 1;
     if (model == NULL) {
         return dun_usage_error(command, "--profile: there is no '%.*s'; `--profile list` tells",
                                name_size < 50 ? (int)name_size : 50, text);
     }
-    if (weight < 1 || weight > 1000000) {
+    if (weight < 1 || weight > 1000000 || (end != NULL && end != text + size)) {
         return dun_usage_error(command, "--profile: %s:WEIGHT wants 1 to 1000000", model->name);
     }
     if (mix->count == DUN_FLEET_MODELS_MAX) {
@@ -450,6 +456,10 @@ static int set_option(struct dun_simulate_options *options, const struct dun_opt
     case OPTION_ACK:
     case OPTION_FORMAT:
         return set_word(options, id, value);
+    case OPTION_AUDIT_USER:
+        return dun_option_text(line, id, &options->auditor.username, value);
+    case OPTION_AUDIT_PASSWORD_FILE:
+        return dun_option_text(line, id, &options->auditor.password_file, value);
     case OPTION_DEVICES:
     case OPTION_CONNECT_RATE:
     case OPTION_SEED:
@@ -512,6 +522,26 @@ static int take_broker(struct dun_simulate_options *options)
     return 0;
 }
 
+/* Who subscribes: the same user as the devices, unless it was told. */
+static int take_auditor(struct dun_simulate_options *options, const struct dun_options *line)
+{
+    struct dun_broker_options given = options->auditor;
+    options->auditor = options->broker;
+    if (given.username != NULL) {
+        options->auditor.username = given.username;
+        options->auditor.password_file = given.password_file;
+    } else if (given.password_file != NULL) {
+        return dun_usage_error(command, "--audit-password-file needs --audit-user");
+    } else if (options->audit && options->broker.username != NULL &&
+               strstr(options->broker.username, "%d") != NULL) {
+        return dun_usage_error(command, "-u with %%d needs --audit-user: the one who subscribes");
+    }
+    return given.password_file != NULL
+               ? dun_secret_read(line, given.password_file, options->auditor.password,
+                                 sizeof options->auditor.password)
+               : 0;
+}
+
 static void set_defaults(struct dun_simulate_options *options)
 {
     options->count = 100;
@@ -552,6 +582,9 @@ int dun_simulate_parse(struct dun_simulate_options *options, int argc, char **ar
     }
     if (result == 0) {
         result = take_topic(options);
+    }
+    if (result == 0) {
+        result = take_auditor(options, &line);
     }
     return result == 0 ? take_broker(options) : result;
 }

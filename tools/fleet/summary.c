@@ -222,7 +222,7 @@ static void add_costs(struct figures *figures, const struct dun_simulate_result 
     number(figures, "memory", "resident memory at its most", grown / 1048576, 1, "MiB");
     number(figures, "memory_a_device", "  a device, all in", ratio(grown, devices), 0, "B");
     number(figures, "state_a_device", "  of that the device itself",
-           ratio((double)fleet->packed_bytes_max, devices), 0, "B");
+           ratio((double)fleet->pool.used_max * sizeof(struct dun_chunk), devices), 0, "B");
     number(figures, "image", "  a device that is awake", (double)fleet->image_size, 0, "B");
 }
 
