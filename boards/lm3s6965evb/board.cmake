@@ -46,6 +46,7 @@ add_executable(dunlin-lm3s6965evb.elf
     ${board}/notices_uart.c
     ${board}/sdcard.c
     ${board}/sensors.c
+    ${board}/shelf_sd.c
     ${board}/stack.c
     ${board}/startup.c
     ${board}/uart.c
