@@ -22,6 +22,7 @@
 #define SESSION_EXPIRY_S   600
 #define READS_MAX          200 /* packets in a row, so that devices have their turn */
 #define CLEARED_AT_A_TIME  200
+#define CLEAR_TIMEOUT_S    30
 #define REASON_VERSION_311 1
 #define REASON_VERSION_5   0x84
 
@@ -153,6 +154,13 @@ static void on_subscribe(struct mosquitto *client, void *context, int id, int co
     auditor->ready = true;
 }
 
+static void on_publish(struct mosquitto *client, void *context, int id)
+{
+    struct dun_auditor *auditor = context;
+    (void)client;
+    auditor->cleared = auditor->last_clear != 0 && id == auditor->last_clear;
+}
+
 static int make_client(struct dun_auditor *auditor, int version, bool clean)
 {
     auditor->as.version = version;
@@ -162,6 +170,7 @@ static int make_client(struct dun_auditor *auditor, int version, bool clean)
         mosquitto_connect_callback_set(auditor->client, on_connect);
         mosquitto_subscribe_callback_set(auditor->client, on_subscribe);
         mosquitto_message_callback_set(auditor->client, on_message);
+        mosquitto_publish_callback_set(auditor->client, on_publish);
     }
     return result;
 }
@@ -317,21 +326,32 @@ dun_ms dun_auditor_deadline(const struct dun_auditor *auditor)
 
 /// The end ///
 
+static void clear_topic(struct dun_auditor *auditor, uint32_t who, const char *channel, bool last)
+{
+    const struct dun_fleet_settings *settings = auditor->settings;
+    char topic[300];
+    (void)snprintf(topic, sizeof topic, "%s/%s/%s-%05u/%s", settings->prefix, settings->fleet,
+                   settings->id, (unsigned)(settings->first + who), channel);
+    auditor->cleared = false;
+    (void)mosquitto_publish(auditor->client, last ? &auditor->last_clear : NULL, topic, 0, NULL,
+                            last ? 1 : 0, true);
+}
+
 void dun_auditor_clear(struct dun_auditor *auditor)
 {
-    static const char *const channels[] = {"status", "about", "catalog"};
-    const struct dun_fleet_settings *settings = auditor->settings;
-    for (uint32_t i = 0; auditor->connected && i < auditor->fleet->count; i++) {
-        for (size_t k = 0; k < sizeof channels / sizeof channels[0]; k++) {
-            char topic[300];
-            (void)snprintf(topic, sizeof topic, "%s/%s/%s-%05u/%s", settings->prefix,
-                           settings->fleet, settings->id, (unsigned)(settings->first + i),
-                           channels[k]);
-            (void)mosquitto_publish(auditor->client, NULL, topic, 0, NULL, 0, true);
-        }
-        if (i % CLEARED_AT_A_TIME == 0) {
-            (void)mosquitto_loop(auditor->client, 0, 1);
-        }
+    time_t end = time(NULL) + CLEAR_TIMEOUT_S;
+    uint32_t count = auditor->fleet->count;
+    bool good = auditor->connected;
+    for (uint32_t i = 0; good && i < count; i++) {
+        clear_topic(auditor, i, "about", false);
+        clear_topic(auditor, i, "catalog", false);
+        /* The answer to the last one says that the broker has taken them all. */
+        clear_topic(auditor, i, "status", i + 1 == count);
+        good =
+            i % CLEARED_AT_A_TIME != 0 || mosquitto_loop(auditor->client, 0, 1) == MOSQ_ERR_SUCCESS;
+    }
+    while (good && !auditor->cleared && time(NULL) <= end) {
+        good = mosquitto_loop(auditor->client, 100, 1) == MOSQ_ERR_SUCCESS;
     }
 }
 

@@ -31,6 +31,8 @@ struct dun_auditor {
     dun_ms misc_ms;
     uint32_t losses; /* of the connection */
     bool connected, ready;
+    int last_clear; /* message id */
+    bool cleared;
     int refused;   /* reason of a CONNACK, 0: none */
     int exit_code; /* not 0: it cannot go on */
     char why[600];
