@@ -186,7 +186,7 @@ class Fleet(unittest.TestCase):
     def test_what_nobody_stores_is_not_delivered(self):
         code, summary, _ = run("-p", self.port, "-n", "5", "-d", "1s", "-i", "stored", "--ack",
                                "stored", "--drain", "1s", *QUICK)
-        self.assertEqual(code, 6, summary)
+        self.assertEqual(code, 7, summary)
         self.assertFalse(summary["delivery"]["drained"])
         self.assertGreater(summary["delivery"]["waiting"], 0)
 
@@ -224,7 +224,7 @@ class Refused(unittest.TestCase):
                 broker.start()
                 port = ("-p", str(broker.port), "-n", "2", "-d", "1s", *QUICK)
                 code, summary, _ = run(*port, "-t", "dunlin/half", "-V", "mqttv311")
-                self.assertEqual(code, 6, summary)
+                self.assertEqual(code, 7, summary)
                 self.assertTrue(summary["delivery"]["drained"])
                 self.assertEqual(summary["audit"]["incomplete"], 1)
                 self.assertEqual(summary["audit"]["example"], "sim-00002")
@@ -278,7 +278,8 @@ class Refused(unittest.TestCase):
                                 (("--cuts", "2/d"), "2/d"), (("--storm", "+3s"), "--storm"),
                                 (("-d", "-1s"), "--duration"), (("-t", "dunlin"), "PREFIX/FLEET"),
                                 (("-i", "a b"), "-i"), (("-V", "mqttv31"), "-V"),
-                                (("-P", "x"), "-P"), (("more",), "more"), (("--log-size", "9"), "9"),
+                                (("-P", "x"), "-P"), (("more",), "more"),
+                                (("--log-size", "9"), "--log-size"),
                                 (("-u", "%d"), "--audit-user"), (("--seed", ""), "--seed")):
             code, summary, errors = run(*arguments)
             self.assertEqual((code, summary), (2, None), arguments)

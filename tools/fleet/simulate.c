@@ -350,7 +350,7 @@ static int judge(struct simulation *simulation)
     if (fflush(stdout) != 0) {
         return fail(DUN_EXIT_RUNTIME, "stdout", strerror(errno));
     }
-    return result->complete ? DUN_EXIT_OK : DUN_EXIT_DATA;
+    return result->complete ? DUN_EXIT_OK : DUN_EXIT_INCOMPLETE;
 }
 
 static int run(struct simulation *simulation)

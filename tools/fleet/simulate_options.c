@@ -50,7 +50,7 @@ static const char help_rest[] =
     "      --help, --version\n"
     "\n"
     "exit codes: 0 complete, 1 runtime error, 2 usage, 3 broker unreachable, 4 refused, 5 TLS,\n"
-    "            6 not complete: records are missing, or were not delivered in time";
+    "            7 not complete: records are missing, or were not delivered in time";
 
 enum option_id {
     OPTION_DEVICES = 1,
