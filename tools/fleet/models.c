@@ -6,15 +6,13 @@
 
 #include "signals.h"
 
-#define GAUGE(name, unit, exponent)                                                                \
+#define METRIC(its_name, its_unit, its_kind, its_exponent)                                         \
     {                                                                                              \
-        (name), (unit), NULL, 0, DUN_GAUGE, (exponent)                                             \
+        .name = (its_name), .unit = (its_unit), .kind = (its_kind), .exponent = (its_exponent)     \
     }
-#define TOTAL(name, unit, exponent)                                                                \
-    {                                                                                              \
-        (name), (unit), NULL, 0, DUN_COUNTER, (exponent)                                           \
-    }
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define GAUGE(name, unit, exponent) .metric = METRIC(name, unit, DUN_GAUGE, exponent)
+#define TOTAL(name, unit, exponent) .metric = METRIC(name, unit, DUN_COUNTER, exponent)
+#define COUNT(array)                (sizeof(array) / sizeof((array)[0]))
 
 static const struct dun_signal meter[] = {
     {TOTAL("energy.import", "W.h", 0), .shape = DUN_SIGNAL_COUNTER, .base = 450, .swing = 300,
