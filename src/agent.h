@@ -107,6 +107,8 @@ DUN_MUST_USE int dun_agent_declare(struct dun_agent *agent, const struct dun_met
  */
 int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now);
 
+/* A metric of doubles is recorded with dun_agent_record_real: see real.h. */
+
 /*
  * Values of `metric` are usual from `low` to `high`. A value that crosses a bound, either way, is
  * urgent: its batch is sealed in this step and overtakes all that waits to be sent, unless order is
@@ -123,6 +125,10 @@ DUN_MUST_USE int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64
  */
 DUN_MUST_USE int dun_agent_tune(struct dun_agent *agent, uint16_t metric,
                                 const struct dun_tuning *tuning);
+
+/* From now on the sensor, one of this agent's, is read at this interval; 0: never. */
+void dun_agent_pace(struct dun_agent *agent, struct dun_sensor *sensor, uint32_t interval_ms,
+                    dun_ms now);
 
 /* Tells the wall clock: call it as often as convenient; anchors are made when one is needed. */
 void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms);

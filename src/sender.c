@@ -65,7 +65,7 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
     struct dun_sender *sender = context;
     if (sender->reading_body) {
         struct dun_buffer window = {data, size};
-        bool ok = dun_wire_window(sender->reading_body, &sender->reading_about, offset, window);
+        bool ok = dun_wire_window(sender->reading_body, sender->reading_context, offset, window);
         return ok ? DUN_OK : DUN_E_CORRUPT;
     }
     const struct dun_lane *lane = &sender->reading;
@@ -111,7 +111,7 @@ static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t 
 /* The catalog goes before the records that need it, and `online` says that all that is there. */
 static bool publish_retained(struct dun_sender *sender, dun_ms now)
 {
-    static const struct {
+    const struct {
         uint8_t bit;
         const char *channel;
         dun_wire_body body;
@@ -119,6 +119,7 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
         {DUN_RETAINED_ABOUT, "about", dun_about_write},
         {DUN_RETAINED_CATALOG, "catalog", dun_catalog_write},
         {DUN_RETAINED_STATUS, "status", write_online},
+        {DUN_RETAINED_REPORT, "config/reported", sender->inbox ? sender->inbox->report : NULL},
         {DUN_RETAINED_OFFLINE, "status", write_offline},
     };
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
@@ -128,8 +129,11 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
             return false; /* its token is still in use */
         sender->reading_body = messages[i].body;
         sender->reading_about = sender->about;
+        sender->reading_context = &sender->reading_about;
+        if (messages[i].bit == DUN_RETAINED_REPORT)
+            sender->reading_context = sender->inbox->context;
         struct dun_message message = {
-            .payload.size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about),
+            .payload.size = (uint32_t)dun_wire_size(messages[i].body, sender->reading_context),
             .token = (uint16_t)(TOKEN_RETAINED + messages[i].bit),
             .retain = true,
             .text = (messages[i].bit & (DUN_RETAINED_STATUS | DUN_RETAINED_OFFLINE)) != 0,
@@ -178,12 +182,14 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
 /* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
 static bool subscribe(struct dun_sender *sender, dun_ms now)
 {
-    if (!sender->subscribe_due)
+    if (sender->subscribe_due == 0)
         return false;
     char topic[DUN_TOPIC_MAX];
-    make_topic(sender, "stored", topic);
-    int result = sender->uplink->subscribe(sender->uplink->context, topic, now);
-    sender->subscribe_due = result != DUN_OK;
+    bool stored = (sender->subscribe_due & DUN_SUBSCRIBE_STORED) != 0;
+    make_topic(sender, stored ? "stored" : "config", topic);
+    int result = sender->uplink->subscribe(sender->uplink->context, topic, stored, now);
+    if (result == DUN_OK)
+        sender->subscribe_due &= (uint8_t) ~(stored ? DUN_SUBSCRIBE_STORED : DUN_SUBSCRIBE_CONFIG);
     return result == DUN_OK;
 }
 
@@ -288,6 +294,7 @@ static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t r
 static void on_acked(struct dun_sender *sender, uint16_t token, uint8_t reason, dun_ms now)
 {
     enum dun_verdict verdict = verdict_of(sender, token, reason);
+    sender->answered_ms = now;
     if (token >= TOKEN_RETAINED) {
         on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason, now);
     } else {
@@ -501,9 +508,11 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->packet_max = terms->packet_max;
     sender->unacked = 0;
     sender->refused = false;
-    sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
+    sender->subscribe_due =
+        sender->outbox.config.ack_mode == DUN_ACK_STORED ? DUN_SUBSCRIBE_STORED : 0;
+    sender->subscribe_due |= sender->inbox ? DUN_SUBSCRIBE_CONFIG : 0;
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
-                  DUN_RETAINED_STATUS;
+                  DUN_RETAINED_STATUS | (sender->inbox ? DUN_RETAINED_REPORT : 0);
     sender->due &= (uint8_t)~sender->muted;
     dun_outbox_restart(&sender->outbox, now);
     sender->stats->connects++;
@@ -514,8 +523,8 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->no_retain_told |= !terms->retain;
 }
 
-/* The only topic ever subscribed to is .../stored; what does not decode is nobody's cursor. */
-static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+/* What does not decode is nobody's cursor. */
+static void on_stored(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     dunlin_v1_Stored stored = dunlin_v1_Stored_init_zero;
     pb_istream_t in = pb_istream_from_buffer(event->payload.data, event->payload.size);
@@ -532,6 +541,27 @@ static void on_message(struct dun_sender *sender, const struct dun_uplink_event 
     dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
                                                          .reason = (uint8_t)verdict,
                                                          .value = (int64_t)stored.sequence});
+}
+
+/* A document that comes while the last report is on its way is asked for anew. */
+static void on_config(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+{
+    if (dun_sender_is_reporting(sender))
+        sender->subscribe_due |= DUN_SUBSCRIBE_CONFIG;
+    else
+        sender->inbox->take(sender->inbox->context, event->payload, now);
+}
+
+static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+{
+    char topic[DUN_TOPIC_MAX];
+    make_topic(sender, "config", topic);
+    bool config = sender->inbox && event->topic.size == strlen(topic) &&
+                  memcmp(event->topic.data, topic, event->topic.size) == 0;
+    if (config)
+        on_config(sender, event, now);
+    else
+        on_stored(sender, event, now);
 }
 
 static void handle(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
@@ -638,6 +668,18 @@ void dun_sender_refresh(struct dun_sender *sender)
     if (sender->state == DUN_SENDER_UP)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
     sender->muted &= (uint8_t) ~(DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG);
+}
+
+void dun_sender_report(struct dun_sender *sender)
+{
+    if (sender->state == DUN_SENDER_UP)
+        sender->due |= DUN_RETAINED_REPORT;
+    sender->muted &= (uint8_t)~DUN_RETAINED_REPORT;
+}
+
+bool dun_sender_is_reporting(const struct dun_sender *sender)
+{
+    return sender->inbox && sender->busy && sender->reading_body == sender->inbox->report;
 }
 
 void dun_sender_say_offline(struct dun_sender *sender)

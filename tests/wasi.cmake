@@ -15,7 +15,8 @@ endif()
 add_library(dun_test_support OBJECT ${tests}/unit/support.c ${tests}/unit/fake_uplink.c
     ${tests}/wasi/posix.c)
 target_link_libraries(dun_test_support PUBLIC dunlin_core dunlin_wasi PRIVATE dun_warnings)
-target_include_directories(dun_test_support BEFORE PUBLIC ${tests}/wasi/include ${tests}/wasi)
+target_include_directories(dun_test_support BEFORE PUBLIC ${tests}/wasi/include ${tests}/wasi
+    ${tests}/unit/small)
 target_compile_options(dun_test_support
     PUBLIC -include posix.h -Wno-deprecated-declarations -fno-lto)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/tmp)
@@ -62,7 +63,7 @@ function(dun_wasi_interop name host component test)
 endfunction()
 
 dun_wasi_precompile(dunlind)
-foreach(name wasi outage agent_killed link urgent)
+foreach(name wasi outage agent_killed link urgent config)
     dun_wasi_interop(${name} ${WASMTIME} dunlind.cwasm ${name})
 endforeach()
 if(DUN_TLS)
@@ -113,8 +114,9 @@ add_custom_command(OUTPUT ${sim}
     COMMAND ${WASMTIME} compile -W exceptions=y ${PROJECT_BINARY_DIR}/dunlin_sim.wasm -o ${sim}
     DEPENDS dunlin_sim)
 add_custom_target(dunlin_sim_precompiled ALL DEPENDS ${sim})
-add_test(NAME sim.same_as_native COMMAND ${PYTHON_OF_SYSTEM} ${tests}/wasi/test_sim.py
-    ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim ${WASMTIME} ${sim})
+add_test(NAME sim.same_as_native COMMAND ${PYTHON_OF_SYSTEM} ${tests}/sim/test_same.py
+    ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim 1..12
+    ${WASMTIME} run --allow-precompiled -W exceptions=y ${sim} --)
 set_tests_properties(sim.same_as_native PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 40)
 
 ## What tools/bench wasi measures

@@ -3,12 +3,13 @@
  * and the agent, and sleeps until the next tick; the watchdog resets a device whose loop stands
  * still.
  *
- * Without a card, or without a valid provisioning block on it, the device says so on the UART and
- * blinks; with a card it keeps sampling to the log under the id `unprovisioned`.
+ * Without a card, or without a valid provisioning block, the device says so on the UART, blinks,
+ * and keeps sampling to the log under the id `unprovisioned`.
  */
 #include <string.h>
 
 #include <lwip/dhcp.h>
+#include <lwip/dns.h>
 #include <lwip/init.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
@@ -20,31 +21,30 @@
 #include "crc32c.h"
 #include "ethernet.h"
 #include "fault.h"
-#include "flash_ram.h"
-#include "flash_sd.h"
-#include "identity.h"
 #include "led.h"
 #include "link_lwip.h"
 #include "node.h"
 #include "notices_uart.h"
 #include "registers.h"
+#include "remote.h"
 #include "sensors.h"
+#include "sntp_lwip.h"
+#include "storage.h"
 #include "uart.h"
 
 #define RECONNECT_MIN_MS 1000u
-#define LOG_SECTOR       8u /* behind the provisioning block and the counter of boots */
 
 static struct dun_node node;
-static struct dun_flash card_log, spare_log;
-static struct dun_flash_sd card;
-static uint8_t spare_memory[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLOCK_COUNT +
-                            sizeof(struct dun_flash_geometry)];
+static struct dun_lm3s_storage storage;
 static struct dun_identity identity;
 static struct dun_fault_note last_reset;
+static struct dun_remote remote;
+static uint8_t remote_record[DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA];
 static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
 static struct dun_link_lwip link;
 static struct dun_link link_table;
 static struct netif netif;
+static struct dun_sntp_lwip sntp;
 
 /// Random numbers ///
 
@@ -77,23 +77,12 @@ u32_t sys_now(void)
 
 /// Parts ///
 
-/* True if there is a card; the identity then holds what its provisioning block says. */
-static bool read_card(void)
+/* What DHCP's answer says of time servers. */
+void dhcp_set_ntp_servers(u8_t count, const ip4_addr_t *servers)
 {
-    const char *what = "card";
-    int result = dun_sd_start();
-    bool there = result == DUN_OK;
-    if (there) {
-        result = dun_identity_read(&identity, &what);
+    if (count > 0) {
+        dun_sntp_lwip_set_server(&sntp, servers);
     }
-    if (result != DUN_OK) {
-        dun_uart_text(what);
-        dun_uart_event(there ? ": not provisioned; run tools/make_card" : ": none", "error",
-                       result);
-        dun_led_blink(there ? DUN_BLINK_IDENTITY : DUN_BLINK_CARD);
-        dun_identity_default(&identity);
-    }
-    return there;
 }
 
 static void start_network(void)
@@ -111,19 +100,25 @@ static void start_network(void)
     netif_set_default(&netif);
     netif_set_up(&netif);
     netif_set_link_up(&netif);
+    dun_sntp_lwip_init(&sntp, identity.ntp[0] != '\0' ? identity.ntp : NULL);
     if (identity.address == 0) {
         dhcp_start(&netif);
+    }
+    if (identity.dns != 0) {
+        dns_setserver(0, &(ip_addr_t){identity.dns});
     }
     dun_link_lwip_init(&link, &link_table);
 }
 
-static struct dun_node_config configure(bool has_card)
+static struct dun_node_config configure(uint16_t sensor_count)
 {
     return (struct dun_node_config){
         .agent = {.device = identity.device,
                   .fleet = identity.fleet,
                   .board = "lm3s6965evb",
                   .batch_age_max_ms = identity.batch_age_ms,
+                  .ack_mode = identity.ack_stored ? DUN_ACK_STORED : DUN_ACK_PUBLISHED,
+                  .stored_wait_ms = identity.stored_wait_ms,
                   .backoff = {.base_ms = RECONNECT_MIN_MS < identity.reconnect_max_ms
                                              ? RECONNECT_MIN_MS
                                              : identity.reconnect_max_ms,
@@ -140,14 +135,25 @@ static struct dun_node_config configure(bool has_card)
                    .keepalive_s = identity.keepalive_s,
                    .connect_timeout_ms = 20000},
         .link = &link_table,
-        .flash = has_card ? &card_log : &spare_log,
-        .spare = has_card ? &spare_log : NULL,
+        .flash = &storage.log,
+        .flash_in_ram = storage.in_ram,
+        .spare = storage.has_spare ? &storage.spare : NULL,
         .stream = random64() | 1,
         .spare_stream = random64() | 1,
         .archive_stream = random64() | 1,
         .sensors = sensors,
-        .sensor_count = DUN_LM3S_SENSOR_COUNT,
+        .sensor_count = sensor_count,
     };
+}
+
+static void start_remote(dun_ms now)
+{
+    remote = (struct dun_remote){
+        .settings = {.agent = &node.agent},
+        .shelf = storage.shelf,
+        .record = {remote_record, sizeof remote_record},
+    };
+    dun_remote_start(&remote, now);
 }
 
 /// The program ///
@@ -160,29 +166,23 @@ static void start(void)
     dun_adc_start();
     dun_led_start();
     dun_uart_event("boot", "reset", last_reset.cause);
-    bool has_card = read_card();
-    uint32_t boots = has_card ? dun_identity_count_boot() : 0;
+    dun_lm3s_storage_start(&storage, &identity);
     mix(identity.device, strlen(identity.device));
-    mix(&boots, sizeof boots);
+    mix(&storage.boots, sizeof storage.boots);
     mix(&last_reset, sizeof last_reset);
     start_network();
-    uint32_t blocks = identity.log_kib * 1024 / DUN_PROFILE_LOG_BLOCK_SIZE;
-    dun_flash_sd_init(&card, LOG_SECTOR, DUN_PROFILE_LOG_BLOCK_SIZE, blocks, &card_log);
-    struct dun_flash_geometry geometry = {.block_size = DUN_PROFILE_SPARE_BLOCK_SIZE,
-                                          .block_count = DUN_PROFILE_SPARE_BLOCK_COUNT,
-                                          .prog_size = 1};
-    int result = dun_flash_ram_init(&spare_log, geometry,
-                                    (struct dun_buffer){spare_memory, sizeof spare_memory});
-    DUN_ASSERT(result == DUN_OK);
-    dun_lm3s_sensors(sensors, &netif, &last_reset, identity.interval_ms);
-    struct dun_node_config config = configure(has_card);
+    uint16_t sensor_count = dun_lm3s_sensors(sensors, &netif, &last_reset, identity.interval_ms);
+    struct dun_node_config config = configure(sensor_count);
     const char *what = NULL;
-    result = dun_node_init(&node, &config, dun_clock_now(), &what);
+    int result = dun_node_init(&node, &config, dun_clock_now(), &what);
     if (result != DUN_OK) {
         dun_uart_text(what != NULL ? what : "node");
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
+    if (identity.remote) {
+        start_remote(dun_clock_now());
+    }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
 }
 
@@ -191,12 +191,19 @@ int main(void)
     start();
     dun_ms deadline = 0;
     for (;;) {
+        dun_ms now = dun_clock_now(), unix_ms;
+        dun_sntp_lwip_tick(&sntp, now, random64);
         bool moved = dun_ethernet_poll(&netif);
         sys_check_timeouts();
-        dun_ms now = dun_clock_now();
+        if (dun_sntp_lwip_take(&sntp, &unix_ms)) {
+            dun_agent_set_clock(&node.agent, now, unix_ms);
+        }
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);
+            if (identity.remote) {
+                deadline = dun_ms_earlier(deadline, dun_remote_step(&remote, now));
+            }
             dun_lm3s_notices(&node.agent);
         }
         dun_fault_alive();

@@ -16,10 +16,12 @@
 #define DUN_PROFILE_SPARE_BLOCK_SIZE                                                               \
     1024                                /* of the log in RAM, where there is no card or while it */
 #define DUN_PROFILE_SPARE_BLOCK_COUNT 6 /* fails */
+#define DUN_PROFILE_SPARE_PROG_SIZE   4 /* a word, as of the chip's own flash */
 
 /// What is sent ///
 #define DUN_PROFILE_WINDOW       8   /* publishes in flight */
-#define DUN_PROFILE_MQTT_RX_SIZE 256 /* largest packet from the broker */
+#define DUN_PROFILE_CONFIG_MAX   384 /* largest document of the remote configuration */
+#define DUN_PROFILE_MQTT_RX_SIZE 512 /* largest packet from the broker: that, and topic */
 #define DUN_PROFILE_MQTT_TX_SIZE 640 /* CONNECT with the longest names must fit */
 #define DUN_PROFILE_LINK_RX_SIZE 256 /* one read of the link */
 #define DUN_PROFILE_LINK_TX_SIZE 512 /* one write of the link */

@@ -17,12 +17,15 @@ void dun_coverage_init(struct dun_coverage *coverage, struct dun_span device, ui
         memcpy(coverage->device, device.data, size);
     }
     coverage->stream = stream;
+    coverage->recent_count = DUN_COVERAGE_RECENTS;
 }
 
 void dun_coverage_free(struct dun_coverage *coverage)
 {
     free(coverage->received.items);
     free(coverage->lost.items);
+    free(coverage->recents);
+    coverage->recents = NULL;
     coverage->received = coverage->lost = (struct dun_ranges){NULL, 0, 0};
 }
 
@@ -53,7 +56,7 @@ static bool contains(const struct dun_ranges *ranges, uint64_t sequence)
 static bool insert(struct dun_ranges *ranges, size_t at, struct dun_range range)
 {
     if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity == 0 ? 8 : ranges->capacity * 2;
+        size_t capacity = ranges->capacity == 0 ? 2 : ranges->capacity * 2;
         struct dun_range *items =
             capacity <= DUN_RANGES_MAX ? realloc(ranges->items, capacity * sizeof *items) : NULL;
         if (items == NULL) {
@@ -91,9 +94,21 @@ static bool add(struct dun_ranges *ranges, uint64_t first, uint64_t last)
 
 /// Arrivals ///
 
+/* Where the bytes of that sequence are remembered; without memory a repetition passes unchecked. */
+static struct dun_recent *recent_of(struct dun_coverage *coverage, uint64_t sequence)
+{
+    static struct dun_recent forgotten;
+    if (coverage->recents == NULL) {
+        coverage->recents = calloc(coverage->recent_count, sizeof *coverage->recents);
+    }
+    forgotten = (struct dun_recent){0, 0};
+    return coverage->recents == NULL ? &forgotten
+                                     : &coverage->recents[sequence % coverage->recent_count];
+}
+
 bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence, struct dun_span payload)
 {
-    struct dun_recent *recent = &coverage->recents[sequence % DUN_COVERAGE_RECENTS];
+    struct dun_recent *recent = recent_of(coverage, sequence);
     uint32_t crc = dun_crc32c(0, payload.data, payload.size);
     if (contains(&coverage->received, sequence)) {
         coverage->duplicates++;
@@ -110,11 +125,36 @@ bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence, stru
     return true;
 }
 
+void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last)
+{
+    if (!add(&coverage->received, first, last)) {
+        coverage->untracked++;
+    }
+}
+
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last)
 {
     if (!add(&coverage->lost, first, last)) {
         coverage->untracked++;
     }
+}
+
+bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
+                       struct dun_span payload)
+{
+    if (!dun_coverage_receive(coverage, record->batch.sequence, payload)) {
+        return false;
+    }
+    const dunlin_v1_Loss *losses = record->losses.items;
+    for (size_t i = 0; i < record->losses.count; i++) {
+        if (losses[i].has_first) {
+            dun_coverage_lose(coverage, losses[i].first, losses[i].last);
+        } else {
+            coverage->lost_points += losses[i].points;
+        }
+    }
+    coverage->points += record->samples.count + record->points;
+    return true;
 }
 
 /// Answers ///
@@ -183,12 +223,41 @@ uint64_t dun_coverage_missing(const struct dun_coverage *coverage, struct dun_ra
 {
     struct gaps gaps = {.items = items, .max = gaps_max};
     const struct dun_ranges *received = &coverage->received;
+    if (coverage->origin > 0 && received->count > 0 &&
+        received->items[0].first > coverage->origin) {
+        scan_hole(&coverage->lost, coverage->origin, received->items[0].first - 1, &gaps);
+    }
     for (size_t i = 1; i < received->count; i++) {
         scan_hole(&coverage->lost, received->items[i - 1].last + 1, received->items[i].first - 1,
                   &gaps);
     }
     *gap_count = gaps.count;
     return gaps.sum;
+}
+
+/* The end of the range that holds `sequence`, or the one before it. */
+static uint64_t end_of(const struct dun_ranges *ranges, uint64_t sequence)
+{
+    size_t at = position(ranges, sequence);
+    bool holds = at < ranges->count && ranges->items[at].first <= sequence;
+    return holds ? ranges->items[at].last : sequence - 1;
+}
+
+uint64_t dun_coverage_complete_to(const struct dun_coverage *coverage)
+{
+    uint64_t next = coverage->origin;
+    if (next == 0) {
+        next = coverage->received.count > 0 ? coverage->received.items[0].first : 1;
+    }
+    for (;;) {
+        uint64_t received = end_of(&coverage->received, next);
+        uint64_t lost = end_of(&coverage->lost, next);
+        uint64_t end = received > lost ? received : lost;
+        if (end < next || end == UINT64_MAX) {
+            return end;
+        }
+        next = end + 1;
+    }
 }
 
 bool dun_coverage_complete(const struct dun_coverage *coverage)

@@ -8,10 +8,10 @@
 #ifndef DUN_COVERAGE_H
 #define DUN_COVERAGE_H
 
-#include "tool.h"
+#include "parse.h"
 
 #define DUN_RANGES_MAX       65536u
-#define DUN_COVERAGE_RECENTS 256u /* records whose bytes a repetition is compared with */
+#define DUN_COVERAGE_RECENTS 256u /* default of `recent_count` */
 
 struct dun_range {
     uint64_t first;
@@ -33,6 +33,7 @@ struct dun_recent {
 struct dun_coverage {
     char device[65];
     uint64_t stream;
+    uint64_t origin; /* what is missing counts from here; 0: from the first received */
     struct dun_ranges received;
     struct dun_ranges lost;
     uint64_t records; /* different ones */
@@ -41,7 +42,8 @@ struct dun_coverage {
     uint64_t points;      /* in different records */
     uint64_t lost_points; /* told lost before they got into a record */
     uint64_t untracked;
-    struct dun_recent recents[DUN_COVERAGE_RECENTS];
+    struct dun_recent *recents; /* NULL: none yet */
+    uint32_t recent_count;      /* records whose bytes a repetition is compared with */
     struct dun_coverage *next;
 };
 
@@ -52,14 +54,24 @@ void dun_coverage_free(struct dun_coverage *coverage);
 bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence,
                           struct dun_span payload);
 
+/* The same of a parsed record, with the losses that it tells and its points. */
+bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
+                       struct dun_span payload);
+
+/* All of first..last are known to have arrived. */
+void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last);
+
 /* The ledger told sequences first..last. */
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last);
 
 /* Sequences told lost that did not arrive all the same. */
 uint64_t dun_coverage_lost(const struct dun_coverage *coverage);
 
+/* All from the origin to here arrived or were told lost; 0: not even the first. */
+uint64_t dun_coverage_complete_to(const struct dun_coverage *coverage);
+
 /*
- * Sequences between the first and the last received that neither arrived nor were told lost.
+ * Sequences between the origin and the last received that neither arrived nor were told lost.
  * Up to `gaps_max` of them as ranges in `gaps` (may be NULL with 0); `*gap_count` is how many.
  */
 uint64_t dun_coverage_missing(const struct dun_coverage *coverage, struct dun_range *gaps,
