@@ -12,7 +12,7 @@ import unittest
 
 import paho.mqtt.client as mqtt
 
-from support.agent import BUILD, WASMTIME, Agent
+from support.agent import BUILD, WASI_HOST, Agent
 from support.broker import Broker
 from support.waiting import last_for, main, wait_for
 

@@ -87,7 +87,7 @@ static void test_dates(void **state)
         struct dun_say say;
         dun_say_begin(&say, DUN_SAY_INFO, "date");
         dun_say_number(&say, "number", (int64_t)i);
-        dun_say_end(&say, 0, dates[i].unix_ms);
+        dun_say_end(&say, (dun_ms)i * DUN_SAY_PERIOD_MS, dates[i].unix_ms);
         assert_int_equal(count_lines(dates[i].stamp), 1);
     }
 }

@@ -47,6 +47,11 @@ int dup(int fd)
     return open(last_tmpfile, O_RDONLY);
 }
 
+int remove(const char *path)
+{
+    return unlink(path);
+}
+
 int mkfifo(const char *path, mode_t mode)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL, mode);

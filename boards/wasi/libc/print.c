@@ -35,10 +35,12 @@ struct _IO_FILE {
 
 static struct _IO_FILE in = {.fd = STDIN_FILENO};
 static struct _IO_FILE out = {.fd = STDOUT_FILENO};
-static struct _IO_FILE err = {.fd = STDERR_FILENO};
+/* By this name the libc's strtod knows it. */
+extern struct _IO_FILE __stderr_FILE;
+struct _IO_FILE __stderr_FILE = {.fd = STDERR_FILENO};
 FILE *const stdin = &in;
 FILE *const stdout = &out;
-FILE *const stderr = &err;
+FILE *const stderr = &__stderr_FILE;
 
 /// Where it is printed to ///
 
