@@ -160,6 +160,25 @@ static struct dun_bind attributes(struct dun_ingest *ingest, const struct dun_pa
     return text((struct dun_span){scratch->data + from, scratch->used - from});
 }
 
+/* What the integers 0, 1, 2 ... are called, as a JSON list; NULL if they are not. */
+static struct dun_bind states_of(struct dun_ingest *ingest, const struct dun_metric_text *metric)
+{
+    struct dun_out *scratch = &ingest->scratch;
+    size_t from = scratch->used;
+    if (metric->kind == dunlin_v1_MetricKind_METRIC_KIND_BOOLEAN) {
+        return text(dun_span_of("[\"false\",\"true\"]"));
+    }
+    if (metric->kind != dunlin_v1_MetricKind_METRIC_KIND_STATE || metric->state_count == 0) {
+        return (struct dun_bind){.kind = DUN_BIND_NULL};
+    }
+    for (size_t i = 0; i < metric->state_count; i++) {
+        dun_out_text(scratch, i == 0 ? "[" : ",");
+        dun_out_json(scratch, metric->states[i]);
+    }
+    dun_out_text(scratch, "]");
+    return text((struct dun_span){scratch->data + from, scratch->used - from});
+}
+
 /// Devices and streams ///
 
 /* prefix/fleet/device/channel, of which dun_topic_split said that it is one. */
@@ -315,7 +334,8 @@ static int learn_metrics(struct dun_ingest *ingest, int64_t stream)
             number(metric->exponent),
             {.kind = DUN_BIND_REAL, .real = power_of_ten(metric->exponent)},
             number(metric->kind),
-            attributes(ingest, metric->pairs, metric->pair_count)};
+            attributes(ingest, metric->pairs, metric->pair_count),
+            states_of(ingest, metric)};
         error = store->ops->run(store, DUN_SQL_METRIC, binds, sizeof binds / sizeof binds[0], NULL);
     }
     return error == 0 ? store->ops->run(store, DUN_SQL_NAME_STREAM, whose, 1, NULL) : error;
@@ -345,10 +365,15 @@ static int find_plain_series(struct dun_ingest *ingest, int64_t stream,
     struct dun_bind pairs = attributes(ingest, sample->pairs, sample->pair_count);
     uint64_t metric = hash_text(name.text) * 31 + hash_text(unit.text);
     metric = metric * 31 + (pairs.kind == DUN_BIND_TEXT ? hash_text(pairs.text) : 0);
+    struct dun_bind state = {.kind = DUN_BIND_NULL};
+    if (sample->state.size > 0) {
+        state = clean(ingest, sample->state);
+        metric = metric * 31 + hash_text(state.text);
+    }
     const uint64_t key[] = {(uint64_t)stream, (uint64_t)(int64_t)PLAIN_CATALOG, metric};
     const struct dun_bind binds[] = {
-        number(stream), number(PLAIN_CATALOG), number((int64_t)metric), name, unit, pairs};
-    return id_of(ingest, key, DUN_SQL_PLAIN, binds, 6, id);
+        number(stream), number(PLAIN_CATALOG), number((int64_t)metric), name, unit, pairs, state};
+    return id_of(ingest, key, DUN_SQL_PLAIN, binds, 7, id);
 }
 
 /// Records ///
@@ -400,12 +425,27 @@ static void see_uptime(struct dun_record_row *row, int64_t uptime_ms)
     row->uptime_last_ms = uptime_ms > row->uptime_last_ms ? uptime_ms : row->uptime_last_ms;
 }
 
+static void set_values(const struct dun_parsed *record, const struct dun_expanded *column,
+                       struct dun_point_row *points)
+{
+    if (column->real) {
+        const double *reals = (const double *)record->reals.items + column->values;
+        for (size_t i = 0; i < column->rows.count; i++) {
+            points[i].real = reals[i];
+        }
+    } else {
+        const int64_t *values = (const int64_t *)record->values.items + column->values;
+        for (size_t i = 0; i < column->rows.count; i++) {
+            points[i].value = values[i];
+        }
+    }
+}
+
 static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
                       const struct dun_expanded *column)
 {
     const struct dun_parsed *record = &ingest->decoder.record;
     const int64_t *uptimes = (const int64_t *)record->times.items + column->rows.first;
-    const int64_t *values = (const int64_t *)record->values.items + column->values;
     int64_t series = 0;
     int error = find_series(ingest, row->stream, record->batch.catalog, column->metric, &series);
     struct dun_point_row *points =
@@ -417,9 +457,10 @@ static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
         points[i].series = series;
         points[i].uptime_ms = uptimes[i];
         points[i].has_uptime = true;
-        points[i].value = values[i];
+        points[i].is_real = column->real;
         see_uptime(row, uptimes[i]);
     }
+    set_values(record, column, points);
     row->point_count += column->rows.count;
     return 0;
 }
