@@ -65,13 +65,14 @@ struct dun_point_row {
     int64_t uptime_ms;
     int64_t value; /* scaled integer, or */
     double real;   /* if is_real */
+    uint32_t nth;  /* of points.c */
     bool has_uptime, is_real;
 };
 
 /* What one transaction writes. */
 struct dun_store_rows {
     struct dun_list records; /* struct dun_record_row */
-    struct dun_list points;  /* struct dun_point_row */
+    struct dun_list points;  /* struct dun_point_row: of a record those of a series together */
 };
 
 /* How far a stream is complete. */
