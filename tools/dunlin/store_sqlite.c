@@ -428,7 +428,7 @@ struct dun_store *dun_store_sqlite(const char *file, bool create, char *why, siz
         return NULL;
     }
     sqlite->store.ops = &operations;
-    int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     int error =
         sqlite3_open_v2(file, &sqlite->database, flags, NULL) == SQLITE_OK ? 0 : fail(sqlite, "");
     (void)sqlite3_busy_timeout(sqlite->database, BUSY_MS);
