@@ -4,9 +4,9 @@ Both have a kept session at a real Mosquitto, were away while a fleet published,
 messages: the host trace of tests/bench/traces in records of so many points, given to so many
 devices, as columns and as plain rows. Each is pinned to one core; broker and server have the other.
 The rival (tests/bench/record_rival.py) is what one writes in an afternoon: paho-mqtt, the protobuf
-package, a transaction for a thousand messages, and for columns tools/decode.py. The figure is points
-a second of the subscriber's CPU time, so that other work on the machine counts little; what the
-PostgreSQL server spends is not in it. SQLite's share is counted in instructions, by callgrind: its
+package, a transaction for a thousand messages, and for columns tools/decode.py. The figure is
+points a second of the subscriber's CPU time, so that other work on the machine counts little; what
+the PostgreSQL server spends is not in it. SQLite's share is counted in instructions, by callgrind: its
 own code, without what it calls of libc and the kernel.
 """
 import argparse

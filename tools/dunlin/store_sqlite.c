@@ -26,14 +26,15 @@ enum bulk {
 };
 
 static const char *const bulk_sql[BULK_COUNT] = {
-    [BULK_RECORD] = "INSERT INTO record (stream, sequence, crc, bytes, points, boot, catalog, "
-                    "boot_unix_ms, uptime_first_ms, uptime_last_ms, received_ms) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+    [BULK_RECORD] =
+        ("INSERT INTO record (stream, sequence, crc, bytes, points, boot, catalog, "
+         "boot_unix_ms, uptime_first_ms, uptime_last_ms, received_ms) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING"),
     [BULK_CRC] = "SELECT crc FROM record WHERE stream = ?1 AND sequence = ?2",
     [BULK_POINTS] = "INSERT INTO sample (id, series, real, points) VALUES (?1, ?2, ?3, ?4)",
     [BULK_STORED] = "SELECT stored FROM stream WHERE id = ?1",
-    [BULK_SEQUENCES] = "SELECT sequence FROM record WHERE stream = ?1 AND sequence > ?2 "
-                       "ORDER BY sequence",
+    [BULK_SEQUENCES] = ("SELECT sequence FROM record WHERE stream = ?1 AND sequence > ?2 "
+                        "ORDER BY sequence"),
     [BULK_TOLD] = "SELECT max(last) FROM loss WHERE stream = ?1 AND last > ?2 AND first <= ?2 + 1",
     [BULK_ADVANCE] = "UPDATE stream SET stored = ?2 WHERE id = ?1",
 };
