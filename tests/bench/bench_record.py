@@ -6,8 +6,8 @@ devices, as columns and as plain rows. Each is pinned to one core; broker and se
 The rival (tests/bench/record_rival.py) is what one writes in an afternoon: paho-mqtt, the protobuf
 package, a transaction for a thousand messages, and for columns tools/decode.py. The figure is
 points a second of the subscriber's CPU time, so that other work on the machine counts little; what
-the PostgreSQL server spends is not in it. SQLite's share is counted in instructions, by callgrind: its
-own code, without what it calls of libc and the kernel.
+the PostgreSQL server spends is not in it. SQLite's share is counted in instructions, by
+callgrind: its own code, without what it calls of libc and the kernel.
 """
 import argparse
 import os
