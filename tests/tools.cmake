@@ -35,7 +35,7 @@ target_link_libraries(test_log_v1 PRIVATE dun_test_support dun_warnings)
 add_test(NAME golden.log_v1
     COMMAND test_log_v1 ${CMAKE_CURRENT_SOURCE_DIR}/golden/log_v1.img)
 
-foreach(name coverage knowledge out)
+foreach(name coverage desired knowledge out)
     dun_unit_test(${name} dunlin_tool_core)
     target_compile_definitions(test_${name} PRIVATE _POSIX_C_SOURCE=200809L)
 endforeach()

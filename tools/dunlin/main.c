@@ -15,6 +15,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"audit", dun_audit_main, "prove what of a fleet's records is there, missing or lost"},
+    {"config", dun_config_main, "read and write the configuration of devices"},
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
@@ -40,7 +41,7 @@ static int help(void)
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
          "\n"
          "exit codes: 0 ok, 1 runtime error, 2 usage, 3 unreachable, 4 refused, 5 TLS,\n"
-         "            6 data rejected, 7 not complete, 8 database");
+         "            6 data rejected, 7 not complete, 8 database, 9 not as desired");
     return fflush(stdout) == 0 ? DUN_EXIT_OK : DUN_EXIT_RUNTIME;
 }
 
