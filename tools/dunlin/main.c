@@ -18,6 +18,7 @@ static const struct subcommand subcommands[] = {
     {"config", dun_config_main, "read and write the configuration of devices"},
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
+    {"provision", dun_provision_main, "make a fleet: devices, credentials, the broker's files"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
@@ -35,7 +36,7 @@ static int help(void)
          "\n"
          "What a person at a desk needs for a fleet of dunlin devices.\n");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf("  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        printf("  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     puts("\n"
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
