@@ -242,7 +242,7 @@ static bool write_configuration(const struct dun_fleet *fleet)
     }
     dun_text_add(&text, "# Kept for recorders that are away: messages of a session.\n"
                         "max_queued_messages 100000\n");
-    dun_text_add(&text, "\nlistener %u\ncafile %s/ca.pem\n", fleet->port, folder);
+    dun_text_add(&text, "\nlistener %u %s\ncafile %s/ca.pem\n", fleet->port, fleet->listen, folder);
     dun_text_add(&text, "certfile %s/server.pem\nkeyfile %s/server.key\n", folder, folder);
     if (fleet->credentials == DUN_CREDENTIALS_CERTIFICATE) {
         dun_text_add(&text,
@@ -253,8 +253,8 @@ static bool write_configuration(const struct dun_fleet *fleet)
     if (fleet->plain_port != 0) {
         dun_text_add(&text,
                      "\n# For boards without TLS: keep it inside a network you trust.\n"
-                     "listener %u\n",
-                     fleet->plain_port);
+                     "listener %u %s\n",
+                     fleet->plain_port, fleet->listen);
     }
     return broker_path(path, fleet, "mosquitto.conf") && dun_text_write(&text, path, DUN_MODE_OPEN);
 }

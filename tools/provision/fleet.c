@@ -8,9 +8,9 @@
 
 #include "decoder.h"
 
-const char *const dun_fleet_keys[] = {"fleet",      "prefix",      "host",          "port",
-                                      "plain_port", "credentials", "device_folder", "broker_folder",
-                                      "days",       NULL};
+const char *const dun_fleet_keys[] = {"fleet",         "prefix",     "host",        "listen",
+                                      "port",          "plain_port", "credentials", "device_folder",
+                                      "broker_folder", "days",       NULL};
 
 /// Values ///
 
@@ -29,14 +29,14 @@ static bool set_name(char to[DUN_NAME_SIZE], const char *value)
 }
 
 /* Names and addresses, and nothing that could end a line of a configuration file. */
-static bool set_host(struct dun_fleet *fleet, const char *value)
+static bool set_host(char to[254], const char *value)
 {
     size_t length = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                   "0123456789.:-");
-    if (length == 0 || length >= sizeof fleet->host || value[length] != '\0') {
+    if (length == 0 || length >= 254 || value[length] != '\0') {
         return false;
     }
-    memcpy(fleet->host, value, length + 1);
+    memcpy(to, value, length + 1);
     return true;
 }
 
@@ -82,7 +82,8 @@ bool dun_fleet_set(struct dun_fleet *fleet, const char *key, const char *value)
 {
     return strcmp(key, "fleet") == 0           ? set_name(fleet->fleet, value)
            : strcmp(key, "prefix") == 0        ? set_name(fleet->prefix, value)
-           : strcmp(key, "host") == 0          ? set_host(fleet, value)
+           : strcmp(key, "host") == 0          ? set_host(fleet->host, value)
+           : strcmp(key, "listen") == 0        ? set_host(fleet->listen, value)
            : strcmp(key, "port") == 0          ? set_number(&fleet->port, value, 1, 65535)
            : strcmp(key, "plain_port") == 0    ? set_number(&fleet->plain_port, value, 0, 65535)
            : strcmp(key, "credentials") == 0   ? set_credentials(fleet, value)
@@ -142,6 +143,9 @@ bool dun_fleet_write(const struct dun_fleet *fleet)
     dun_text_add(&text, "fleet = %s\nprefix = %s\n", fleet->fleet, fleet->prefix);
     dun_text_add(&text, "host = %s\nport = %u\nplain_port = %u\n", fleet->host, fleet->port,
                  fleet->plain_port);
+    if (fleet->listen[0] != '\0') {
+        dun_text_add(&text, "listen = %s\n", fleet->listen);
+    }
     dun_text_add(&text, "credentials = %s\n",
                  fleet->credentials == DUN_CREDENTIALS_PASSWORD ? "password" : "certificate");
     dun_text_add(&text, "device_folder = %s\nbroker_folder = %s\n", fleet->device_folder,

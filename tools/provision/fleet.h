@@ -23,6 +23,7 @@ struct dun_fleet {
     char fleet[DUN_NAME_SIZE];
     char prefix[DUN_NAME_SIZE];
     char host[254];          /* of the broker: a name or an address */
+    char listen[254];        /* the address it listens on; empty: all */
     char device_folder[200]; /* where a device keeps its credentials */
     char broker_folder[200]; /* where the broker keeps its files */
     unsigned port;           /* TLS */

@@ -30,6 +30,7 @@ static const char help_text[] =
     "      --host HOST       name or address of the broker, as devices know it (needed)\n"
     "      --fleet FLEET     default: default\n"
     "      --prefix PREFIX   first level of every topic, default: dunlin\n"
+    "      --listen ADDRESS  that the broker listens on, default: all\n"
     "      --port PORT       of TLS, default 8883\n"
     "      --plain-port PORT without TLS, for boards that have none; default: no such listener.\n"
     "                        With it each device gets a card.block (tools/make_card --block)\n"
@@ -59,12 +60,13 @@ static const struct dun_option option_table[] = {
     {OPTION_FLEET_KEY, '\0', true, "fleet"},
     {OPTION_FLEET_KEY + 1, '\0', true, "prefix"},
     {OPTION_FLEET_KEY + 2, 'h', true, "host"},
-    {OPTION_FLEET_KEY + 3, 'p', true, "port"},
-    {OPTION_FLEET_KEY + 4, '\0', true, "plain-port"},
-    {OPTION_FLEET_KEY + 5, '\0', true, "credentials"},
-    {OPTION_FLEET_KEY + 6, '\0', true, "device-folder"},
-    {OPTION_FLEET_KEY + 7, '\0', true, "broker-folder"},
-    {OPTION_FLEET_KEY + 8, '\0', true, "days"},
+    {OPTION_FLEET_KEY + 3, '\0', true, "listen"},
+    {OPTION_FLEET_KEY + 4, 'p', true, "port"},
+    {OPTION_FLEET_KEY + 5, '\0', true, "plain-port"},
+    {OPTION_FLEET_KEY + 6, '\0', true, "credentials"},
+    {OPTION_FLEET_KEY + 7, '\0', true, "device-folder"},
+    {OPTION_FLEET_KEY + 8, '\0', true, "broker-folder"},
+    {OPTION_FLEET_KEY + 9, '\0', true, "days"},
     {OPTION_ROLE, '\0', true, "role"},
     {OPTION_HELP, '\0', false, "help"},
     {OPTION_VERSION, '\0', false, "version"},
@@ -75,7 +77,7 @@ struct provision {
     struct dun_fleet fleet;
     enum verb verb;
     enum dun_role role;
-    const char *given[9]; /* by key of the fleet; NULL: not said */
+    const char *given[10]; /* by key of the fleet; NULL: not said */
     const char **names;
     int name_count;
     int lock;
