@@ -20,6 +20,9 @@ static const struct subcommand subcommands[] = {
     {"log", dun_log_main, "look into the log of a device"},
     {"provision", dun_provision_main, "make a fleet: devices, credentials, the broker's files"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
+#ifdef DUN_HAS_SIMULATE
+    {"simulate", dun_simulate_main, "run a fleet of devices against a broker, and audit it"},
+#endif
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
