@@ -155,13 +155,16 @@ class Provision(unittest.TestCase):
         base = f"dunlin/{FLEET}"
         allowed = [("pump-1", "devices", f"{base}/pump-1/{channel}") for channel in
                    ("batch", "samples", "status", "about", "catalog", "config/reported")]
-        allowed += [("rec", "users", f"{base}/pump-1/stored"), ("op", "users", f"{base}/pump-2/config")]
+        allowed += [("rec", "users", f"{base}/pump-1/stored"),
+                    ("op", "users", f"{base}/pump-2/config")]
         denied = [("pump-1", "devices", f"{base}/pump-2/batch"), ("pump-1", "devices", f"{base}/x"),
                   ("pump-1", "devices", "dunlin/other/pump-1/batch"),
                   ("pump-1", "devices", f"{base}/pump-1/stored"),
                   ("pump-1", "devices", f"{base}/pump-1/config"),
-                  ("dash", "users", f"{base}/pump-1/config"), ("dash", "users", f"{base}/pump-1/batch"),
-                  ("rec", "users", f"{base}/pump-1/config"), ("op", "users", f"{base}/pump-1/stored")]
+                  ("dash", "users", f"{base}/pump-1/config"),
+                  ("dash", "users", f"{base}/pump-1/batch"),
+                  ("rec", "users", f"{base}/pump-1/config"),
+                  ("op", "users", f"{base}/pump-1/stored")]
         listener = spawn([*fleet.mosquitto("sub", "dash"), "-t", "#", "-F", "%t %p"],
                          stdout=subprocess.PIPE)
         self.addCleanup(listener.stdout.close)
