@@ -318,8 +318,8 @@ class Formats(unittest.TestCase):
 
     def test_delimited(self):
         samples, _ = self.delimited(self.odd_batch(-2), "--device", "d1")
-        want = pb.Sample(device="d1", metric='a, b="c"', unit="m s", value=-0.05, time=-1500, boot=1,
-                         uptime_ms=0)
+        want = pb.Sample(device="d1", metric='a, b="c"', unit="m s", value=-0.05, time=-1500,
+                         boot=1, uptime_ms=0)
         want.attributes.extend([pb.Attribute(key="k", value="x=y, \\"), pb.Attribute(key="e")])
         self.assertEqual(samples[0], want)
         self.assertEqual((samples[1].value, samples[1].time, samples[1].uptime_ms), (12, 0, 1500))

@@ -96,8 +96,8 @@ class Fleet:
     def mosquitto(self, kind, name, folder="users"):
         """Arguments of mosquitto_pub or _sub for a member."""
         where = self.path(folder, name)
-        base = [f"mosquitto_{kind}", "-h", "127.0.0.1", "-p", str(self.port), "-i", f"{kind}-{name}",
-                "--cafile", os.path.join(where, "ca.pem"), "-q", "1", "-V", "5"]
+        base = [f"mosquitto_{kind}", "-h", "127.0.0.1", "-p", str(self.port), "-i",
+                f"{kind}-{name}", "--cafile", os.path.join(where, "ca.pem"), "-q", "1", "-V", "5"]
         if os.path.exists(os.path.join(where, "device.pem")):
             return base + ["--cert", os.path.join(where, "device.pem"), "--key",
                            os.path.join(where, "device.key")]
