@@ -16,7 +16,8 @@ import decode  # noqa: E402
 from support.waiting import main  # noqa: E402
 
 ROOT = os.path.join(HERE, "..", "..")
-DUNLIN = os.path.join(os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux")), "dunlin")
+BUILD = os.environ.get("DUNLIN_BUILD", os.path.join(ROOT, "build", "linux"))
+DUNLIN = os.path.join(BUILD, "dunlin")
 UNIX_MS = 1790000000000
 
 
@@ -95,7 +96,8 @@ class Plot(unittest.TestCase):
             self.assertEqual(code, 8, errors)
 
     def test_wrong_arguments(self):
-        for arguments, word in (((), "--db"), (("x",), "--framing"), (("--framing", "bare"), "bare"),
+        for arguments, word in (((), "--db"), (("x",), "--framing"),
+                                (("--framing", "bare"), "bare"),
                                 (("--from", "soon"), "--from"), (("--gap", "0"), "--gap"),
                                 (("--width", "5"), "--width"), (("-m", ""), "-m"),
                                 (("--db", "a", "b"), "--db"), (("--to", "2026-13-01"), "--to"),
