@@ -230,8 +230,8 @@ class OneBroker(unittest.TestCase):
             connection.close()
 
     def test_prometheus_gets_health_and_no_history(self):
-        watch = self.watch("-t", "dunlin/f/+/batch", "-t", "dunlin/f/+/status", "--device", "prom-*",
-                           "--listen", "0", "--format", "none")
+        watch = self.watch("-t", "dunlin/f/+/batch", "-t", "dunlin/f/+/status", "--device",
+                           "prom-*", "--listen", "0", "--format", "none")
         port = int(re.search(r"/metrics on port (\d+)", "".join(watch.errors))[1])
         self.assertEqual(self.scrape(port)[:2], (200, "text/plain; version=0.0.4; charset=utf-8"))
         self.publisher.send("status", b"online", device="prom-1")
@@ -254,7 +254,8 @@ class OneBroker(unittest.TestCase):
         for name in re.findall(r"^# TYPE (\S+)", text, re.M):
             self.assertEqual(text.count(f"# TYPE {name} "), 1)
         for line in text.splitlines():
-            self.assertRegex(line, r'^(# (HELP|TYPE) dunlin_\w+ .+|dunlin_\w+({device="[^"]+"})? \d+)$')
+            self.assertRegex(line, r'^(# (HELP|TYPE) dunlin_\w+ .+|'
+                                   r'dunlin_\w+({device="[^"]+"})? \d+)$')
         self.assertEqual(self.scrape(port, "/")[0], 404)
         self.assertEqual(self.scrape(port, method="DELETE")[0], 405)
         self.assertEqual(watch.end()[0], 0)
