@@ -12,7 +12,8 @@ def main():
     seconds = int(sys.argv[1])
     if firmware.missing():
         sys.exit(f"run-firmware: {firmware.missing()}")
-    with Broker() as broker, Firmware(broker.start().port, interval_ms=1000) as device:
+    with Broker() as broker, Firmware(broker.start().port, interval_ms=1000,
+                                             thermometer=True) as device:
         device.start()
         device.wait_log("connected")
         print(device.log(), end="", flush=True)
