@@ -1,5 +1,5 @@
-"""What tools/run-firmware shows: a broker, the firmware in QEMU with a time server on its wire and a
-thermometer on its bus, `dunlin watch` on its topics.
+"""What tools/run-firmware shows: a broker, the firmware in QEMU with a time server on its wire and
+a thermometer on its bus, `dunlin watch` on its topics.
 """
 import subprocess
 import sys
