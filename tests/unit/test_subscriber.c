@@ -137,7 +137,8 @@ static void acks_leave_when_released_and_not_before(void **state)
     dun_subscriber_release(&subscriber);
     assert_int_equal(step(), 0);
     assert_int_equal(wire.out_size, 4);
-    assert_memory_equal(wire.out, HEX(0x40, 2, 0, 7));
+    static const uint8_t puback[] = {0x40, 2, 0, 7};
+    assert_memory_equal(wire.out, puback, sizeof puback);
     assert_int_equal(dun_subscriber_count(&subscriber), 0);
 }
 
