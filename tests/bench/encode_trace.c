@@ -1,7 +1,7 @@
 /*
- * encode_trace.c: a trace as records of so many points each, by the unchanged encoder.
+ * encode_trace.c: a trace as records of so many points, or seconds, each, by the unchanged encoder.
  *
- *     encode_trace POINTS [TRACE] > RECORDS
+ *     encode_trace POINTS|SECONDSs [TRACE] > RECORDS
  *
  * A line of the trace, or of stdin, is "uptime_ms metric value", in order of time. The records are
  * delimited dunlin.v1.Batch messages, each self-contained, as a device with a known clock would
@@ -73,12 +73,14 @@ static void add(uint16_t metric, int64_t value, dun_ms uptime_ms)
 
 int main(int argc, char **argv)
 {
-    unsigned long limit = argc >= 2 ? strtoul(argv[1], NULL, 10) : POINTS_MAX;
+    char *unit = NULL;
+    unsigned long limit = argc >= 2 ? strtoul(argv[1], &unit, 10) : POINTS_MAX;
     if (argc < 2 || argc > 3 || limit >= POINTS_MAX ||
         (argc == 3 && !freopen(argv[2], "r", stdin))) {
-        fprintf(stderr, "usage: encode_trace POINTS [TRACE] > RECORDS\n");
+        fprintf(stderr, "usage: encode_trace POINTS|SECONDSs [TRACE] > RECORDS\n");
         return 2;
     }
+    bool by_age = *unit == 's';
     dun_ms step_ms, uptime_ms;
     uint16_t metric;
     int64_t value;
@@ -91,9 +93,11 @@ int main(int argc, char **argv)
     dun_clock_set(&device_clock, 0, INT64_C(1790000000000), &step_ms);
     dun_clock_stored(&device_clock);
     while (scanf("%" SCNd64 " %" SCNu16 " %" SCNd64, &uptime_ms, &metric, &value) == 3) {
+        if (by_age && batch.count > 0 && uptime_ms >= batch.base_ms + (dun_ms)limit * 1000)
+            seal(sequence++);
         if (limit > 0)
             add(metric, value, uptime_ms);
-        if (limit > 0 && batch.count == limit)
+        if (!by_age && limit > 0 && batch.count == limit)
             seal(sequence++);
     }
     if (batch.count > 0)
