@@ -17,7 +17,8 @@ const struct dun_render_format dun_render_none = {.name = "none", .series = none
 const struct dun_render_format *dun_render_find(const char *name)
 {
     static const struct dun_render_format *const formats[] = {
-        &dun_render_json, &dun_render_csv, &dun_render_influx, &dun_render_table, &dun_render_none};
+        &dun_render_json,      &dun_render_csv,   &dun_render_influx,
+        &dun_render_delimited, &dun_render_table, &dun_render_none};
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(name, formats[i]->name) == 0) {
             return formats[i];

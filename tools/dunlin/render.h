@@ -119,6 +119,7 @@ struct dun_span dun_render_state(const struct dun_series *series, size_t index);
 extern const struct dun_render_format dun_render_json;
 extern const struct dun_render_format dun_render_csv;
 extern const struct dun_render_format dun_render_influx;
+extern const struct dun_render_format dun_render_delimited;
 extern const struct dun_render_format dun_render_table;
 extern const struct dun_render_format dun_render_none;
 

@@ -21,7 +21,7 @@ static const char own_help[] =
     "  -q, --qos 0|1|2       default 1\n"
     "  -C, --count N         end after N records\n"
     "  -W, --timeout S       end after S seconds; exit code 1 if -C was not reached by then\n"
-    "  -f, --format FORMAT   json, csv, influx, table or none\n"
+    "  -f, --format FORMAT   json, csv, influx, delimited, table or none\n"
     "      --verdict         print the summary as one JSON object on stdout, last\n"
     "  -v, --verbose         tell about connections\n"
     "      --quiet           no summary and no notes on stderr, only errors\n"
@@ -98,7 +98,8 @@ static int set_format(struct dun_watch_options *options, const char *value)
     return options->format != NULL
                ? 0
                : dun_usage_error(
-                     command, "--format '%.100s' is not json, csv, influx, table or none", value);
+                     command,
+                     "--format '%.100s' is not json, csv, influx, delimited, table or none", value);
 }
 
 /* Options without a value; NULL: not one of them. */
