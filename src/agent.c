@@ -217,9 +217,9 @@ static void read_sensor(struct dun_agent *agent, struct dun_sensor *sensor, dun_
     if (result >= 0)
         return;
     agent->stats.sensor_errors++;
-    dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_SENSOR_FAILED,
-                                                         .error = result,
-                                                         .name = sensor->name});
+    dun_notices_add(&agent->notices, &(struct dun_notice){.kind = DUN_NOTICE_SENSOR_FAILED,
+                                                          .error = result,
+                                                          .name = sensor->name});
 }
 
 static void read_sensors(struct dun_agent *agent, dun_ms now)
@@ -388,9 +388,9 @@ void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms)
         return;
     dun_recorder_wake(&agent->recorder, now);
     if (cause != DUN_ANCHOR_PERIODIC)
-        dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_CLOCK,
-                                                             .reason = (uint8_t)cause,
-                                                             .value = step_ms});
+        dun_notices_add(&agent->notices, &(struct dun_notice){.kind = DUN_NOTICE_CLOCK,
+                                                              .reason = (uint8_t)cause,
+                                                              .value = step_ms});
 }
 
 int dun_agent_seal(struct dun_agent *agent, dun_ms now)

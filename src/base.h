@@ -63,8 +63,14 @@ struct dun_buffer {
 /* Each board and each test program defines this; it must not return. */
 _Noreturn void dun_assert_failed(const char *file, int line, const char *condition);
 
+/* Where flash is short, file and line have to tell: DUN_ASSERT_TERSE leaves the condition out. */
+#ifdef DUN_ASSERT_TERSE
+#define DUN_ASSERT_TEXT(condition) ""
+#else
+#define DUN_ASSERT_TEXT(condition) #condition
+#endif
 #define DUN_ASSERT(condition)                                                                      \
-    ((condition) ? (void)0 : dun_assert_failed(__FILE__, __LINE__, #condition))
+    ((condition) ? (void)0 : dun_assert_failed(__FILE__, __LINE__, DUN_ASSERT_TEXT(condition)))
 
 static inline dun_ms dun_ms_earlier(dun_ms a, dun_ms b)
 {

@@ -1,5 +1,7 @@
-/* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog. */
+/* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog, reads dunlin.v1.Stored. */
 #include "messages.h"
+
+#include <pb_decode.h>
 
 #include "telemetry.pb.h"
 #include "wire.h"
@@ -37,4 +39,25 @@ bool dun_catalog_write(pb_ostream_t *out, const void *context)
            dun_wire_fixed32(out, dunlin_v1_Catalog_hash_tag, about->catalog_hash) &&
            dun_catalog_encode(out, about->catalog, dunlin_v1_Catalog_metrics_tag, 0,
                               about->metric_count);
+}
+
+/* Field by field: nanopb's table-driven decoder is six times the code, for two fields. */
+bool dun_stored_read(struct dun_span payload, struct dun_stored *stored)
+{
+    pb_istream_t in = pb_istream_from_buffer(payload.data, payload.size);
+    pb_wire_type_t type;
+    uint32_t tag;
+    bool ended, has_stream = false, has_sequence = false;
+    while (pb_decode_tag(&in, &type, &tag, &ended)) {
+        bool taken;
+        if (tag == dunlin_v1_Stored_stream_tag && type == PB_WT_64BIT)
+            taken = has_stream = pb_decode_fixed64(&in, &stored->stream);
+        else if (tag == dunlin_v1_Stored_sequence_tag && type == PB_WT_VARINT)
+            taken = has_sequence = pb_decode_varint(&in, &stored->sequence);
+        else
+            taken = tag > dunlin_v1_Stored_sequence_tag && pb_skip_field(&in, type);
+        if (!taken)
+            return false;
+    }
+    return ended && has_stream && has_sequence;
 }

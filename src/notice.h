@@ -51,7 +51,7 @@ struct dun_notices {
     uint32_t missed;
 };
 
-void dun_notices_add(struct dun_notices *notices, struct dun_notice notice);
+void dun_notices_add(struct dun_notices *notices, const struct dun_notice *notice); /* copied */
 bool dun_notices_take(struct dun_notices *notices, struct dun_notice *notice);
 
 #endif

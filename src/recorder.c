@@ -35,7 +35,7 @@ static bool usable(const struct dun_store *store, dun_ms now)
 static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
 {
     if (store == recorder->durable && recorder->active == recorder->spare)
-        dun_notices_add(recorder->notices, notice(DUN_NOTICE_STORAGE_BACK, DUN_OK));
+        dun_notices_add(recorder->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORAGE_BACK});
     recorder->active = store;
 }
 
@@ -43,7 +43,7 @@ static void tell_failure(struct dun_recorder *recorder, int error)
 {
     struct dun_notice failed = notice(DUN_NOTICE_STORAGE_FAILED, error);
     failed.delay_ms = recorder->limits.retry_ms;
-    dun_notices_add(recorder->notices, failed);
+    dun_notices_add(recorder->notices, &failed);
 }
 
 static void note_failure(struct dun_recorder *recorder, struct dun_store *store, int error,
@@ -82,7 +82,7 @@ void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *
     struct dun_notice lost = notice(DUN_NOTICE_LOST, DUN_OK);
     lost.value = dropped;
     lost.reason = store->config.overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
-    dun_notices_add(recorder->notices, lost);
+    dun_notices_add(recorder->notices, &lost);
     store->announced = 0; /* what was dropped may have been the dictionary */
 }
 
@@ -199,7 +199,7 @@ static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_
     lost.value = count;
     lost.reason = (uint8_t)reason;
     if (first) /* the others follow from the counters; a line a point helps nobody */
-        dun_notices_add(recorder->notices, lost);
+        dun_notices_add(recorder->notices, &lost);
     if (reason == DUN_LOSS_TOO_LARGE)
         recorder->oversized_points += count;
     else if (reason == DUN_LOSS_OVERFLOW)

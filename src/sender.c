@@ -4,10 +4,7 @@
  */
 #include "sender.h"
 
-#include <pb_decode.h>
 #include <string.h>
-
-#include "telemetry.pb.h"
 
 /* Tokens of the retained messages lie above those of the window. */
 #define TOKEN_RETAINED 0xFF00u
@@ -103,9 +100,9 @@ static bool write_offline(pb_ostream_t *out, const void *context)
 
 static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t reason)
 {
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_REJECTED,
-                                                         .reason = reason,
-                                                         .value = (int64_t)sequence});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_REJECTED,
+                                                          .reason = reason,
+                                                          .value = (int64_t)sequence});
 }
 
 /* The catalog goes before the records that need it, and `online` says that all that is there. */
@@ -201,7 +198,7 @@ static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
     if (first)
         dun_notices_add(
             sender->notices,
-            (struct dun_notice){.kind = DUN_NOTICE_HELD, .reason = reason, .delay_ms = delay_ms});
+            &(struct dun_notice){.kind = DUN_NOTICE_HELD, .reason = reason, .delay_ms = delay_ms});
 }
 
 /* The third time that a record seems to be what the broker cannot stand. A flaw of the broker looks
@@ -386,7 +383,7 @@ static void note_route(struct dun_sender *sender, enum dun_route_change change, 
         notice.kind = DUN_NOTICE_BACK_HOME;
     sender->stats->redirects += change == DUN_ROUTE_ELSEWHERE;
     if (notice.kind != DUN_NOTICE_NONE)
-        dun_notices_add(sender->notices, notice);
+        dun_notices_add(sender->notices, &notice);
 }
 
 /*
@@ -412,11 +409,11 @@ static void note_taken_over(struct dun_sender *sender, uint8_t reason, uint32_t 
         sender->taken_over++;
     if (reason == 0 && sender->taken_over < SEEMS_TAKEN_OVER)
         return; /* a broker that restarts closes too */
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
-                                                         .reason = reason,
-                                                         .delay_ms = delay_ms,
-                                                         .value = sender->taken_over,
-                                                         .name = sender->uplink_config.client_id});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
+                                                          .reason = reason,
+                                                          .delay_ms = delay_ms,
+                                                          .value = sender->taken_over,
+                                                          .name = sender->uplink_config.client_id});
 }
 
 /* How long to wait for the next try. A broker that told us what to do better gets it soon, one that
@@ -458,10 +455,10 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
     sender->busy = false;
     sender->reconnect_ms = now + delay_ms;
     if (change != DUN_ROUTE_OLDER)
-        dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_DOWN,
-                                                             .error = event->error,
-                                                             .reason = event->reason,
-                                                             .delay_ms = delay_ms});
+        dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_DOWN,
+                                                              .error = event->error,
+                                                              .reason = event->reason,
+                                                              .delay_ms = delay_ms});
     note_route(sender, change, event->reason);
     if (taken_over)
         note_taken_over(sender, event->reason, delay_ms);
@@ -472,7 +469,7 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
 /* No QoS 1, and a PUBACK is what would free a record. */
 static void refuse_terms(struct dun_sender *sender, dun_ms now)
 {
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_NO_QOS});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_NO_QOS});
     sender->uplink->close(sender->uplink->context, false, now);
     struct dun_uplink_event down = {.error = DUN_E_REFUSED, .reason = REASON_QOS};
     on_down(sender, &down, now);
@@ -508,30 +505,27 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     dun_outbox_restart(&sender->outbox, now);
     sender->stats->connects++;
     dun_notices_add(sender->notices,
-                    (struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
+                    &(struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
     if (!terms->retain && !sender->no_retain_told)
-        dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_NO_RETAIN});
+        dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_NO_RETAIN});
     sender->no_retain_told |= !terms->retain;
 }
 
 /* The only topic ever subscribed to is .../stored; what does not decode is nobody's cursor. */
 static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
-    dunlin_v1_Stored stored = dunlin_v1_Stored_init_zero;
-    pb_istream_t in = pb_istream_from_buffer(event->payload.data, event->payload.size);
+    struct dun_stored stored = {0};
     if (sender->outbox.config.ack_mode != DUN_ACK_STORED)
         return;
-    bool ok = pb_decode(&in, dunlin_v1_Stored_fields, &stored) && stored.has_stream &&
-              stored.has_sequence;
     enum dun_stored_verdict verdict = DUN_STORED_FOREIGN;
-    if (ok)
+    if (dun_stored_read(event->payload, &stored))
         verdict = dun_outbox_stored(&sender->outbox, stored.stream, stored.sequence, now);
     if (verdict == DUN_STORED_FREED || verdict == DUN_STORED_OLD)
         return;
     sender->stats->stored_ignored++;
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
-                                                         .reason = (uint8_t)verdict,
-                                                         .value = (int64_t)stored.sequence});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
+                                                          .reason = (uint8_t)verdict,
+                                                          .value = (int64_t)stored.sequence});
 }
 
 static void handle(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)

@@ -12,3 +12,9 @@ if(ARM_GCC)
         INSTALL_COMMAND "")
 endif()
 dun_interop_test(firmware)
+
+# Each module of the firmware by the linker's map, beside boards/lm3s6965evb/budget.txt.
+add_test(NAME bench.budget
+    COMMAND ${PYTHON_OF_SYSTEM} ${CMAKE_CURRENT_SOURCE_DIR}/bench/test_budget.py)
+set_tests_properties(bench.budget PROPERTIES TIMEOUT 60 SKIP_RETURN_CODE 77
+    ENVIRONMENT "DUNLIN_BUILD=${CMAKE_BINARY_DIR}")

@@ -33,28 +33,44 @@ add_library(lwip STATIC
     ${lwip}/netif/ethernet.c)
 target_include_directories(lwip SYSTEM PUBLIC ${lwip}/include ${board}/lwip_port)
 
-add_executable(dunlin-lm3s6965evb.elf
+# dun_lm3s_image(NAME SOURCES...): a program for this board, and NAME.map beside it. Sources that
+# stand here take the place of what the libraries have under the same names.
+function(dun_lm3s_image name)
+    add_executable(${name}.elf ${ARGN}
+        ${board}/clock_lm3s.c
+        ${board}/fault.c
+        ${board}/stack.c
+        ${board}/startup.c
+        ${board}/uart.c
+        ${PROJECT_SOURCE_DIR}/boards/node.c
+        ${PROJECT_SOURCE_DIR}/src/crc32c_small.c)
+    target_include_directories(${name}.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
+        ${PROJECT_SOURCE_DIR}/transport)
+    target_compile_options(${name}.elf PRIVATE -Wno-pedantic)
+    target_link_options(${name}.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
+        -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
+    target_link_libraries(${name}.elf PRIVATE dunlin_mqtt dun_warnings)
+    set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
+endfunction()
+
+set(firmware
     ${board}/adc.c
     ${board}/board.c
-    ${board}/clock_lm3s.c
     ${board}/console.c
     ${board}/ethernet.c
-    ${board}/fault.c
     ${board}/flash_sd.c
     ${board}/identity.c
     ${board}/led.c
     ${board}/notices_uart.c
     ${board}/sdcard.c
     ${board}/sensors.c
-    ${board}/stack.c
-    ${board}/startup.c
-    ${board}/uart.c
-    ${PROJECT_SOURCE_DIR}/boards/node.c
     ${PROJECT_SOURCE_DIR}/transport/link_lwip.c)
-target_include_directories(dunlin-lm3s6965evb.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
-    ${PROJECT_SOURCE_DIR}/transport)
-target_compile_options(dunlin-lm3s6965evb.elf PRIVATE -Wno-pedantic)
-target_link_options(dunlin-lm3s6965evb.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
-    -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/dunlin-lm3s6965evb.map)
-target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_mqtt lwip dun_warnings)
-set_target_properties(dunlin-lm3s6965evb.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
+dun_lm3s_image(dunlin-lm3s6965evb ${firmware})
+target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE lwip)
+
+# What tools/bench firmware counts: instructions, and the RAM of the client's structs.
+set(bench ${PROJECT_SOURCE_DIR}/tests/bench)
+dun_lm3s_image(firmware-cost ${bench}/firmware_cost.c)
+add_library(firmware_sizes OBJECT ${bench}/firmware_sizes.c)
+target_include_directories(firmware_sizes PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards)
+target_link_libraries(firmware_sizes PRIVATE dunlin_mqtt dun_warnings)

@@ -23,6 +23,11 @@ dun_unit_test(mqtt_session dunlin_mqtt)
 dun_unit_test(uplink_mqtt dunlin_mqtt)
 dun_unit_test(link_posix dunlin_link_posix)
 
+# The small table must give the same sums.
+add_executable(test_crc32c_small unit/test_crc32c.c ${PROJECT_SOURCE_DIR}/src/crc32c_small.c)
+target_link_libraries(test_crc32c_small PRIVATE dun_test_support dun_warnings)
+add_test(NAME unit.crc32c_small COMMAND test_crc32c_small)
+
 # A board without an operating system has no hosted part to test.
 if(TARGET dunlin_hosted)
     foreach(name config flash_file lines say sensors system value)
