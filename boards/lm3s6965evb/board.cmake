@@ -48,7 +48,7 @@ function(dun_lm3s_image name)
         ${PROJECT_SOURCE_DIR}/transport)
     target_compile_options(${name}.elf PRIVATE -Wno-pedantic)
     target_link_options(${name}.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
-        -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
+        -flto-partition=1to1 -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
     target_link_libraries(${name}.elf PRIVATE dunlin_mqtt dun_warnings)
     set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
 endfunction()

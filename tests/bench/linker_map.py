@@ -1,93 +1,121 @@
 """Flash and static RAM of an image by module, read from the map that the linker writes.
 
-What counts: every input section that was linked into flash or RAM, under the object file it came
+What counts: every input section that was linked into flash or RAM, under the source file it came
 from; initialised data counts in both. Strings that several files share count where the linker kept
 them. `fill` is alignment between sections.
+
+An image that was optimised as a whole has nameless objects in its map, one a source file, and
+functions of one inlined in others. Of these the debug information tells, byte by byte, which file an
+instruction comes from; what is no instruction counts where most of its object does.
 """
 import collections
 import re
+import subprocess
 
-# Each module by the names of its object files, the first match counts. What no line names is the
-# board's.
+# Each module by the names of its source files, the first match counts.
 MODULES = (
     ("log", r"log(_\w+)?|ledger|store|crc32c(_\w+)?|flash_ram|thinner\w*"),
     ("encoder", r"columns|column|axes|coding|range|deltas|plain|wire|encoder"),
-    ("mqtt 5", r"packet5|properties|route"),
-    ("mqtt 3.1.1", r"packet|session|uplink_mqtt|mqtt_\w+"),
-    ("core", r"agent|backoff|batch|catalog|clock|lane|messages|notice|outbox|recorder|sender"
-             r"|window|node|blame|urgent|\w+_none"),
+    ("mqtt 5", r"properties|route\w*"),
+    ("mqtt 3.1.1", r"packet|session|uplink_mqtt|version\w*"),
 )
-LIBRARIES = (("nanopb", r"libnanopb|libdun_proto"), ("lwip", r"liblwip"), ("libc", r"libc_nano"),
-             ("libgcc", r"libgcc"), ("core", r"libdunlin_core"))
+LIBRARIES = (("nanopb", r"libnanopb|libdun_proto|/nanopb-|/generated/"), ("libgcc", r"/?libgcc"),
+             ("lwip", r"liblwip|/lwip-|/lwip_port/|link_lwip"), ("libc", r"lib[cg]_nano|newlib"))
 CLIENT = ("core", "log", "encoder", "mqtt 3.1.1", "mqtt 5", "nanopb", "libgcc")
 FLASH_END = 0x10000000
+
 SECTION = re.compile(r"^ (\.\S+|COMMON|\*fill\*)?\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)(?:\s+(\S.*))?$")
 NAME_ALONE = re.compile(r"^ (\.\S+)$")
 OUTPUT = re.compile(r"^(\.\S+)(\s+0x[0-9a-f]+\s+0x([0-9a-f]+)(\s+load address.*)?)?$")
 DEBUG = re.compile(r"\.(debug|comment|ARM\.attributes|stab)")
+NAMELESS = re.compile(r"\.ltrans\d+\.ltrans\.o$")
+
+Section = collections.namedtuple("Section", "name output address size path")
 
 
 def module_of(path):
-    """The module that an object file belongs to."""
-    library, _, member = path.rpartition("/")[2].rpartition("(")
-    name = re.sub(r"\.(c|S)?(\.obj|\.o)?$", "", member.rstrip(")"))
+    """The module that a source or object file, perhaps of an archive, belongs to."""
     for module, pattern in LIBRARIES:
-        if library and re.match(pattern, library) and module != "core":
+        if re.search(pattern, path):
             return module
-    if "link_lwip" in name:
-        return "lwip"
-    ours = library.startswith("libdunlin") or "/src/" in path or "/transport/" in path
-    if ours or name == "node":
+    library, _, member = path.rpartition("/")[2].rpartition("(")
+    name = re.sub(r"(\.[chS])?(\.obj|\.o)?$", "", member.rstrip(")"))
+    if library.startswith("libdunlin") or re.search(r"/(src|transport)/", path) or name == "node":
         for module, pattern in MODULES:
             if re.fullmatch(pattern, name):
                 return module
-        return "core" if library.startswith("libdunlin") else "board"
+        return "core"
     return "board"
 
 
+def lines_of(elf, sections):
+    """{(section, file): bytes} of code, by the line that each two bytes come from."""
+    spots = [(section, address) for section in sections
+             for address in range(section.address, section.address + section.size, 2)]
+    told = subprocess.run(["arm-none-eabi-addr2line", "-e", elf], check=True, text=True,
+                          input="".join(f"{address:#x}\n" for _, address in spots),
+                          capture_output=True).stdout.splitlines()
+    found = collections.Counter()
+    for (section, address), line in zip(spots, told):
+        found[section, line.rpartition(":")[0]] += min(2, section.address + section.size - address)
+    return found
+
+
+def read_sections(lines):
+    """The input sections that a map lists, with the output section each went to."""
+    pending, output, path = None, "", ""
+    for line in lines:
+        begins, alone, found = OUTPUT.match(line), NAME_ALONE.match(line), SECTION.match(line)
+        if begins:
+            output = begins.group(1)
+            if output == ".stack":
+                yield Section(output, output, FLASH_END, int(begins.group(3), 16), "")
+        elif found:
+            path = found.group(4) or path
+            name, size = found.group(1) or pending, int(found.group(3), 16)
+            if name and size and not DEBUG.match(name) and not DEBUG.match(output):
+                yield Section(name, output, int(found.group(2), 16), size, path)
+        pending = alone.group(1) if alone else None
+
+
 class Image:
-    """flash[module], ram[module] in bytes, and the same by object file."""
+    """flash[module] and ram[module] in bytes; flash by file in `files`."""
 
     def __init__(self, path):
         self.flash, self.ram = collections.Counter(), collections.Counter()
-        self.objects = collections.Counter()
+        self.files = collections.Counter()
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        self._read(text.partition("Linker script and memory map")[2].splitlines())
+        sections = list(read_sections(
+            text.partition("Linker script and memory map")[2].splitlines()))
+        code = [section for section in sections
+                if NAMELESS.search(section.path) and section.name.startswith(".text")]
+        lines = lines_of(path.removesuffix(".map") + ".elf", code) if code else {}
+        owners = self._owners(lines)
+        for (section, file), size in lines.items():
+            known = file if file != "??" else owners.get(section.path, section.path)
+            self._count(section._replace(size=size), known)
+        for section in sections:
+            if section not in code:
+                self._count(section, owners.get(section.path, section.path))
 
-    def _read(self, lines):
-        pending, output, path = None, "", ""
-        for line in lines:
-            begins = OUTPUT.match(line)
-            if begins:
-                output = begins.group(1)
-                if output == ".stack":
-                    self.ram["stack"] = int(begins.group(3), 16)
-                continue
-            alone = NAME_ALONE.match(line)
-            if alone:
-                pending = alone.group(1)
-                continue
-            found = SECTION.match(line)
-            if not found:
-                pending = None
-                continue
-            name, address, size = found.group(1) or pending, *(int(number, 16) for number
-                                                              in found.group(2, 3))
-            pending = None
-            path = found.group(4) or path
-            if name and size and not DEBUG.match(name) and not DEBUG.match(output):
-                self._count(name, output, address, size, path)
+    @staticmethod
+    def _owners(lines):
+        """{nameless object: the file that most of its code comes from}"""
+        sums = collections.defaultdict(collections.Counter)
+        for (section, file), size in lines.items():
+            sums[section.path][file] += size
+        return {path: files.most_common(1)[0][0] for path, files in sums.items()}
 
-    def _count(self, name, output, address, size, path):
-        module = "fill" if name == "*fill*" else module_of(path)
-        if address < FLASH_END:
-            self.flash[module] += size
-            self.objects[path.rpartition("/")[2]] += size
+    def _count(self, section, path):
+        module = {"*fill*": "fill", ".stack": "stack"}.get(section.name) or module_of(path)
+        if section.address < FLASH_END:
+            self.flash[module] += section.size
+            self.files[path.rpartition("/")[2]] += section.size
         else:
-            self.ram[module] += size
-            if output == ".data": # its first values lie in flash
-                self.flash[module] += size
+            self.ram[module] += section.size
+            if section.output == ".data":  # its first values lie in flash
+                self.flash[module] += section.size
 
     def client(self):
         """Flash of the client: all but lwIP, the board's drivers and the C library."""
