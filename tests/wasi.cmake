@@ -14,7 +14,8 @@ endif()
 
 add_library(dun_test_support OBJECT ${tests}/unit/support.c ${tests}/unit/fake_uplink.c)
 target_link_libraries(dun_test_support PUBLIC dunlin_core PRIVATE dun_warnings)
-target_include_directories(dun_test_support BEFORE PUBLIC ${tests}/wasi/include)
+target_include_directories(dun_test_support BEFORE PUBLIC ${tests}/wasi/include
+    ${tests}/unit/small)
 
 # Not here: fork, signals, threads and a /proc of its own making, or libc calls that are replaced.
 set(not_here link_posix flash_file sensors system config say lines)
@@ -55,8 +56,9 @@ target_link_options(dunlin_sim PRIVATE --target=wasm32-wasip1)
 set_source_files_properties(${tests}/sim/device.c ${tests}/sim/dunlin_sim.c PROPERTIES
     COMPILE_FLAGS "-mllvm -wasm-enable-sjlj")
 set_target_properties(dunlin_sim PROPERTIES SUFFIX .core.wasm)
-add_test(NAME sim.same_as_native COMMAND ${PYTHON_OF_SYSTEM} ${tests}/wasi/test_sim.py
-    ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim $<TARGET_FILE:dunlin_sim>)
+add_test(NAME sim.same_as_native COMMAND ${PYTHON_OF_SYSTEM} ${tests}/sim/test_same.py
+    ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim 1..12
+    node --no-warnings ${tests}/wasi/run.mjs $<TARGET_FILE:dunlin_sim> --)
 set_tests_properties(sim.same_as_native PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 40)
 
 ## What tools/bench wasi measures

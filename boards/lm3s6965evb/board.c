@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <lwip/dhcp.h>
+#include <lwip/dns.h>
 #include <lwip/init.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
@@ -29,6 +30,7 @@
 #include "notices_uart.h"
 #include "registers.h"
 #include "sensors.h"
+#include "sntp_lwip.h"
 #include "uart.h"
 
 #define RECONNECT_MIN_MS 1000u
@@ -45,6 +47,7 @@ static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
 static struct dun_link_lwip link;
 static struct dun_link link_table;
 static struct netif netif;
+static struct dun_sntp_lwip sntp;
 
 /// Random numbers ///
 
@@ -96,6 +99,14 @@ static bool read_card(void)
     return there;
 }
 
+/* What DHCP's answer says of time servers. */
+void dhcp_set_ntp_servers(u8_t count, const ip4_addr_t *servers)
+{
+    if (count > 0) {
+        dun_sntp_lwip_set_server(&sntp, servers);
+    }
+}
+
 static void start_network(void)
 {
     ip4_addr_t address = {identity.address}, mask = {identity.mask}, gateway = {identity.gateway};
@@ -111,8 +122,12 @@ static void start_network(void)
     netif_set_default(&netif);
     netif_set_up(&netif);
     netif_set_link_up(&netif);
+    dun_sntp_lwip_init(&sntp, identity.ntp[0] != '\0' ? identity.ntp : NULL);
     if (identity.address == 0) {
         dhcp_start(&netif);
+    }
+    if (identity.dns != 0) {
+        dns_setserver(0, &(ip_addr_t){identity.dns});
     }
     dun_link_lwip_init(&link, &link_table);
 }
@@ -191,9 +206,13 @@ int main(void)
     start();
     dun_ms deadline = 0;
     for (;;) {
+        dun_ms now = dun_clock_now(), unix_ms;
+        dun_sntp_lwip_tick(&sntp, now, random64);
         bool moved = dun_ethernet_poll(&netif);
         sys_check_timeouts();
-        dun_ms now = dun_clock_now();
+        if (dun_sntp_lwip_take(&sntp, &unix_ms)) {
+            dun_agent_set_clock(&node.agent, now, unix_ms);
+        }
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);

@@ -64,9 +64,10 @@ set(firmware
     ${board}/notices_uart.c
     ${board}/sdcard.c
     ${board}/sensors.c
-    ${PROJECT_SOURCE_DIR}/transport/link_lwip.c)
+    ${PROJECT_SOURCE_DIR}/transport/link_lwip.c
+    ${PROJECT_SOURCE_DIR}/transport/sntp_lwip.c)
 dun_lm3s_image(dunlin-lm3s6965evb ${firmware})
-target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE lwip)
+target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_sntp lwip)
 
 # What tools/bench firmware counts: instructions, and the RAM of the client's structs.
 set(bench ${PROJECT_SOURCE_DIR}/tests/bench)

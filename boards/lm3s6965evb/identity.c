@@ -84,6 +84,7 @@ static const struct {
     {"host", offsetof(struct dun_identity, host)},
     {"user", offsetof(struct dun_identity, user)},
     {"password", offsetof(struct dun_identity, password)},
+    {"ntp", offsetof(struct dun_identity, ntp)},
 };
 
 static const struct {
@@ -93,6 +94,7 @@ static const struct {
     {"address", offsetof(struct dun_identity, address)},
     {"mask", offsetof(struct dun_identity, mask)},
     {"gateway", offsetof(struct dun_identity, gateway)},
+    {"dns", offsetof(struct dun_identity, dns)},
 };
 
 static bool set_number(struct dun_identity *identity, const char *key, const char *value)

@@ -11,9 +11,11 @@
 
 struct dun_identity {
     char device[65], fleet[65], host[65], user[65], password[65];
+    char ntp[65]; /* time server; empty: the one that DHCP names */
     uint16_t port;
     uint16_t keepalive_s;
     uint32_t address, mask, gateway; /* network order; 0: ask DHCP */
+    uint32_t dns;                    /* the same; 0: the one that DHCP names */
     uint32_t log_kib;                /* of the card that the log may use */
     uint32_t interval_ms;            /* between two readings of the sensors */
     uint32_t batch_age_ms;           /* how long a sample may wait in RAM */

@@ -285,7 +285,8 @@ static void test_what_two_openings_take_is_saved(void **state)
         uint8_t bytes[254] = {[9] = 0x10, [10] = (uint8_t)s};
         uint64_t before = dun_log_first_sequence(log);
         assert_int_equal(dun_thinner_tick(&thinner), DUN_OK);
-        assert_int_equal(dun_log_append(log, (struct dun_span){bytes, 20 + s * 37 % 234}), DUN_OK);
+        assert_int_equal(dun_log_append(log, (struct dun_span){bytes, (size_t)(20 + s * 37 % 234)}),
+                         DUN_OK);
         dun_ledger_told(log->ledger, s, dun_ledger_untold(log->ledger));
         assert_int_equal(dun_log_sync(log), DUN_OK);
         for (; before < dun_log_first_sequence(log); before++)

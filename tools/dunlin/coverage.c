@@ -17,12 +17,15 @@ void dun_coverage_init(struct dun_coverage *coverage, struct dun_span device, ui
         memcpy(coverage->device, device.data, size);
     }
     coverage->stream = stream;
+    coverage->recent_count = DUN_COVERAGE_RECENTS;
 }
 
 void dun_coverage_free(struct dun_coverage *coverage)
 {
     free(coverage->received.items);
     free(coverage->lost.items);
+    free(coverage->recents);
+    coverage->recents = NULL;
     coverage->received = coverage->lost = (struct dun_ranges){NULL, 0, 0};
 }
 
@@ -91,9 +94,21 @@ static bool add(struct dun_ranges *ranges, uint64_t first, uint64_t last)
 
 /// Arrivals ///
 
+/* Where the bytes of that sequence are remembered; without memory a repetition passes unchecked. */
+static struct dun_recent *recent_of(struct dun_coverage *coverage, uint64_t sequence)
+{
+    static struct dun_recent forgotten;
+    if (coverage->recents == NULL) {
+        coverage->recents = calloc(coverage->recent_count, sizeof *coverage->recents);
+    }
+    forgotten = (struct dun_recent){0, 0};
+    return coverage->recents == NULL ? &forgotten
+                                     : &coverage->recents[sequence % coverage->recent_count];
+}
+
 bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence, struct dun_span payload)
 {
-    struct dun_recent *recent = &coverage->recents[sequence % DUN_COVERAGE_RECENTS];
+    struct dun_recent *recent = recent_of(coverage, sequence);
     uint32_t crc = dun_crc32c(0, payload.data, payload.size);
     if (contains(&coverage->received, sequence)) {
         coverage->duplicates++;
@@ -115,6 +130,24 @@ void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t l
     if (!add(&coverage->lost, first, last)) {
         coverage->untracked++;
     }
+}
+
+bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
+                       struct dun_span payload)
+{
+    if (!dun_coverage_receive(coverage, record->batch.sequence, payload)) {
+        return false;
+    }
+    const dunlin_v1_Loss *losses = record->losses.items;
+    for (size_t i = 0; i < record->losses.count; i++) {
+        if (losses[i].has_first) {
+            dun_coverage_lose(coverage, losses[i].first, losses[i].last);
+        } else {
+            coverage->lost_points += losses[i].points;
+        }
+    }
+    coverage->points += record->samples.count + record->points;
+    return true;
 }
 
 /// Answers ///

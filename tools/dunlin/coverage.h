@@ -8,10 +8,10 @@
 #ifndef DUN_COVERAGE_H
 #define DUN_COVERAGE_H
 
-#include "tool.h"
+#include "parse.h"
 
 #define DUN_RANGES_MAX       65536u
-#define DUN_COVERAGE_RECENTS 256u /* records whose bytes a repetition is compared with */
+#define DUN_COVERAGE_RECENTS 256u /* default of `recent_count` */
 
 struct dun_range {
     uint64_t first;
@@ -41,7 +41,8 @@ struct dun_coverage {
     uint64_t points;      /* in different records */
     uint64_t lost_points; /* told lost before they got into a record */
     uint64_t untracked;
-    struct dun_recent recents[DUN_COVERAGE_RECENTS];
+    struct dun_recent *recents; /* NULL: none yet */
+    uint32_t recent_count;      /* records whose bytes a repetition is compared with */
     struct dun_coverage *next;
 };
 
@@ -51,6 +52,10 @@ void dun_coverage_free(struct dun_coverage *coverage);
 /* A record arrived. False: it is a duplicate and must not be used again. */
 bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence,
                           struct dun_span payload);
+
+/* The same of a parsed record, with the losses that it tells and its points. */
+bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
+                       struct dun_span payload);
 
 /* The ledger told sequences first..last. */
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last);

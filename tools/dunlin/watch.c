@@ -9,7 +9,6 @@
 #include "watch.h"
 
 #include <errno.h>
-#include <mosquitto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "options.h"
 
 #define STREAMS_MAX        16384
@@ -110,19 +110,7 @@ static bool is_new(struct watch *watch, struct dun_span device, struct dun_span 
     if (stream == NULL) {
         return true;
     }
-    if (!dun_coverage_receive(stream, record->batch.sequence, payload)) {
-        return false;
-    }
-    const dunlin_v1_Loss *losses = record->losses.items;
-    for (size_t i = 0; i < record->losses.count; i++) {
-        if (losses[i].has_first) {
-            dun_coverage_lose(stream, losses[i].first, losses[i].last);
-        } else {
-            stream->lost_points += losses[i].points;
-        }
-    }
-    stream->points += record->samples.count + record->points;
-    return true;
+    return dun_coverage_take(stream, record, payload);
 }
 
 static void reject(struct watch *watch, const char *topic, const struct dun_complaint *complaint)
@@ -181,9 +169,7 @@ static void on_connect(struct mosquitto *client, void *context, int reason)
 {
     struct watch *watch = context;
     if (reason != 0) {
-        const char *why = watch->options.version == MQTT_PROTOCOL_V5
-                              ? mosquitto_reason_string(reason)
-                              : mosquitto_connack_string(reason);
+        const char *why = dun_client_refusal(&watch->options.broker, reason);
         if (!watch->was_connected) {
             end(watch, DUN_EXIT_REFUSED, "the broker refused the connection", why);
         } else {
@@ -192,14 +178,15 @@ static void on_connect(struct mosquitto *client, void *context, int reason)
         return;
     }
     if (watch->was_connected || watch->options.verbose) {
-        say(watch, false, "connected to", watch->options.host);
+        say(watch, false, "connected to", watch->options.broker.host);
     }
     watch->connected = watch->was_connected = true;
     watch->reported_loss = false;
     watch->delay_ms = DELAY_MIN_MS;
-    for (size_t i = 0; i < watch->options.filter_count; i++) {
+    for (size_t i = 0; i < watch->options.broker.filter_count; i++) {
         /* A failure here is a lost connection, which the loop finds. */
-        (void)mosquitto_subscribe(client, NULL, watch->options.filters[i], watch->options.qos);
+        (void)mosquitto_subscribe(client, NULL, watch->options.broker.filters[i],
+                                  watch->options.qos);
     }
 }
 
@@ -219,31 +206,20 @@ static void on_subscribe(struct mosquitto *client, void *context, int id, int co
     }
 }
 
-static int exit_code_of(const struct watch *watch, int result)
-{
-    bool tls_error = result == MOSQ_ERR_TLS || result == MOSQ_ERR_TLS_HANDSHAKE ||
-                     (watch->options.tls && result == MOSQ_ERR_ERRNO && errno == EPROTO);
-    if (tls_error) {
-        return DUN_EXIT_TLS;
-    }
-    return result == MOSQ_ERR_NOMEM || result == MOSQ_ERR_INVAL ? DUN_EXIT_RUNTIME
-                                                                : DUN_EXIT_UNREACHABLE;
-}
-
 /* An attempt failed or a connection broke. */
 static void lost(struct watch *watch, int result)
 {
     char where[600];
-    const char *why = result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result);
+    const char *why = dun_client_why(result);
     bool before = watch->was_connected;
     watch->connected = false;
     if (watch->done || stop_requested || time_is_up) {
         return;
     }
-    (void)snprintf(where, sizeof where, "%s port %u: %s", watch->options.host,
-                   (unsigned)watch->options.port, why);
+    (void)snprintf(where, sizeof where, "%s port %u: %s", watch->options.broker.host,
+                   (unsigned)watch->options.broker.port, why);
     if (!before) {
-        end(watch, exit_code_of(watch, result), "cannot connect", where);
+        end(watch, dun_client_exit_code(&watch->options.broker, result), "cannot connect", where);
     } else if (!watch->reported_loss) {
         say(watch, false, "connection lost, trying again", where);
         watch->reported_loss = true;
@@ -265,44 +241,16 @@ static void wait_and_reconnect(struct watch *watch)
     }
 }
 
-/* Where libmosquitto's TLS settings come from ours. 0 or its error. */
-static int set_tls(struct watch *watch)
-{
-    const struct dun_watch_options *options = &watch->options;
-    int result = MOSQ_ERR_SUCCESS;
-    if (options->psk_identity != NULL) {
-        result = mosquitto_tls_psk_set(watch->client, options->psk, options->psk_identity, NULL);
-    } else if (options->cafile == NULL && options->capath == NULL) {
-        result = mosquitto_int_option(watch->client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-    } else {
-        result = mosquitto_tls_set(watch->client, options->cafile, options->capath, options->cert,
-                                   options->key, NULL);
-    }
-    if (result == MOSQ_ERR_SUCCESS && options->alpn != NULL) {
-        result = mosquitto_string_option(watch->client, MOSQ_OPT_TLS_ALPN, options->alpn);
-    }
-    return result;
-}
-
 static int set_up_client(struct watch *watch)
 {
-    const struct dun_watch_options *options = &watch->options;
-    watch->client = mosquitto_new(options->client_id, !options->keep_session, watch);
-    if (watch->client == NULL) {
-        return MOSQ_ERR_ERRNO;
+    int result =
+        dun_client_make(&watch->client, &watch->options.broker, watch->options.broker.client_id,
+                        !watch->options.keep_session, watch);
+    if (watch->client != NULL) {
+        mosquitto_connect_callback_set(watch->client, on_connect);
+        mosquitto_subscribe_callback_set(watch->client, on_subscribe);
+        mosquitto_message_callback_set(watch->client, on_message);
     }
-    int result = mosquitto_int_option(watch->client, MOSQ_OPT_PROTOCOL_VERSION, options->version);
-    if (result == MOSQ_ERR_SUCCESS && options->username != NULL) {
-        result =
-            mosquitto_username_pw_set(watch->client, options->username,
-                                      options->password_file != NULL ? options->password : NULL);
-    }
-    if (result == MOSQ_ERR_SUCCESS && options->tls) {
-        result = set_tls(watch);
-    }
-    mosquitto_connect_callback_set(watch->client, on_connect);
-    mosquitto_subscribe_callback_set(watch->client, on_subscribe);
-    mosquitto_message_callback_set(watch->client, on_message);
     return result;
 }
 
@@ -322,10 +270,11 @@ static void show(struct watch *watch)
     (void)snprintf(footer, sizeof footer,
                    "%s %s  records %llu  points %llu  missing %llu  lost %llu  duplicates %llu  "
                    "refused %llu   Ctrl-C ends",
-                   watch->connected ? "connected to" : "NOT CONNECTED to", watch->options.host,
-                   (unsigned long long)totals.records, (unsigned long long)totals.points,
-                   (unsigned long long)totals.missing, (unsigned long long)totals.lost,
-                   (unsigned long long)totals.duplicates, (unsigned long long)watch->rejected);
+                   watch->connected ? "connected to" : "NOT CONNECTED to",
+                   watch->options.broker.host, (unsigned long long)totals.records,
+                   (unsigned long long)totals.points, (unsigned long long)totals.missing,
+                   (unsigned long long)totals.lost, (unsigned long long)totals.duplicates,
+                   (unsigned long long)watch->rejected);
     dun_screen_redraw(watch->screen, footer);
     watch->redraw_ms = now_ms() + REDRAW_MS;
 }
@@ -340,7 +289,7 @@ static void step(struct watch *watch)
             wait_and_reconnect(watch);
         }
     } else if (!watch->was_connected && now_ms() - watch->connect_ms > CONNACK_TIMEOUT_MS) {
-        end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.host);
+        end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.broker.host);
     }
     show(watch);
 }
@@ -348,8 +297,8 @@ static void step(struct watch *watch)
 static void run(struct watch *watch)
 {
     watch->connect_ms = now_ms();
-    int result = mosquitto_connect(watch->client, watch->options.host, watch->options.port,
-                                   watch->options.keepalive_s);
+    int result = mosquitto_connect(watch->client, watch->options.broker.host,
+                                   watch->options.broker.port, watch->options.broker.keepalive_s);
     if (result != MOSQ_ERR_SUCCESS) {
         lost(watch, result);
     }
@@ -440,17 +389,15 @@ static bool set_up_output(struct watch *watch)
 /* What libmosquitto would refuse without saying which one it means. */
 static bool arguments_ok(struct watch *watch)
 {
-    const struct dun_watch_options *options = &watch->options;
-    const char *const paths[] = {options->cafile, options->capath, options->cert, options->key};
+    const struct dun_broker_options *options = &watch->options.broker;
     for (size_t i = 0; i < options->filter_count && !watch->done; i++) {
         if (mosquitto_sub_topic_check(options->filters[i]) != MOSQ_ERR_SUCCESS) {
             end(watch, DUN_EXIT_USAGE, "not a topic filter", options->filters[i]);
         }
     }
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !watch->done; i++) {
-        if (paths[i] != NULL && access(paths[i], R_OK) != 0) {
-            end(watch, DUN_EXIT_TLS, paths[i], strerror(errno));
-        }
+    const char *unreadable = dun_client_unreadable(options);
+    if (!watch->done && unreadable != NULL) {
+        end(watch, DUN_EXIT_TLS, unreadable, strerror(errno));
     }
     return !watch->done;
 }
@@ -464,10 +411,10 @@ static int watch_all(struct watch *watch)
     (void)mosquitto_lib_init();
     int result = set_up_client(watch);
     if (result != MOSQ_ERR_SUCCESS) {
-        bool tls = watch->options.tls && result != MOSQ_ERR_NOMEM;
-        end(watch, tls ? DUN_EXIT_TLS : DUN_EXIT_RUNTIME,
-            tls ? "the TLS settings cannot be used" : "cannot start",
-            result == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(result));
+        int exit_code = dun_client_make_exit_code(&watch->options.broker, result);
+        end(watch, exit_code,
+            exit_code == DUN_EXIT_TLS ? "the TLS settings cannot be used" : "cannot start",
+            dun_client_why(result));
         return watch->exit_code;
     }
     if (!set_up_output(watch)) {

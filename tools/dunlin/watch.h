@@ -4,30 +4,14 @@
 #ifndef DUN_WATCH_H
 #define DUN_WATCH_H
 
+#include "broker_options.h"
 #include "coverage.h"
 #include "decoder.h"
 
-#define DUN_WATCH_FILTERS_MAX 16
-#define DUN_WATCH_TEXT_MAX    1024
-
 struct dun_watch_options {
-    char host[256];
-    uint16_t port; /* 0: 1883, or 8883 with TLS */
-    bool tls;
-    char url_filter[DUN_WATCH_TEXT_MAX];
-    char url_user[256];
-    const char *filters[DUN_WATCH_FILTERS_MAX];
-    size_t filter_count;
-    const char *username;
-    const char *password_file;
-    char password[DUN_WATCH_TEXT_MAX];
-    const char *client_id;
+    struct dun_broker_options broker;
     bool keep_session;
     int qos;
-    int keepalive_s;
-    int version; /* 3, 4 or 5, as the protocol counts: 3.1, 3.1.1, 5 */
-    const char *cafile, *capath, *cert, *key, *alpn, *psk_identity, *psk_file;
-    char psk[DUN_WATCH_TEXT_MAX];
     uint64_t count;                         /* end after so many records; 0: never */
     uint64_t timeout_s;                     /* end after so many seconds; 0: never */
     const struct dun_render_format *format; /* NULL: by what stdout is */

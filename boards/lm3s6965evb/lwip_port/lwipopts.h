@@ -25,7 +25,10 @@
 #define LWIP_ICMP                  1
 #define LWIP_DHCP                  1
 #define LWIP_DNS                   1
-#define DNS_TABLE_SIZE             1
+#define DNS_TABLE_SIZE             2 /* broker and time server */
+#define DNS_MAX_NAME_LENGTH        65
+#define LWIP_DHCP_GET_NTP_SRV      1
+#define LWIP_DHCP_MAX_NTP_SERVERS  1
 #define LWIP_UDP                   1
 #define LWIP_TCP                   1
 #define LWIP_IGMP                  0

@@ -2,8 +2,8 @@
  * cmocka.h: as much of cmocka as the unit tests use, for a machine without setjmp: a check that
  * fails ends the program, so the tests behind it are not run. The output is cmocka's.
  */
-#ifndef DUN_WASI_CMOCKA_H
-#define DUN_WASI_CMOCKA_H
+#ifndef DUN_SMALL_CMOCKA_H
+#define DUN_SMALL_CMOCKA_H
 
 #include <inttypes.h>
 #include <stdio.h>
