@@ -23,7 +23,7 @@ FOLDER = os.path.dirname(firmware.IMAGE)
 SIZES = os.path.join(FOLDER, "CMakeFiles", "firmware_sizes.dir", "tests", "bench",
                      "firmware_sizes.c.obj")
 IMAGES = ("dunlin-lm3s6965evb",)
-ORDER = (*CLIENT, "libc", "lwip", "board", "fill", "stack")
+ORDER = (*CLIENT, "sntp", "libc", "lwip", "board", "fill", "stack")
 AIMS = {"dunlin-lm3s6965evb": 18.9}
 PAINT = bytes([0xA5])
 

@@ -17,6 +17,7 @@ MODULES = (
     ("log", r"log(_\w+)?|ledger|store|crc32c(_\w+)?|flash_ram|thinner\w*"),
     ("encoder", r"columns|column|axes|coding|range|deltas|plain|wire|encoder"),
     ("mqtt 5", r"properties|route\w*"),
+    ("sntp", r"sntp(_lwip)?"),
     ("mqtt 3.1.1", r"packet|session|uplink_mqtt|version\w*"),
 )
 LIBRARIES = (("nanopb", r"libnanopb|libdun_proto|/nanopb-|/generated/"), ("libgcc", r"/?libgcc"),
