@@ -45,7 +45,7 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     default_text(&config.board, "unknown");
     default_text(&config.firmware, DUN_VERSION);
     if (!config.encoder)
-        config.encoder = &dun_columns;
+        config.encoder = dun_encoder_default();
     if (config.unix_earliest_ms == 0)
         config.unix_earliest_ms = UNIX_2026_01_01_MS;
     default_number(&config.batch_points_max, parts->batch->capacity);
@@ -81,8 +81,10 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "window_max";
     if (config->keep_every < 2)
         return "keep_every";
-    if (parts->store.overflow == DUN_LOG_THIN && !parts->archive.flash)
+    if (parts->store.overflow == DUN_LOG_THIN && (!parts->archive.flash || !dun_has_archive()))
         return "archive";
+    if (config->ack_mode == DUN_ACK_STORED && !dun_has_stored())
+        return "ack_mode";
     if (config->backfill_percent > 100)
         return "backfill_percent";
     if (config->backoff.max_ms < config->backoff.base_ms)
@@ -307,7 +309,8 @@ static dun_ms next_deadline(const struct dun_agent *agent)
     deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
     deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
     deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
-    deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
+    if (dun_has_archive())
+        deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
     if (agent->ending)
         return dun_ms_earlier(deadline,
                               agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
@@ -319,6 +322,8 @@ static dun_ms next_deadline(const struct dun_agent *agent)
 static void pass_urgent(struct dun_agent *agent)
 {
     struct dun_recorder *recorder = &agent->recorder;
+    if (!dun_has_limits())
+        return;
     if (recorder->urgent_first != 0)
         dun_outbox_urgent(&agent->sender.outbox, recorder->urgent_first, recorder->urgent_last);
     recorder->urgent_first = 0;
@@ -339,7 +344,9 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
     agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
     tick_store(agent, &agent->store, now);
     tick_store(agent, &agent->spare, now);
-    tick_acks(agent, &agent->archive, now); /* what it drops the log's ledger has told already */
+    if (dun_has_archive())
+        tick_acks(agent, &agent->archive,
+                  now); /* what it drops the log's ledger has told already */
     if (agent->ending)
         step_end(agent, now);
     return next_deadline(agent);
@@ -361,7 +368,8 @@ int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, du
 
 int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64_t high)
 {
-    if (!agent->parts.limits || metric >= agent->parts.catalog->count || low > high)
+    if (!dun_has_limits() || !agent->parts.limits || metric >= agent->parts.catalog->count ||
+        low > high)
         return DUN_E_INVALID;
     struct dun_limit *limit = &agent->parts.limits[metric];
     limit->low = low;
@@ -373,8 +381,8 @@ int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64
 
 int dun_agent_tune(struct dun_agent *agent, uint16_t metric, const struct dun_tuning *tuning)
 {
-    if (!agent->parts.limits || metric >= agent->parts.catalog->count || tuning->resolution < 0 ||
-        tuning->dead_band < 0)
+    if (!dun_has_limits() || !agent->parts.limits || metric >= agent->parts.catalog->count ||
+        tuning->resolution < 0 || tuning->dead_band < 0)
         return DUN_E_INVALID;
     agent->parts.limits[metric].tuning = *tuning;
     return DUN_OK;

@@ -22,7 +22,7 @@ struct dun_agent_config {
     const char *firmware; /* [DUN_VERSION] */
     const struct dun_knob *knobs;
     uint16_t knob_count;
-    const struct dun_encoder *encoder; /* [&dun_columns] */
+    const struct dun_encoder *encoder; /* [dun_encoder_default()] */
     uint32_t boot;                     /* random, or a hash of the system's boot id; not 0 */
     dun_ms unix_earliest_ms;           /* a wall clock before this is not set [2026-01-01] */
     uint32_t batch_points_max;         /* seal at so many points [all of the buffer] */

@@ -163,7 +163,10 @@ enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint3
     if (memcmp(bytes, magic, sizeof magic) == 0 && dun_get16(bytes + 4) > DUN_LOG_VERSION &&
         newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read))
         return DUN_LOG_BLOCK_NEWER;
-    opening->mended = !is_version(bytes, DUN_LOG_VERSION) && !is_version(bytes, 1);
+    bool as_written = is_version(bytes, DUN_LOG_VERSION);
+    if (!as_written && !dun_has_mending())
+        return DUN_LOG_BLOCK_GARBAGE;
+    opening->mended = !as_written && !is_version(bytes, 1);
     if (opening->mended && !mend(bytes, DUN_LOG_VERSION) && !mend(bytes, 1))
         return DUN_LOG_BLOCK_GARBAGE;
     return take_opening(bytes, opening) ? DUN_LOG_BLOCK_OURS : DUN_LOG_BLOCK_GARBAGE;

@@ -292,7 +292,7 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
         struct dun_log_opening unused;
         enum dun_log_block_kind kind =
             dun_log_get_opening(flash, block, &unused, &survey->bytes_read);
-        bool guessed = kind == DUN_LOG_BLOCK_GARBAGE &&
+        bool guessed = kind == DUN_LOG_BLOCK_GARBAGE && dun_has_mending() &&
                        dun_log_guess_opening(flash, block, &opening, &survey->bytes_read);
         bool unseen =
             (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;

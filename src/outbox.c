@@ -50,6 +50,8 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
 static void forget_published(struct dun_outbox *outbox)
 {
     uint8_t kept = 0;
+    if (!dun_has_limits())
+        return;
     for (uint8_t i = 0; i < outbox->urgent_count; i++) {
         struct dun_urgent_range range = outbox->urgent[i];
         range.first = range.next;
@@ -128,7 +130,7 @@ static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
 {
     struct dun_urgent_range *range = &outbox->urgent[outbox->urgent_count];
-    if (strict(outbox))
+    if (!dun_has_limits() || strict(outbox))
         return;
     bool joins = outbox->urgent_count > 0 && range[-1].end == first;
     if (!joins && outbox->urgent_count < DUN_OUTBOX_URGENT_MAX)
@@ -144,7 +146,7 @@ void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
 /* Was it published on this connection because it is urgent? Then its old lane passes it by. */
 static bool went_ahead(const struct dun_outbox *outbox, uint64_t sequence)
 {
-    for (uint8_t i = 0; i < outbox->urgent_count; i++)
+    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count; i++)
         if (sequence >= outbox->urgent[i].first && sequence < outbox->urgent[i].next)
             return true;
     return false;
@@ -154,7 +156,7 @@ static bool went_ahead(const struct dun_outbox *outbox, uint64_t sequence)
 
 static bool freed_by_puback(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
 {
-    return outbox->config.ack_mode == DUN_ACK_PUBLISHED || slot->lane == DUN_LANE_ARCHIVE;
+    return !dun_outbox_waits_for_stored(outbox) || slot->lane == DUN_LANE_ARCHIVE;
 }
 
 static void pop_acked(struct dun_outbox *outbox, dun_ms now)
@@ -213,7 +215,7 @@ static int next_of(struct dun_outbox *outbox, uint8_t id)
 static int next_urgent(struct dun_outbox *outbox)
 {
     struct dun_lane *lane = &outbox->lanes[DUN_LANE_URGENT];
-    for (uint8_t i = 0; i < outbox->urgent_count; i++) {
+    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count; i++) {
         struct dun_urgent_range *range = &outbox->urgent[i];
         if (range->next == range->end)
             continue;
@@ -260,7 +262,7 @@ static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
         return false;
     if (dun_outbox_backlog(outbox) == 0)
         return false;
-    return outbox->config.ack_mode == DUN_ACK_PUBLISHED ||
+    return !dun_outbox_waits_for_stored(outbox) ||
            now >= outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms;
 }
 
@@ -425,7 +427,7 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
 dun_ms dun_outbox_deadline(const struct dun_outbox *outbox)
 {
     dun_ms deadline = outbox->backfill_paused ? outbox->backfill_ms : DUN_MS_NEVER;
-    bool waiting = outbox->config.ack_mode == DUN_ACK_STORED && !outbox->swept &&
+    bool waiting = dun_outbox_waits_for_stored(outbox) && !outbox->swept &&
                    !outbox->backfill_paused && outbox->window.count == 0 &&
                    dun_outbox_backlog(outbox) > 0;
     if (waiting)

@@ -175,7 +175,7 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
 /* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
 static bool subscribe(struct dun_sender *sender, dun_ms now)
 {
-    if (!sender->subscribe_due)
+    if (!dun_has_stored() || !sender->subscribe_due)
         return false;
     char topic[DUN_TOPIC_MAX];
     make_topic(sender, "stored", topic);
@@ -190,7 +190,7 @@ static bool subscribe(struct dun_sender *sender, dun_ms now)
  * the records': nothing is published for a time that grows until it takes one again. */
 static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
-    if (sender->hold_ms != 0)
+    if (!dun_has_reasons() || sender->hold_ms != 0)
         return;
     bool first = sender->hold.failures == 0;
     uint32_t delay_ms = dun_backoff_next(&sender->hold);
@@ -219,6 +219,8 @@ static bool convicted(struct dun_sender *sender, uint64_t record)
 static enum dun_verdict verdict_of(struct dun_sender *sender, uint16_t token, uint8_t reason)
 {
     bool record = token < TOKEN_RETAINED;
+    if (!dun_has_reasons())
+        return reason < REASON_FAILURE ? DUN_VERDICT_TAKEN : DUN_VERDICT_REJECTED;
     if (reason < REASON_FAILURE) {
         bool kept =
             record && reason == REASON_NO_SUBSCRIBERS && sender->unheard == DUN_UNHEARD_KEPT;
@@ -267,6 +269,8 @@ static void on_retained_acked(struct dun_sender *sender, uint8_t bit, enum dun_v
 static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t reason, dun_ms now)
 {
     sender->refused |= verdict != DUN_VERDICT_TAKEN;
+    if (!dun_has_reasons())
+        return;
     if (verdict == DUN_VERDICT_TAKEN) {
         sender->rejected_run = 0;
         sender->fruitless = 0;
@@ -364,10 +368,20 @@ static bool blames_content(const struct dun_uplink_event *event)
     return event->error == DUN_E_CLOSED && memchr(reasons, event->reason, sizeof reasons) != NULL;
 }
 
+static void learn_from_end(struct dun_sender *sender, const struct dun_uplink_event *event,
+                           dun_ms now)
+{
+    if (blames_content(event))
+        blame(sender, event->reason, now);
+    else
+        count_fruitless(sender, event);
+}
+
 static bool asks_to_wait(const struct dun_uplink_event *event)
 {
-    return event->reason == REASON_BUSY || event->reason == REASON_RATE ||
-           event->reason == REASON_QUOTA || event->reason == REASON_CONNECTION_RATE;
+    static const uint8_t reasons[] = {REASON_BUSY, REASON_RATE, REASON_QUOTA,
+                                      REASON_CONNECTION_RATE};
+    return dun_has_reasons() && memchr(reasons, event->reason, sizeof reasons) != NULL;
 }
 
 static void note_route(struct dun_sender *sender, enum dun_route_change change, uint8_t reason)
@@ -445,10 +459,8 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
         sender->stats->disconnects++;
     else
         sender->stats->connect_failures++;
-    if (was_up && blames_content(event))
-        blame(sender, event->reason, now);
-    else if (was_up)
-        count_fruitless(sender, event);
+    if (was_up && dun_has_reasons())
+        learn_from_end(sender, event, now);
     enum dun_route_change change = dun_route_down(&sender->route, event, was_up, stable, now);
     uint32_t delay_ms = delay_after(sender, event, change);
     sender->state = DUN_SENDER_DOWN;
@@ -486,7 +498,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
         return;
     }
     note_route(sender, change, 0);
-    if (terms->qos_max == 0 && sender->outbox.config.ack_mode == DUN_ACK_PUBLISHED) {
+    if (terms->qos_max == 0 && !dun_outbox_waits_for_stored(&sender->outbox)) {
         refuse_terms(sender, now);
         return;
     }
@@ -498,7 +510,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->packet_max = terms->packet_max;
     sender->unacked = 0;
     sender->refused = false;
-    sender->subscribe_due = sender->outbox.config.ack_mode == DUN_ACK_STORED;
+    sender->subscribe_due = dun_outbox_waits_for_stored(&sender->outbox);
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
                   DUN_RETAINED_STATUS;
     sender->due &= (uint8_t)~sender->muted;
@@ -515,7 +527,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
 static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     struct dun_stored stored = {0};
-    if (sender->outbox.config.ack_mode != DUN_ACK_STORED)
+    if (!dun_outbox_waits_for_stored(&sender->outbox))
         return;
     enum dun_stored_verdict verdict = DUN_STORED_FOREIGN;
     if (dun_stored_read(event->payload, &stored))
@@ -579,13 +591,25 @@ static void connect(struct dun_sender *sender, dun_ms now)
         on_down(sender, &down, now);
 }
 
+/* The broker asked for a pause. */
+static bool is_held(const struct dun_sender *sender)
+{
+    return dun_has_reasons() && sender->hold_ms != 0;
+}
+
+/* One message goes at a time, and there is one. */
+static bool is_alone(const struct dun_sender *sender)
+{
+    return dun_has_reasons() && sender->careful > 0 && in_flight(sender) > 0;
+}
+
 void dun_sender_pump(struct dun_sender *sender, dun_ms now)
 {
     if (sender->state == DUN_SENDER_ENDED)
         return;
     if (sender->state == DUN_SENDER_DOWN && now >= sender->reconnect_ms)
         connect(sender, now);
-    if (now >= sender->hold_ms)
+    if (dun_has_reasons() && now >= sender->hold_ms)
         sender->hold_ms = 0;
     /* Each turn takes an event or publishes a message. The bound keeps one step finite against a
      * peer that never stops; the uplink's deadline brings us back at once. */
@@ -597,8 +621,7 @@ void dun_sender_pump(struct dun_sender *sender, dun_ms now)
             handle(sender, &event, now);
             continue;
         }
-        if (sender->state != DUN_SENDER_UP || sender->busy || sender->hold_ms != 0 ||
-            (sender->careful > 0 && in_flight(sender) > 0))
+        if (sender->state != DUN_SENDER_UP || sender->busy || is_held(sender) || is_alone(sender))
             return;
         if (!subscribe(sender, now) && !publish_retained(sender, now) &&
             !publish_record(sender, now))
@@ -615,11 +638,10 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender)
         return sender->uplink->deadline(sender->uplink->context);
     case DUN_SENDER_UP: {
         dun_ms deadline = sender->uplink->deadline(sender->uplink->context);
-        if (sender->busy || (sender->careful > 0 && in_flight(sender) > 0))
+        if (sender->busy || is_alone(sender))
             return deadline;
-        return dun_ms_earlier(deadline, sender->hold_ms != 0
-                                            ? sender->hold_ms
-                                            : dun_outbox_deadline(&sender->outbox));
+        return dun_ms_earlier(deadline, is_held(sender) ? sender->hold_ms
+                                                        : dun_outbox_deadline(&sender->outbox));
     }
     case DUN_SENDER_ENDED:
         break;

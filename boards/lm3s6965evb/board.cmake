@@ -69,6 +69,11 @@ set(firmware
 dun_lm3s_image(dunlin-lm3s6965evb ${firmware})
 target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_sntp lwip)
 
+# The same with MQTT 3.1.1 only, and without what its profile does not name.
+set(small ${board}/parts_small.c ${PROJECT_SOURCE_DIR}/transport/mqtt/version_3_1_1.c)
+dun_lm3s_image(dunlin-lm3s6965evb-small ${firmware} ${small})
+target_link_libraries(dunlin-lm3s6965evb-small.elf PRIVATE dunlin_sntp lwip)
+
 # What tools/bench firmware counts: instructions, and the RAM of the client's structs.
 set(bench ${PROJECT_SOURCE_DIR}/tests/bench)
 dun_lm3s_image(firmware-cost ${bench}/firmware_cost.c)

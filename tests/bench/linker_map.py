@@ -5,8 +5,8 @@ from; initialised data counts in both. Strings that several files share count wh
 them. `fill` is alignment between sections.
 
 An image that was optimised as a whole has nameless objects in its map, one a source file, and
-functions of one inlined in others. Of these the debug information tells, byte by byte, which file an
-instruction comes from; what is no instruction counts where most of its object does.
+functions of one inlined in others. Of these the debug information tells, byte by byte, which file
+an instruction comes from; what is no instruction counts where most of its object does.
 """
 import collections
 import re
