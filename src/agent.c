@@ -94,15 +94,13 @@ static const char *wrong_field(const struct dun_agent_config *config,
 
 /* The same phase for all sensors of one interval, so that their points share a time axis; another
  * one for each device, so that a fleet does not sample in step. */
-static void set_phases(struct dun_agent *agent, dun_ms now)
+void dun_agent_pace(struct dun_agent *agent, struct dun_sensor *sensor, uint32_t interval_ms,
+                    dun_ms now)
 {
     const char *device = agent->config.device;
     uint32_t hash = dun_crc32c(0, device, strlen(device));
-    for (uint16_t i = 0; i < agent->parts.sensor_count; i++) {
-        struct dun_sensor *sensor = &agent->parts.sensors[i];
-        sensor->due =
-            sensor->interval_ms == 0 ? DUN_MS_NEVER : now + (dun_ms)(hash % sensor->interval_ms);
-    }
+    sensor->interval_ms = interval_ms;
+    sensor->due = interval_ms == 0 ? DUN_MS_NEVER : now + (dun_ms)(hash % interval_ms);
 }
 
 static void init_recorder(struct dun_agent *agent)
@@ -202,7 +200,8 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
         .store = &agent->store, .archive = &agent->archive, .keep_every = agent->config.keep_every};
     init_recorder(agent);
     init_sender(agent);
-    set_phases(agent, now);
+    for (uint16_t i = 0; i < parts->sensor_count; i++)
+        dun_agent_pace(agent, &parts->sensors[i], parts->sensors[i].interval_ms, now);
     dun_recorder_start(&agent->recorder, now);
     dun_sender_start(&agent->sender, now);
     return DUN_OK;

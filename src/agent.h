@@ -124,6 +124,10 @@ DUN_MUST_USE int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64
 DUN_MUST_USE int dun_agent_tune(struct dun_agent *agent, uint16_t metric,
                                 const struct dun_tuning *tuning);
 
+/* From now on the sensor, one of this agent's, is read at this interval; 0: never. */
+void dun_agent_pace(struct dun_agent *agent, struct dun_sensor *sensor, uint32_t interval_ms,
+                    dun_ms now);
+
 /* Tells the wall clock: call it as often as convenient; anchors are made when one is needed. */
 void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms);
 

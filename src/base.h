@@ -80,6 +80,7 @@ _Noreturn void dun_assert_failed(const char *file, int line, const char *conditi
 bool dun_has_routes(void);  /* follow a Server Reference, fall back to an older MQTT: route.h */
 bool dun_has_reasons(void); /* act on the reasons of a broker: wait, quarantine, go slowly */
 bool dun_has_stored(void);  /* DUN_ACK_STORED */
+bool dun_has_remote(void);  /* remote configuration: remote.h */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
 bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */

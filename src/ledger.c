@@ -176,9 +176,11 @@ void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, ui
             ledger->entries[i].told_in = 0;
     while (first <= last && first != 0) {
         uint16_t place = place_of(ledger, first);
-        const struct dun_loss *left = place > 0 ? &ledger->entries[place - 1] : NULL;
+        struct dun_loss *left = place > 0 ? &ledger->entries[place - 1] : NULL;
 
         if (left != NULL && left->first != 0 && left->last >= first) {
+            if (left->reason == DUN_LOSS_MERGED)
+                left->told_in = 0; /* what was told may be the two ends alone */
             first = left->last + 1;
             continue;
         }

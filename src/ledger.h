@@ -55,7 +55,8 @@ void dun_ledger_init(struct dun_ledger *ledger, struct dun_loss *entries, uint16
 void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms);
 
 /*
- * Adds lost sequences first..last (first not 0). What an entry covers already is not added again.
+ * Adds lost sequences first..last (first not 0). What an entry covers already is not added again,
+ * but told again if that is MERGED: a record may have carried its two ends before they became one.
  * Entries that were told in one of them become untold. Cost: O(capacity) for each gap it fills.
  */
 void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason);

@@ -459,6 +459,21 @@ static int close_head(struct dun_log *log)
     return result;
 }
 
+/*
+ * Blocks are erased one after the other for sure: were a later erase to survive a cut and an
+ * earlier one not, mount would find records behind a gap that nobody can explain.
+ */
+static int settle_skipped(struct dun_log *log)
+{
+    int result = log->skip > 0 ? log->flash->sync(log->flash->context) : DUN_OK;
+
+    if (result < 0) {
+        withdraw(log);
+        log->skip = 0;
+    }
+    return result;
+}
+
 static int open_block(struct dun_log *log, bool telling)
 {
     uint32_t count = log->flash->geometry.block_count;
@@ -470,6 +485,9 @@ static int open_block(struct dun_log *log, bool telling)
         uint32_t distance = 1 + (uint32_t)log->skip;
         uint32_t block = (uint32_t)(((uint64_t)log->base + distance) % count);
 
+        result = settle_skipped(log);
+        if (result < 0)
+            return result;
         result = recycle(log, block, telling);
         if (result == DUN_E_FULL)
             return result;

@@ -303,9 +303,9 @@ static bool is_likely(struct dun_log_walk *walk, const struct dun_log_found *fou
     uint16_t due = (uint16_t)(found->sequence + (found->meta ? 0 : 1));
     uint8_t bytes[DUN_LOG_HEADER_SIZE];
 
-    if (found->meta && found->size < DUN_LOG_STATE_SIZE)
-        return false;
-    if (found->meta) {
+    if (found->meta && found->size != DUN_LOG_STATE_SHORT) {
+        if (found->size < DUN_LOG_STATE_SIZE)
+            return false;
         glance(walk, found->offset + DUN_LOG_STATE_SIZE - 2, bytes, 2);
         if (found->size != DUN_LOG_STATE_SIZE + (uint32_t)bytes[0] * DUN_LOG_DONE_SIZE +
                                (uint32_t)bytes[1] * DUN_LOG_LOSS_SIZE)

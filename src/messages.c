@@ -1,8 +1,7 @@
 /* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog, reads dunlin.v1.Stored. */
 #include "messages.h"
 
-#include <pb_decode.h>
-
+#include "fields.h"
 #include "telemetry.pb.h"
 #include "wire.h"
 
@@ -41,23 +40,19 @@ bool dun_catalog_write(pb_ostream_t *out, const void *context)
                               about->metric_count);
 }
 
-/* Field by field: nanopb's table-driven decoder is six times the code, for two fields. */
 bool dun_stored_read(struct dun_span payload, struct dun_stored *stored)
 {
-    pb_istream_t in = pb_istream_from_buffer(payload.data, payload.size);
-    pb_wire_type_t type;
-    uint32_t tag;
-    bool ended, has_stream = false, has_sequence = false;
-    while (pb_decode_tag(&in, &type, &tag, &ended)) {
-        bool taken;
-        if (tag == dunlin_v1_Stored_stream_tag && type == PB_WT_64BIT)
-            taken = has_stream = pb_decode_fixed64(&in, &stored->stream);
-        else if (tag == dunlin_v1_Stored_sequence_tag && type == PB_WT_VARINT)
-            taken = has_sequence = pb_decode_varint(&in, &stored->sequence);
-        else
-            taken = tag > dunlin_v1_Stored_sequence_tag && pb_skip_field(&in, type);
-        if (!taken)
-            return false;
+    struct dun_field field;
+    bool has_stream = false, has_sequence = false;
+    int more;
+    while ((more = dun_fields_next(&payload, &field)) > 0) {
+        if (field.tag == dunlin_v1_Stored_stream_tag && !field.has_bytes) {
+            stored->stream = field.number;
+            has_stream = true;
+        } else if (field.tag == dunlin_v1_Stored_sequence_tag && !field.has_bytes) {
+            stored->sequence = field.number;
+            has_sequence = true;
+        }
     }
-    return ended && has_stream && has_sequence;
+    return more == 0 && has_stream && has_sequence;
 }

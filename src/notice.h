@@ -33,6 +33,9 @@ enum dun_notice_kind {
     DUN_NOTICE_BACK_HOME,  /* that one failed: back to the configured broker */
     DUN_NOTICE_NO_QOS,     /* it takes QoS 0 only, so that no record would be safe there */
     DUN_NOTICE_NO_RETAIN,  /* it keeps no retained messages: late readers miss status and catalog */
+    /* Document `value` of the remote configuration; `error` 0: `reason` is its enum
+     * dun_remote_state; else it was refused: enum dun_remote_refusal */
+    DUN_NOTICE_CONFIG,
 };
 
 struct dun_notice {

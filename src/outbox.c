@@ -144,10 +144,11 @@ void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
 }
 
 /* Was it published on this connection because it is urgent? Then its old lane passes it by. */
-static bool went_ahead(const struct dun_outbox *outbox, uint64_t sequence)
+static bool went_ahead(const struct dun_outbox *outbox, const struct dun_log_cursor *cursor)
 {
-    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count; i++)
-        if (sequence >= outbox->urgent[i].first && sequence < outbox->urgent[i].next)
+    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count && cursor->urgent; i++)
+        if (cursor->sequence >= outbox->urgent[i].first &&
+            cursor->sequence < outbox->urgent[i].next)
             return true;
     return false;
 }
@@ -198,15 +199,22 @@ static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
     return !outbox->backfill_paused;
 }
 
-/* Moves the lane to a record that does not go, and did not go, by another one. */
-static int next_of(struct dun_outbox *outbox, uint8_t id)
+/* Does the record under the lane's cursor go, or did it go, by another one? Between the urgent
+ * records of ranges that were joined lie others. */
+static bool is_for_another(const struct dun_outbox *outbox, uint8_t id)
 {
     bool durable = (LANE_BIT(id) & DURABLE_LANES) != 0;
     uint8_t kin = (uint8_t)(durable ? DURABLE_LANES : LANE_BIT(id));
+    const struct dun_log_cursor *cursor = &outbox->lanes[id].cursor;
+    return dun_window_has(&outbox->window, cursor->sequence, kin) ||
+           (durable && went_ahead(outbox, cursor)) || (id == DUN_LANE_URGENT && !cursor->urgent);
+}
+
+static int next_of(struct dun_outbox *outbox, uint8_t id)
+{
     struct dun_lane *lane = &outbox->lanes[id];
     int result = dun_lane_next(lane);
-    while (result > 0 && (dun_window_has(&outbox->window, lane->cursor.sequence, kin) ||
-                          (durable && went_ahead(outbox, lane->cursor.sequence))))
+    while (result > 0 && is_for_another(outbox, id))
         result = dun_lane_next(lane);
     return result;
 }
@@ -231,23 +239,35 @@ static int next_urgent(struct dun_outbox *outbox)
     return 0;
 }
 
+/* Puts the next record of the lane into the window: 1; 0: there is none, or no room; negative: its
+ * log cannot be read. */
+static int push_next(struct dun_outbox *outbox, uint8_t id)
+{
+    if (outbox->window.count == outbox->window.capacity)
+        return 0;
+    int result = id == DUN_LANE_URGENT ? next_urgent(outbox) : next_of(outbox, id);
+    if (result > 0)
+        dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
+    return result;
+}
+
 static bool next_new(struct dun_outbox *outbox, dun_ms now)
 {
     static const uint8_t order[] = {DUN_LANE_URGENT, DUN_LANE_LIVE, DUN_LANE_SPARE,
                                     DUN_LANE_BACKFILL, DUN_LANE_ARCHIVE};
-    if (outbox->window.count == outbox->window.capacity)
-        return false;
+    bool readable = outbox->durable->mounted;
     for (size_t i = 0; i < sizeof order; i++) {
         uint8_t id = order[i];
         if ((LANE_BIT(id) & OLD_LANES) && !backfill_has_room(outbox, now))
             continue;
         /* It may hold copies of what is still in a log that cannot be read now. */
-        if (id == DUN_LANE_ARCHIVE && strict(outbox) && !outbox->durable->mounted)
+        if (id == DUN_LANE_ARCHIVE && strict(outbox) && !readable)
             continue;
-        if ((id == DUN_LANE_URGENT ? next_urgent(outbox) : next_of(outbox, id)) <= 0)
-            continue;
-        dun_window_push(&outbox->window, outbox->lanes[id].cursor.sequence, id);
-        return true;
+        int result = push_next(outbox, id);
+        if (result > 0)
+            return true;
+        if (result < 0 && (LANE_BIT(id) & DURABLE_LANES))
+            readable = false;
     }
     return false;
 }
@@ -270,7 +290,9 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
     note_mount(outbox);
     outbox->backfill_paused = false; /* until the rate is all that holds it up */
-    if (outbox->later > 0) {
+    if (outbox->later > 0) {         /* what is urgent does not wait for what the broker put off */
+        if (outbox->window.sent == outbox->window.count && push_next(outbox, DUN_LANE_URGENT) > 0)
+            return true;
         if (dun_outbox_in_flight(outbox) > 0)
             return false;
         resend(outbox);

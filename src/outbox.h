@@ -128,7 +128,8 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
 /*
  * Records first..last of the durable store, the newest there are, overtake all that was not
  * published yet; also those recorded without a connection. Of more than DUN_OUTBOX_URGENT_MAX
- * ranges that wait the last two become one, with what lies between. A reboot forgets them.
+ * ranges that wait the last two become one: then what lies between is read to be passed by. A
+ * reboot forgets them.
  */
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last);
 

@@ -17,6 +17,11 @@ bool dun_has_stored(void)
     return true;
 }
 
+bool dun_has_remote(void)
+{
+    return true;
+}
+
 bool dun_has_archive(void)
 {
     return true;

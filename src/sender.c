@@ -55,6 +55,12 @@ static void make_topic(const struct dun_sender *sender, const char *channel,
     }
 }
 
+/* Where documents of the remote configuration go; NULL: nowhere. */
+static const struct dun_inbox *inbox_of(const struct dun_sender *sender)
+{
+    return dun_has_remote() ? sender->inbox : NULL;
+}
+
 /// Publishing ///
 
 static int read_payload(void *context, uint32_t offset, void *data, uint32_t size)
@@ -62,7 +68,7 @@ static int read_payload(void *context, uint32_t offset, void *data, uint32_t siz
     struct dun_sender *sender = context;
     if (sender->reading_body) {
         struct dun_buffer window = {data, size};
-        bool ok = dun_wire_window(sender->reading_body, &sender->reading_about, offset, window);
+        bool ok = dun_wire_window(sender->reading_body, sender->reading_context, offset, window);
         return ok ? DUN_OK : DUN_E_CORRUPT;
     }
     const struct dun_lane *lane = &sender->reading;
@@ -116,6 +122,7 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
         {DUN_RETAINED_ABOUT, "about", dun_about_write},
         {DUN_RETAINED_CATALOG, "catalog", dun_catalog_write},
         {DUN_RETAINED_STATUS, "status", write_online},
+        {DUN_RETAINED_REPORT, "config/reported", NULL}, /* the inbox has it */
         {DUN_RETAINED_OFFLINE, "status", write_offline},
     };
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
@@ -125,8 +132,13 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
             return false; /* its token is still in use */
         sender->reading_body = messages[i].body;
         sender->reading_about = sender->about;
+        sender->reading_context = &sender->reading_about;
+        if (messages[i].body == NULL && inbox_of(sender)) {
+            sender->reading_body = inbox_of(sender)->report;
+            sender->reading_context = inbox_of(sender)->context;
+        }
         struct dun_message message = {
-            .payload.size = (uint32_t)dun_wire_size(messages[i].body, &sender->reading_about),
+            .payload.size = (uint32_t)dun_wire_size(sender->reading_body, sender->reading_context),
             .token = (uint16_t)(TOKEN_RETAINED + messages[i].bit),
             .retain = true,
             .text = (messages[i].bit & (DUN_RETAINED_STATUS | DUN_RETAINED_OFFLINE)) != 0,
@@ -175,12 +187,14 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
 /* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
 static bool subscribe(struct dun_sender *sender, dun_ms now)
 {
-    if (!dun_has_stored() || !sender->subscribe_due)
+    if ((!dun_has_stored() && !dun_has_remote()) || sender->subscribe_due == 0)
         return false;
     char topic[DUN_TOPIC_MAX];
-    make_topic(sender, "stored", topic);
-    int result = sender->uplink->subscribe(sender->uplink->context, topic, now);
-    sender->subscribe_due = result != DUN_OK;
+    bool stored = (sender->subscribe_due & DUN_SUBSCRIBE_STORED) != 0;
+    make_topic(sender, stored ? "stored" : "config", topic);
+    int result = sender->uplink->subscribe(sender->uplink->context, topic, stored, now);
+    if (result == DUN_OK)
+        sender->subscribe_due &= (uint8_t) ~(stored ? DUN_SUBSCRIBE_STORED : DUN_SUBSCRIBE_CONFIG);
     return result == DUN_OK;
 }
 
@@ -289,6 +303,7 @@ static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t r
 static void on_acked(struct dun_sender *sender, uint16_t token, uint8_t reason, dun_ms now)
 {
     enum dun_verdict verdict = verdict_of(sender, token, reason);
+    sender->answered_ms = now;
     if (token >= TOKEN_RETAINED) {
         on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason, now);
     } else {
@@ -510,9 +525,10 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->packet_max = terms->packet_max;
     sender->unacked = 0;
     sender->refused = false;
-    sender->subscribe_due = dun_outbox_waits_for_stored(&sender->outbox);
+    sender->subscribe_due = dun_outbox_waits_for_stored(&sender->outbox) ? DUN_SUBSCRIBE_STORED : 0;
+    sender->subscribe_due |= inbox_of(sender) ? DUN_SUBSCRIBE_CONFIG : 0;
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
-                  DUN_RETAINED_STATUS;
+                  DUN_RETAINED_STATUS | (inbox_of(sender) ? DUN_RETAINED_REPORT : 0);
     sender->due &= (uint8_t)~sender->muted;
     dun_outbox_restart(&sender->outbox, now);
     sender->stats->connects++;
@@ -523,8 +539,8 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->no_retain_told |= !terms->retain;
 }
 
-/* The only topic ever subscribed to is .../stored; what does not decode is nobody's cursor. */
-static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+/* What does not decode is nobody's cursor. */
+static void on_stored(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     struct dun_stored stored = {0};
     if (!dun_outbox_waits_for_stored(&sender->outbox))
@@ -538,6 +554,29 @@ static void on_message(struct dun_sender *sender, const struct dun_uplink_event 
     dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
                                                           .reason = (uint8_t)verdict,
                                                           .value = (int64_t)stored.sequence});
+}
+
+/* A document that comes while the last report is on its way is asked for anew. */
+static void on_config(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+{
+    if (dun_sender_is_reporting(sender))
+        sender->subscribe_due |= DUN_SUBSCRIBE_CONFIG;
+    else
+        inbox_of(sender)->take(inbox_of(sender)->context, event->payload, now);
+}
+
+static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
+{
+    char topic[DUN_TOPIC_MAX];
+    if (!dun_has_stored() && !dun_has_remote())
+        return;
+    make_topic(sender, "config", topic);
+    bool config = inbox_of(sender) && event->topic.size == strlen(topic) &&
+                  memcmp(event->topic.data, topic, event->topic.size) == 0;
+    if (config)
+        on_config(sender, event, now);
+    else
+        on_stored(sender, event, now);
 }
 
 static void handle(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
@@ -654,6 +693,18 @@ void dun_sender_refresh(struct dun_sender *sender)
     if (sender->state == DUN_SENDER_UP)
         sender->due |= DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG;
     sender->muted &= (uint8_t) ~(DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG);
+}
+
+void dun_sender_report(struct dun_sender *sender)
+{
+    if (sender->state == DUN_SENDER_UP)
+        sender->due |= DUN_RETAINED_REPORT;
+    sender->muted &= (uint8_t)~DUN_RETAINED_REPORT;
+}
+
+bool dun_sender_is_reporting(const struct dun_sender *sender)
+{
+    return inbox_of(sender) && sender->busy && sender->reading_body == inbox_of(sender)->report;
 }
 
 void dun_sender_say_offline(struct dun_sender *sender)

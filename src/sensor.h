@@ -18,7 +18,8 @@ struct dun_sensor {
     uint32_t interval_ms; /* 0: never read */
     int (*read)(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now);
     void *context;
-    dun_ms due; /* kept by the agent */
+    dun_ms due;      /* kept by the agent */
+    uint32_t own_ms; /* kept by remote configuration: `interval_ms` without it */
 };
 
 #endif

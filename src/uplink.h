@@ -110,8 +110,10 @@ struct dun_uplink {
      * packets of this size; DUN_E_UNSUPPORTED: nor this QoS; DUN_E_INVALID: the topic. Bytes leave
      * when poll has no event left, so that one write carries several messages. */
     int (*publish)(void *context, const struct dun_message *message, dun_ms now);
-    /* Subscribes, QoS 1. Same results as publish; AGAIN also while the last one is unanswered. */
-    int (*subscribe)(void *context, const char *filter, dun_ms now);
+    /* Subscribes. Same results as publish; AGAIN also while the last one is unanswered. A message
+     * with QoS 0 that is too large to be delivered is passed over; one with QoS 1 ends the
+     * connection. */
+    int (*subscribe)(void *context, const char *filter, uint8_t qos, dun_ms now);
     /* Moves bytes and gives the next event; false: none now. Call until false. */
     bool (*poll)(void *context, dun_ms now, struct dun_uplink_event *event);
     /* When poll must be called even if no byte arrives. */

@@ -27,6 +27,7 @@
 /// What is sent ///
 #define DUN_PROFILE_WINDOW      32           /* publishes in flight */
 #define DUN_PROFILE_PAYLOAD_MAX (256 * 1024) /* a whole message: the catalog is the largest */
-#define DUN_PROFILE_INBOUND_MAX 1024         /* largest message from the broker */
+#define DUN_PROFILE_CONFIG_MAX  2048         /* largest document of the remote configuration */
+#define DUN_PROFILE_INBOUND_MAX 2560         /* largest message from the broker: that, and topic */
 
 #endif

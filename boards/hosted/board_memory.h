@@ -24,6 +24,8 @@ _Static_assert(DUN_PROFILE_LOG_SIZE >= DUN_STORAGE_SIZE_MIN,
                "profile.h: raise DUN_PROFILE_LOG_SIZE to 16 KiB");
 _Static_assert(DUN_PROFILE_PROG_SIZE_MAX >= DUN_STORAGE_PROG_SIZE,
                "profile.h: raise DUN_PROFILE_PROG_SIZE_MAX to DUN_STORAGE_PROG_SIZE");
+_Static_assert(DUN_PROFILE_CONFIG_MAX >= 16 && DUN_PROFILE_CONFIG_MAX <= 65535,
+               "profile.h: DUN_PROFILE_CONFIG_MAX must be 16 to 65535");
 
 struct dun_board_memory {
     struct dun_instance instances[DUN_PROFILE_INSTANCES_MAX];
@@ -32,6 +34,7 @@ struct dun_board_memory {
     struct dun_mount mounts[DUN_PROFILE_MOUNTS_MAX];
     _Alignas(max_align_t) uint8_t arena[DUN_PROFILE_ARENA_SIZE];
     uint8_t scratch[DUN_PROFILE_SCRATCH_SIZE];
+    uint8_t remote[DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA];
     uint8_t spare[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLOCK_COUNT +
                   sizeof(struct dun_flash_geometry)];
 };
@@ -58,6 +61,7 @@ static inline void dun_board_lend(struct dun_board_memory *memory, struct dun_da
                                     .temperatures_max = DUN_PROFILE_TEMPERATURES_MAX,
                                     .mounts = memory->mounts,
                                     .mounts_max = DUN_PROFILE_MOUNTS_MAX};
+    board->remote = (struct dun_buffer){memory->remote, sizeof memory->remote};
     board->spare = (struct dun_buffer){memory->spare, sizeof memory->spare};
     board->spare_geometry =
         (struct dun_flash_geometry){DUN_PROFILE_SPARE_BLOCK_SIZE, DUN_PROFILE_SPARE_BLOCK_COUNT, 1};

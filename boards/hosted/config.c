@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config_keys.h"
+#include "settings.h"
 
 void dun_config_init(struct dun_config *config, const char *program, FILE *errors)
 {
@@ -129,6 +130,43 @@ static void check_tls(struct dun_config *config, const struct dun_config_limits 
     }
 }
 
+/* The id of the setting of that name, DUN_SETTING_COUNT if there is none. */
+static int find_setting(const char *name, size_t size)
+{
+    int id = 0;
+    while (id < DUN_SETTING_COUNT && (strlen(dun_setting_names[id]) != size ||
+                                      strncmp(dun_setting_names[id], name, size) != 0)) {
+        id++;
+    }
+    return id;
+}
+
+/* From what is allowed to what is not. */
+static void check_remote(struct dun_config *config)
+{
+    static const char gaps[] = ", \t";
+    if (strcmp(config->remote_allow, "all") == 0) {
+        return;
+    }
+    config->remote_withheld = (1u << DUN_SETTING_COUNT) - 1;
+    for (const char *at = config->remote_allow; *(at += strspn(at, gaps)) != '\0';) {
+        size_t size = strcspn(at, gaps);
+        int id = find_setting(at, size);
+        config->remote_withheld &= ~(1u << id);
+        if (id == DUN_SETTING_COUNT) {
+            struct dun_place place = place_of(config, dun_key_find("remote", "allow"));
+            dun_config_blame(config, &place);
+            fprintf(config->errors, "allow: no setting is called \"%.*s\"; there are",
+                    (int)(size < 64 ? size : 64), at);
+            for (id = 0; id < DUN_SETTING_COUNT; id++) {
+                fprintf(config->errors, " %s", dun_setting_names[id]);
+            }
+            fputc('\n', config->errors);
+        }
+        at += size;
+    }
+}
+
 static void check_device(struct dun_config *config, const char *hostname)
 {
     if (config->device[0] != '\0') {
@@ -163,6 +201,7 @@ int dun_config_read(struct dun_config *config, int argc, char *const argv[],
     check_limits(config, limits);
     check_reconnect(config);
     check_tls(config, limits);
+    check_remote(config);
     check_device(config, hostname);
     if (config->client_id[0] == '\0') {
         strcpy(config->client_id, config->device);

@@ -142,6 +142,10 @@ struct dun_config {
     int64_t order;               /* enum dun_order */
     int64_t backfill_percent, backfill_bytes_s;
 
+    int64_t remote, remote_trial_ms; /* 1: documents are taken */
+    char remote_allow[DUN_TEXT_MAX];
+    uint32_t remote_withheld; /* what that leaves out, as in struct dun_settings */
+
     int64_t interval_ms;
     int64_t sensor_ms[DUN_BUILTIN_COUNT]; /* or DUN_INTERVAL_INHERIT, DUN_INTERVAL_OFF */
     char proc[DUN_TEXT_MAX], sys[DUN_TEXT_MAX];

@@ -44,6 +44,7 @@ static const struct dun_choice acks[] = {
 
 static const struct dun_choice tls_uses[] = {
     {"auto", DUN_TLS_AUTO}, {"yes", DUN_TLS_ON}, {"no", DUN_TLS_OFF}, {NULL, 0}};
+static const struct dun_choice switches[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
 static const struct dun_choice unset_clocks[] = {
     {"strict", DUN_TLS_UNSET_STRICT}, {"grace", DUN_TLS_UNSET_GRACE}, {NULL, 0}};
 static const struct dun_choice fragments[] = {{"off", 0},     {"512", 512},   {"1024", 1024},
@@ -173,6 +174,15 @@ const struct dun_key dun_keys[] = {
     {"send", "backfill_rate", "DUNLIN_BACKFILL_RATE", "backfill-rate", 0, DUN_KEY_SIZE,
      FIELD(backfill_bytes_s), 0, (int64_t)1 << 30, NULL, "0",
      "bytes a second that a backlog may use (0: no limit)"},
+
+    {"remote", "use", "DUNLIN_REMOTE", "remote", 0, DUN_KEY_CHOICE, FIELD(remote), 0, 0, switches,
+     "yes", "take documents from .../config"},
+    {"remote", "allow", "DUNLIN_REMOTE_ALLOW", "remote-allow", 0, DUN_KEY_TEXT,
+     STRING(remote_allow), 0, 0, NULL, "all",
+     "what documents may change: all, or some of the keys that SPEC.md lists: interval, low, high"},
+    {"remote", "trial", "DUNLIN_REMOTE_TRIAL", "remote-trial", 0, DUN_KEY_DURATION,
+     FIELD(remote_trial_ms), SECOND, DAY, NULL, "2m",
+     "a new document goes if the broker is not reached with it in force within this time"},
 
     {"sensors", "interval", "DUNLIN_INTERVAL", "interval", 0, DUN_KEY_DURATION,
      FIELD(interval_ms), 100, DAY, NULL, "5s", "how often each sensor is read"},

@@ -15,6 +15,7 @@
 #include "notices.h"
 #include "say.h"
 #include "secure.h"
+#include "shelf_file.h"
 #include "storage.h"
 #include "system.h"
 
@@ -35,7 +36,9 @@ struct daemon {
     uint8_t password[PASSWORD_MAX];
     struct dun_span password_span;
     struct dun_secure secure;
-    uint8_t full_told;    /* enum dun_sensors_full */
+    struct dun_shelf shelf;
+    struct dun_remote remote; /* used if [remote] says so */
+    uint8_t full_told;        /* enum dun_sensors_full */
     dun_ms limits_due_ms; /* when every sensor was read, and a limit without metric is a mistake */
 };
 
@@ -294,6 +297,32 @@ static struct dun_uplink_config uplink_config(const struct daemon *daemon)
     };
 }
 
+static void retune(void *context, uint16_t metric)
+{
+    struct daemon *daemon = context;
+    dun_sensors_retune(&daemon->sensors, daemon->board->agent, metric);
+}
+
+static void start_remote(struct daemon *daemon, dun_ms now)
+{
+    const struct dun_config *config = &daemon->config;
+    if (config->remote == 0) {
+        return;
+    }
+    dun_shelf_file_init(&daemon->shelf, config->state);
+    daemon->remote = (struct dun_remote){
+        .settings = {.agent = daemon->board->agent,
+                     .withheld = config->remote_withheld,
+                     .bytes_max = (uint32_t)daemon->board->limits.record_max,
+                     .trial_ms = (uint32_t)config->remote_trial_ms,
+                     .retune = retune,
+                     .context = daemon},
+        .shelf = &daemon->shelf,
+        .record = daemon->board->remote,
+    };
+    dun_remote_start(&daemon->remote, now);
+}
+
 static int start_agent(struct daemon *daemon, dun_ms now)
 {
     const struct dun_daemon_board *board = daemon->board;
@@ -318,13 +347,24 @@ static int start_agent(struct daemon *daemon, dun_ms now)
         };
         error = board->start(&start, now, &what);
     }
-    if (error != DUN_OK) {
+    if (error == DUN_OK) {
+        start_remote(daemon, now);
+    } else {
         say_trouble("the agent cannot start", "field", what);
     }
     return error;
 }
 
 /// The loop ///
+
+static dun_ms step(struct daemon *daemon, dun_ms now)
+{
+    dun_ms deadline = dun_agent_step(daemon->board->agent, now);
+    if (daemon->config.remote != 0) {
+        deadline = dun_ms_earlier(deadline, dun_remote_step(&daemon->remote, now));
+    }
+    return deadline;
+}
 
 static void sleep_until(const struct daemon *daemon, dun_ms deadline)
 {
@@ -365,7 +405,7 @@ static int run(struct daemon *daemon)
             return DUN_EXIT_FAILED;
         }
         dun_agent_set_clock(daemon->board->agent, now, unix_ms);
-        dun_ms deadline = dun_agent_step(daemon->board->agent, now);
+        dun_ms deadline = step(daemon, now);
         say_news(daemon, now, unix_ms);
         if (dun_agent_ended(daemon->board->agent)) {
             return DUN_EXIT_OK;

@@ -11,6 +11,7 @@
 
 #include "agent.h"
 #include "config.h"
+#include "remote.h"
 #include "sensors.h"
 #include "tls_config.h"
 
@@ -47,7 +48,8 @@ struct dun_daemon_board {
     uint16_t knob_count;
     struct dun_config_limits limits;
     struct dun_sensors_memory sensors;
-    struct dun_buffer spare; /* of the log in RAM */
+    struct dun_buffer spare;  /* of the log in RAM */
+    struct dun_buffer remote; /* of the remote configuration: as in struct dun_remote */
     struct dun_flash_geometry spare_geometry;
     struct dun_agent *agent;
     const struct dun_daemon_tls *tls; /* NULL: this build has none */

@@ -38,6 +38,7 @@ add_library(dunlin_hosted STATIC
     ${hosted}/sensor_self.c
     ${hosted}/sensor_temperature.c
     ${hosted}/sensors.c
+    ${hosted}/shelf_file.c
     ${hosted}/system.c
     ${hosted}/value.c)
 target_include_directories(dunlin_hosted PUBLIC ${hosted} ${PROJECT_SOURCE_DIR}/transport)

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "ledger.h"
 #include "outbox.h"
+#include "remote.h"
 #include "say.h"
 #include "secure.h"
 
@@ -22,6 +23,25 @@ struct words {
     enum dun_say_level level;
     const char *message;
 };
+
+static struct words remote_words(const struct dun_notice *notice)
+{
+    static const struct words states[] = {
+        [DUN_REMOTE_LOCAL] = {DUN_SAY_INFO, "remote configuration removed, our own is in force"},
+        [DUN_REMOTE_TRIAL] = {DUN_SAY_INFO, "remote configuration in force, on trial"},
+        [DUN_REMOTE_KEPT] = {DUN_SAY_INFO, "remote configuration in force"},
+        [DUN_REMOTE_ROLLED_BACK] = {DUN_SAY_WARNING,
+                                    "the broker was not reached with this remote configuration, "
+                                    "the one before is in force"}};
+    static const struct words refusals[] = {
+        [DUN_REMOTE_MALFORMED] = {DUN_SAY_WARNING, "remote configuration refused, it is malformed"},
+        [DUN_REMOTE_TOO_LARGE] = {DUN_SAY_WARNING, "remote configuration refused, it is too large"},
+        [DUN_REMOTE_OLD] = {DUN_SAY_WARNING,
+                            "remote configuration refused, a newer one was taken before"},
+        [DUN_REMOTE_CHANGED] = {DUN_SAY_WARNING,
+                                "remote configuration refused, it changed under its version"}};
+    return notice->error == DUN_OK ? states[notice->reason] : refusals[notice->reason];
+}
 
 static struct words words_of(const struct dun_notice *notice)
 {
@@ -78,6 +98,8 @@ static struct words words_of(const struct dun_notice *notice)
         return (struct words){DUN_SAY_WARNING, "sensor gave no value"};
     case DUN_NOTICE_STORED_IGNORED:
         return (struct words){DUN_SAY_WARNING, "a stored cursor is not of this stream, ignored"};
+    case DUN_NOTICE_CONFIG:
+        return remote_words(notice);
     case DUN_NOTICE_REJECTED:
         return (struct words){DUN_SAY_WARNING,
                               notice->value != 0
@@ -140,6 +162,9 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
     case DUN_NOTICE_HELD:
         dun_say_number(say, "reason", notice->reason);
         dun_say_number(say, "pause_ms", notice->delay_ms);
+        break;
+    case DUN_NOTICE_CONFIG:
+        dun_say_number(say, "version", notice->value);
         break;
     case DUN_NOTICE_REJECTED:
         dun_say_number(say, "sequence", notice->value);

@@ -149,6 +149,13 @@ static void apply_tuning(struct dun_sensors *sensors, struct dun_agent *agent, u
     }
 }
 
+void dun_sensors_retune(struct dun_sensors *sensors, struct dun_agent *agent, uint16_t id)
+{
+    const struct dun_metric *metric = &agent->parts.catalog->metrics[id];
+    apply_limit(sensors, agent, id, metric);
+    apply_tuning(sensors, agent, id, metric);
+}
+
 static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
                        const struct dun_shape *shape, const struct dun_attribute *attributes,
                        uint8_t count)
@@ -180,8 +187,7 @@ static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
         sensors->full |= id == DUN_E_FULL ? DUN_FULL_METRICS : 0;
         return DUN_ID_REFUSED;
     }
-    apply_limit(sensors, agent, (uint16_t)id, &metric);
-    apply_tuning(sensors, agent, (uint16_t)id, &metric);
+    dun_sensors_retune(sensors, agent, (uint16_t)id);
     return id;
 }
 

@@ -114,6 +114,9 @@ struct dun_sensors {
 void dun_sensors_start(struct dun_sensors *sensors, const struct dun_config *config,
                        const struct dun_sensors_memory *memory);
 
+/* Gives metric `id` of the agent the limits and the tuning that its sections say. */
+void dun_sensors_retune(struct dun_sensors *sensors, struct dun_agent *agent, uint16_t id);
+
 /* Closes the files. */
 void dun_sensors_stop(struct dun_sensors *sensors);
 

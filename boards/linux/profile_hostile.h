@@ -22,6 +22,7 @@
 #define DUN_PROFILE_SPARE_BLOCK_COUNT 5
 
 #define DUN_PROFILE_WINDOW             3
+#define DUN_PROFILE_CONFIG_MAX         67
 #define DUN_PROFILE_MQTT_RX_SIZE       131
 #define DUN_PROFILE_MQTT_TX_SIZE       701
 #define DUN_PROFILE_LINK_RX_SIZE       67

@@ -29,12 +29,19 @@
 #include "node.h"
 #include "notices_uart.h"
 #include "registers.h"
+#include "remote.h"
 #include "sensors.h"
+#include "shelf_sd.h"
 #include "sntp_lwip.h"
 #include "uart.h"
 
 #define RECONNECT_MIN_MS 1000u
-#define LOG_SECTOR       8u /* behind the provisioning block and the counter of boots */
+#define LOG_SECTOR       8u /* behind the provisioning block, the counter of boots, the shelf */
+
+_Static_assert(LOG_SECTOR == DUN_SHELF_SD_FIRST + DUN_SHELF_SD_SECTORS,
+               "the shelf lies just before the log");
+_Static_assert(DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA <= DUN_SHELF_SD_MAX,
+               "profile.h: DUN_PROFILE_CONFIG_MAX must fit a sector: at most 484");
 
 static struct dun_node node;
 static struct dun_flash card_log, spare_log;
@@ -43,6 +50,8 @@ static uint8_t spare_memory[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLO
                             sizeof(struct dun_flash_geometry)];
 static struct dun_identity identity;
 static struct dun_fault_note last_reset;
+static struct dun_remote remote;
+static uint8_t remote_record[DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA];
 static struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT];
 static struct dun_link_lwip link;
 static struct dun_link link_table;
@@ -165,6 +174,16 @@ static struct dun_node_config configure(bool has_card)
     };
 }
 
+static void start_remote(bool has_card, dun_ms now)
+{
+    remote = (struct dun_remote){
+        .settings = {.agent = &node.agent},
+        .shelf = has_card ? &dun_shelf_sd : NULL,
+        .record = {remote_record, sizeof remote_record},
+    };
+    dun_remote_start(&remote, now);
+}
+
 /// The program ///
 
 static void start(void)
@@ -198,6 +217,9 @@ static void start(void)
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
+    if (dun_has_remote() && identity.remote) {
+        start_remote(has_card, dun_clock_now());
+    }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
 }
 
@@ -216,6 +238,9 @@ int main(void)
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);
+            if (dun_has_remote() && identity.remote) {
+                deadline = dun_ms_earlier(deadline, dun_remote_step(&remote, now));
+            }
             dun_lm3s_notices(&node.agent);
         }
         dun_fault_alive();

@@ -64,6 +64,7 @@ set(firmware
     ${board}/notices_uart.c
     ${board}/sdcard.c
     ${board}/sensors.c
+    ${board}/shelf_sd.c
     ${PROJECT_SOURCE_DIR}/transport/link_lwip.c
     ${PROJECT_SOURCE_DIR}/transport/sntp_lwip.c)
 dun_lm3s_image(dunlin-lm3s6965evb ${firmware})

@@ -112,6 +112,11 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
     if (strcmp(key, "batch_age_ms") == 0) {
         return parse_number(value, DAY_MS, &identity->batch_age_ms);
     }
+    if (strcmp(key, "remote") == 0) {
+        bool ok = parse_number(value, 1, &number);
+        identity->remote = number != 0;
+        return ok;
+    }
     bool ok = parse_number(value, 65535, &number);
     if (strcmp(key, "port") == 0) {
         identity->port = (uint16_t)number;
@@ -179,6 +184,7 @@ void dun_identity_default(struct dun_identity *identity)
                                       .fleet = "default",
                                       .port = 1883,
                                       .keepalive_s = 60,
+                                      .remote = true,
                                       .log_kib = 1024,
                                       .interval_ms = 5000,
                                       .batch_age_ms = 10000,

@@ -21,6 +21,7 @@ struct dun_identity {
     uint32_t batch_age_ms;           /* how long a sample may wait in RAM */
     uint32_t reconnect_max_ms;       /* longest wait between two tries to connect */
     uint8_t hardware[6];
+    bool remote; /* documents of the remote configuration are taken */
 };
 
 /* A device that nobody named yet: it samples, and has no broker. */

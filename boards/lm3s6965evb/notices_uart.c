@@ -18,6 +18,7 @@ static const char *name_of(enum dun_notice_kind kind)
         [DUN_NOTICE_SENSOR_FAILED] = "sensor failed",
         [DUN_NOTICE_STORED_IGNORED] = "stored cursor ignored",
         [DUN_NOTICE_REJECTED] = "record rejected",
+        [DUN_NOTICE_CONFIG] = "remote configuration",
     };
     return kind < sizeof names / sizeof names[0] && names[kind] != NULL ? names[kind] : "notice";
 }

@@ -17,6 +17,11 @@ bool dun_has_stored(void)
     return false;
 }
 
+bool dun_has_remote(void)
+{
+    return false;
+}
+
 bool dun_has_archive(void)
 {
     return false;

@@ -19,7 +19,8 @@
 
 /// What is sent ///
 #define DUN_PROFILE_WINDOW       8   /* publishes in flight */
-#define DUN_PROFILE_MQTT_RX_SIZE 256 /* largest packet from the broker */
+#define DUN_PROFILE_CONFIG_MAX   384 /* largest document of the remote configuration */
+#define DUN_PROFILE_MQTT_RX_SIZE 512 /* largest packet from the broker: that, and topic */
 #define DUN_PROFILE_MQTT_TX_SIZE 640 /* CONNECT with the longest names must fit */
 #define DUN_PROFILE_LINK_RX_SIZE 256 /* one read of the link */
 #define DUN_PROFILE_LINK_TX_SIZE 512 /* one write of the link */

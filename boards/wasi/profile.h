@@ -25,7 +25,8 @@
 
 /// What is sent ///
 #define DUN_PROFILE_WINDOW             32   /* publishes in flight */
-#define DUN_PROFILE_MQTT_RX_SIZE       1024 /* largest packet from the broker */
+#define DUN_PROFILE_CONFIG_MAX         2048 /* largest document of the remote configuration */
+#define DUN_PROFILE_MQTT_RX_SIZE       2560 /* largest packet from the broker: that, and topic */
 #define DUN_PROFILE_MQTT_TX_SIZE       1280 /* CONNECT with the longest names must fit */
 #define DUN_PROFILE_LINK_RX_SIZE       2048 /* one read of the socket */
 #define DUN_PROFILE_LINK_TX_SIZE       8192 /* one write of the socket */

@@ -22,9 +22,9 @@ from support.waiting import wait_for
 FOLDER = os.path.dirname(firmware.IMAGE)
 SIZES = os.path.join(FOLDER, "CMakeFiles", "firmware_sizes.dir", "tests", "bench",
                      "firmware_sizes.c.obj")
-IMAGES = ("dunlin-lm3s6965evb",)
-ORDER = (*CLIENT, "sntp", "libc", "lwip", "board", "fill", "stack")
-AIMS = {"dunlin-lm3s6965evb": 18.9}
+IMAGES = ("dunlin-lm3s6965evb", "dunlin-lm3s6965evb-small")
+ORDER = (*CLIENT, "sntp", "remote", "libc", "lwip", "board", "fill", "stack")
+AIMS = {"dunlin-lm3s6965evb": 18.9, "dunlin-lm3s6965evb-small": 10}
 PAINT = bytes([0xA5])
 
 

@@ -15,9 +15,10 @@ import subprocess
 # Each module by the names of its source files, the first match counts.
 MODULES = (
     ("log", r"log(_\w+)?|ledger|store|crc32c(_\w+)?|flash_ram|thinner\w*"),
-    ("encoder", r"columns|column|axes|coding|range|deltas|plain|wire|encoder"),
+    ("encoder", r"columns|column|axes|coding|range|deltas|plain|wire|encoder|real"),
     ("mqtt 5", r"properties|route\w*"),
     ("sntp", r"sntp(_lwip)?"),
+    ("remote", r"remote|settings"),
     ("mqtt 3.1.1", r"packet|session|uplink_mqtt|version\w*"),
 )
 LIBRARIES = (("nanopb", r"libnanopb|libdun_proto|/nanopb-|/generated/"), ("libgcc", r"/?libgcc"),

@@ -404,7 +404,7 @@ static void happen(struct life *life, struct program *program)
         publish(life, next_byte(program), next_byte(program));
         break;
     case 2:
-        (void)life->uplink.subscribe(life->uplink.context, "t/+", life->now);
+        (void)life->uplink.subscribe(life->uplink.context, "t/+", 1, life->now);
         break;
     case 3:
         life->now += next_byte(program) * (dun_ms)(what / 8 * what / 8);

@@ -182,7 +182,7 @@ static int happen(struct life *life, uint8_t what, const uint8_t *arguments, str
     case 1:
         return publish(life, arguments[0], arguments[1], now);
     case 2:
-        return dun_mqtt_send_subscribe(&life->session, (struct dun_span){arguments, 2}, now);
+        return dun_mqtt_send_subscribe(&life->session, (struct dun_span){arguments, 2}, 1, now);
     case 3:
         take_output(life, arguments[0]);
         return 0;

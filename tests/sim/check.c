@@ -56,8 +56,8 @@ static bool a_block_is_gone(const struct sim_flash *flash)
  */
 static const struct attempt *attempt_with(const struct fact *fact, uint64_t hash)
 {
-    bool latest = fact->durable && !a_block_is_gone(&sim_run->flash);
-    for (uint8_t i = latest ? (uint8_t)(fact->attempt_count - 1) : 0; i < fact->attempt_count; i++)
+    uint8_t first = fact->durable ? (uint8_t)(fact->attempt_count - 1) : fact->void_count;
+    for (uint8_t i = a_block_is_gone(&sim_run->flash) ? 0 : first; i < fact->attempt_count; i++)
         if (fact->attempts[i].hash == hash)
             return &fact->attempts[i];
     return NULL;
@@ -132,24 +132,28 @@ static void check_order(struct stream_facts *stream, uint64_t sequence)
     stream->ends[run] = sequence;
 }
 
-static void check_urgent(struct facts *facts, uint64_t stream, uint64_t sequence,
-                         uint64_t connection)
+/* The others count once each: what the broker puts off goes again, and holds its place meanwhile.
+ */
+static void check_urgent(struct facts *facts, const struct stream_facts *stream, uint64_t sequence,
+                         struct fact *fact, uint64_t connection)
 {
     if (facts->urgent_sequence == 0 || connection < facts->urgent_connection)
         return;
     if (connection > facts->urgent_connection) { /* the window of the last one goes first again */
         facts->urgent_connection = connection;
-        facts->urgent_arrivals = 0;
+        facts->urgent_turn++;
+        facts->urgent_passed = 0;
     }
-    if (stream != facts->urgent_stream)
+    if (stream->stream != facts->urgent_stream)
         return; /* the spare goes on where the log cannot be read */
     if (sequence != facts->urgent_sequence) {
-        facts->urgent_arrivals++;
+        facts->urgent_passed += !fact->urgent && fact->passed != facts->urgent_turn;
+        fact->passed = facts->urgent_turn;
         return;
     }
-    if (facts->urgent_arrivals > sim_run->scenario.window + 1u)
-        sim_fail("urgent record %llu came behind %llu others; the window is %u", (ull)sequence,
-                 (ull)facts->urgent_arrivals, sim_run->scenario.window);
+    if (facts->urgent_passed > sim_run->scenario.window + 1u)
+        sim_fail("urgent record %llu came behind %u others; the window is %u", (ull)sequence,
+                 facts->urgent_passed, sim_run->scenario.window);
     facts->urgent_sequence = 0;
 }
 
@@ -179,8 +183,6 @@ static void first_arrival(struct facts *facts, struct stream_facts *stream,
     for (uint32_t i = 0; i < record->anchor_count; i++)
         check_anchor(facts, &record->anchors[i]);
     fact->arrived = true;
-    if (fact->urgent && attempt->boot == facts_boot_now(facts)->boot && facts->urgent_waiting > 0)
-        facts->urgent_waiting--;
     fact->payload = sim_grow(NULL, payload.size);
     fact->payload_size = (uint32_t)payload.size;
     memcpy(fact->payload, payload.data, payload.size);
@@ -194,9 +196,9 @@ struct stream_facts *check_arrival(struct facts *facts, struct dun_span payload,
     if (!stream || record->sequence >= stream->count)
         sim_fail("stream %016llx: sequence %llu was never recorded", (ull)record->stream,
                  (ull)record->sequence);
-    const struct fact *fact = facts_fact(stream, record->sequence);
+    struct fact *fact = facts_fact(stream, record->sequence);
     facts->arrivals++;
-    check_urgent(facts, record->stream, record->sequence, connection);
+    check_urgent(facts, stream, record->sequence, fact, connection);
     bool from_archive = thinned_arrival(facts, stream, record->sequence, connection);
     if (!fact->arrived) {
         first_arrival(facts, stream, record, payload, from_archive);
@@ -284,6 +286,10 @@ void check_mount(struct facts *facts, const struct stream_facts *stream, uint64_
     if (next <= stream->durable_top)
         sim_fail("the mount went back to sequence %llu; %llu was durable", (ull)next,
                  (ull)stream->durable_top);
+    for (uint64_t s = next; s < stream->count; s++)
+        if (stream->facts[s].arrived || stream->facts[s].told)
+            sim_fail("the mount went back to sequence %llu; the far end knows of %llu", (ull)next,
+                     (ull)s);
 }
 
 void check_freed(struct stream_facts *stream, uint64_t sequence)

@@ -31,8 +31,10 @@ static dun_ms wall_clock(const struct device *device)
     return SIM_UNIX_MS + sim_now() + device->clock_error_ms + noise;
 }
 
-static bool awake(const struct device *device)
+static bool awake(struct device *device)
 {
+    if (device->on && sim_now() >= device->asleep_until && device->stands_still)
+        device_wake_up(device);
     return device->on && sim_now() >= device->asleep_until;
 }
 

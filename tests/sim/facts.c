@@ -56,7 +56,6 @@ void facts_boot(struct facts *facts, uint32_t boot)
     facts->pending_count = 0;
     facts->mounted[0] = facts->mounted[1] = false;
     facts->urgent_sequence = 0;
-    facts->urgent_waiting = 0;
 }
 
 struct boot_fact *facts_boot_now(struct facts *facts)
@@ -161,8 +160,11 @@ void facts_attempt(struct facts *facts, const struct dun_record *record, struct 
     if (fact->durable || fact->survived || fact->arrived)
         sim_fail("stream %016llx sequence %llu is used again", (unsigned long long)record->stream,
                  (unsigned long long)record->sequence);
-    if (fact->attempt_count == ATTEMPTS_MAX)
+    if (fact->attempt_count == ATTEMPTS_MAX) {
         memmove(fact->attempts, fact->attempts + 1, --fact->attempt_count * sizeof *fact->attempts);
+        if (fact->void_count > 0)
+            fact->void_count--;
+    }
     fact->attempts = sim_grow(fact->attempts, (fact->attempt_count + 1u) * sizeof *fact->attempts);
     struct attempt *attempt = &fact->attempts[fact->attempt_count++];
     *attempt = (struct attempt){.hash = facts_hash(bytes),
@@ -203,16 +205,13 @@ static void note_urgent(struct facts *facts, struct stream_facts *stream, uint64
         return;
     stream->urgent = true;
     sim_trace("record %llu is urgent", (unsigned long long)sequence);
-    if (++facts->urgent_waiting > DUN_OUTBOX_URGENT_MAX) {
-        facts->urgent_sequence = 0; /* the device joins those that wait, and all between them */
-        return;
-    }
     if (facts->urgent_sequence != 0)
         return;
     facts->urgent_sequence = sequence;
     facts->urgent_stream = stream->stream;
     facts->urgent_connection = sim_run->net.opens;
-    facts->urgent_arrivals = 0;
+    facts->urgent_turn++;
+    facts->urgent_passed = 0;
 }
 
 static void settle_attempts(struct facts *facts, struct dun_agent *agent)
@@ -250,23 +249,24 @@ static bool is_pending(const struct facts *facts, const struct stream_facts *str
 static void note_survivor(struct fact *fact)
 {
     fact->survived = true;
-    for (uint8_t i = 0; i < fact->attempt_count; i++)
+    for (uint8_t i = fact->void_count; i < fact->attempt_count; i++)
         fact->urgent |= fact->attempts[i].urgent;
 }
 
-/* A log was mounted: what it found, up to below `end`, is what there is from now on. */
+/* A log was mounted: what it found, up to below `end`, is what there is from now on. What an
+ * earlier mount took for a record may be none to this one, if nobody ever had it. */
 static void note_mount(struct facts *facts, struct stream_facts *stream, uint64_t end)
 {
     check_mount(facts, stream, end);
     for (uint64_t s = stream->durable_top + 1; s < stream->count; s++) {
         struct fact *fact = facts_fact(stream, s);
-        if (s < end && fact->attempt_count > 0)
+        if (s < end && fact->attempt_count > fact->void_count) {
             note_survivor(fact);
-        else if (s >= end && !is_pending(facts, stream, s))
-            fact->attempt_count = 0;
+        } else if (s >= end && !is_pending(facts, stream, s)) {
+            fact->void_count = fact->attempt_count;
+            fact->survived = fact->given_up = false;
+        }
     }
-    if (end > stream->durable_top + 1)
-        stream->durable_top = end - 1;
     if (!stream->spare)
         facts->durable_stream = stream->stream;
 }

@@ -33,12 +33,14 @@ struct attempt {
 };
 
 struct fact {
-    struct attempt *attempts; /* that may be on the flash; the last one is durable, if any is */
+    struct attempt *attempts; /* the last one is durable, if any is */
     uint8_t *payload;         /* as it arrived first */
     uint32_t payload_size;
     uint32_t size;    /* of the record that became durable, bytes */
     uint64_t gone_in; /* the log has it no more: the connection after the one of then; 0: it has */
+    uint32_t passed;  /* facts.urgent_turn in which it came before an urgent record */
     uint8_t attempt_count;
+    uint8_t void_count; /* attempts, the first so many, that no mount will find */
     bool durable;
     bool urgent;
     bool survived;    /* it may have been what a boot found behind the durable ones */
@@ -57,7 +59,7 @@ struct stream_facts {
     struct fact *facts; /* by sequence; [0] is not used */
     uint64_t count;     /* sequences known of: below this */
     uint64_t capacity;
-    uint64_t durable_top; /* highest sequence that was durable */
+    uint64_t durable_top; /* highest sequence of a record that was durable */
     uint64_t ends[4];     /* of the rising runs of first arrivals */
     bool urgent;          /* it holds urgent records, which have a run of their own */
     uint64_t contiguous;  /* all up to it was received or told */
@@ -111,8 +113,8 @@ struct facts {
     bool archive_full;    /* it overflowed */
     bool archive_lost;    /* it may have lost something else */
     /* Of the oldest urgent record that has to pass all others. */
-    uint64_t urgent_stream, urgent_sequence, urgent_connection, urgent_arrivals;
-    uint32_t urgent_waiting; /* urgent records of this boot that did not arrive yet */
+    uint64_t urgent_stream, urgent_sequence, urgent_connection;
+    uint32_t urgent_turn, urgent_passed; /* records that came before it on this connection */
 };
 
 void facts_init(struct facts *facts);

@@ -8,6 +8,8 @@ static void fail_storage(struct sim *sim)
     sim->flash.write_error = rng_chance(&sim->rng, 500) ? DUN_E_IO : DUN_E_NO_SPACE;
     sim->flash.reads_fail = rng_chance(&sim->rng, 300);
     sim->damaged |= sim->flash.reads_fail;
+    if (sim->flash.reads_fail)
+        sim->facts.urgent_sequence = 0; /* meanwhile the archive goes on with its copies */
 }
 
 /* The archive is nobody's last resort: it may lose without a word. */

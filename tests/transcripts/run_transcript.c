@@ -474,7 +474,7 @@ static void action(struct play *play, const char *word, char *rest)
         do_publish(play, rest);
     } else if (strcmp(word, "subscribe") == 0) {
         struct dun_span filter = next_string(play, &rest, 4);
-        play->result = dun_mqtt_send_subscribe(&play->session, filter, play->now);
+        play->result = dun_mqtt_send_subscribe(&play->session, filter, 1, play->now);
     } else if (strcmp(word, "disconnect") == 0) {
         dun_mqtt_send_disconnect(&play->session, 0);
     } else if (strcmp(word, "lost") == 0) {

@@ -44,12 +44,17 @@ static int fake_publish(void *context, const struct dun_message *message, dun_ms
     return DUN_OK;
 }
 
-static int fake_subscribe(void *context, const char *filter, dun_ms now)
+static int fake_subscribe(void *context, const char *filter, uint8_t qos, dun_ms now)
 {
     struct fake_uplink *fake = context;
     (void)now;
-    assert_string_equal(strrchr(filter, '/'), "/stored");
-    fake->subscribed = true;
+    assert_int_equal(qos, strcmp(strrchr(filter, '/'), "/stored") == 0 ? 1 : 0);
+    fake->subscribed |= qos == 1;
+    if (qos == 1)
+        return DUN_OK;
+    fake->config_asked++;
+    fake->config_due = fake->config_size > 0;
+    strcpy(fake->config_topic, filter);
     return DUN_OK;
 }
 
@@ -94,6 +99,14 @@ static bool fake_poll(void *context, dun_ms now, struct dun_uplink_event *event)
         fake->message_due = false;
         *event = (struct dun_uplink_event){.kind = DUN_UPLINK_MESSAGE,
                                            .payload = {fake->stored, fake->stored_size}};
+        return true;
+    }
+    if (fake->state == 2 && fake->config_due) {
+        fake->config_due = false;
+        *event = (struct dun_uplink_event){
+            .kind = DUN_UPLINK_MESSAGE,
+            .topic = {(const uint8_t *)fake->config_topic, strlen(fake->config_topic)},
+            .payload = {fake->config, fake->config_size}};
         return true;
     }
     return fake->state == 2 && poll_ack(fake, event);
@@ -165,6 +178,14 @@ void fake_uplink_stored(struct fake_uplink *fake, uint64_t stream, uint8_t seque
     *at++ = sequence;
     fake->stored_size = (uint32_t)(at - fake->stored);
     fake->message_due = true;
+}
+
+void fake_uplink_config(struct fake_uplink *fake, const void *payload, size_t size)
+{
+    assert_true(size <= sizeof fake->config);
+    memcpy(fake->config, payload, size);
+    fake->config_size = (uint32_t)size;
+    fake->config_due = fake->config_asked > 0;
 }
 
 static bool is_on(const struct fake_message *message, const char *channel)

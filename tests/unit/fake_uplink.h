@@ -28,6 +28,12 @@ struct fake_uplink {
     uint8_t stored[32];
     uint32_t stored_size;
     bool subscribed;
+    /* The retained message on .../config, told at each subscription; size 0: none. */
+    uint8_t config[FAKE_PAYLOAD];
+    uint32_t config_size;
+    unsigned config_asked;
+    bool config_due;
+    char config_topic[FAKE_TOPIC];
     bool writable_due;
     bool down_due;
     unsigned opens, closes;
@@ -45,6 +51,9 @@ void fake_uplink_cut(struct fake_uplink *fake);
 
 /* Publishes dunlin.v1.Stored{stream, sequence} to the client. */
 void fake_uplink_stored(struct fake_uplink *fake, uint64_t stream, uint8_t sequence);
+
+/* Publishes this on .../config, retained; nothing: takes away what is there. */
+void fake_uplink_config(struct fake_uplink *fake, const void *payload, size_t size);
 
 /* The messages on topics that end with `channel`; the nth one, NULL: there is none. */
 unsigned fake_uplink_count(const struct fake_uplink *fake, const char *channel);

@@ -33,6 +33,8 @@ struct bench {
     struct dun_loss losses[8];
     uint8_t unit[512];
     uint32_t progs, erases, syncs;
+    uint32_t erased, syncs_at_erase; /* the last block, and when */
+    bool erased_together;            /* two erases without a sync between them */
     int sync_error;
     uint32_t bad_block;   /* programs there fail */
     uint32_t stuck_block; /* erases there fail */
@@ -66,7 +68,10 @@ static inline int erase_faulty(void *context, uint32_t block)
 {
     struct bench *bench = context;
 
+    bench->erased_together |= bench->erases > 0 && bench->syncs == bench->syncs_at_erase;
     bench->erases++;
+    bench->erased = block;
+    bench->syncs_at_erase = bench->syncs;
     if (block == bench->stuck_block)
         return DUN_E_IO;
     return bench->ram.erase(bench->ram.context, block);

@@ -114,6 +114,23 @@ static void two_entries_are_enough(void **state)
     check_range(1, 10, 20, DUN_LOSS_MERGED);
 }
 
+/* The record on its way carries 10 and 12, which then become one entry. */
+static void what_comes_between_two_told_ends_is_told(void **state)
+{
+    (void)state;
+    start(2);
+    dun_ledger_add(&ledger, 10, 10, DUN_LOSS_OVERFLOW);
+    dun_ledger_add(&ledger, 12, 12, DUN_LOSS_OVERFLOW);
+    dun_ledger_told(&ledger, 20, 2);
+    dun_ledger_add_points(&ledger, 1, DUN_LOSS_STORAGE);
+    check_range(1, 10, 12, DUN_LOSS_MERGED);
+    assert_int_equal(dun_ledger_untold(&ledger), 1);
+    dun_ledger_add(&ledger, 11, 11, DUN_LOSS_DAMAGED);
+    assert_int_equal(dun_ledger_untold(&ledger), 2);
+    dun_ledger_acked(&ledger, 20, 20);
+    check_range(1, 10, 12, DUN_LOSS_MERGED);
+}
+
 static void told_entries_are_forgotten_with_their_ack(void **state)
 {
     (void)state;
@@ -248,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_full_table_merges_the_nearest),
         cmocka_unit_test(points_merge_by_reason),
         cmocka_unit_test(two_entries_are_enough),
+        cmocka_unit_test(what_comes_between_two_told_ends_is_told),
         cmocka_unit_test(told_entries_are_forgotten_with_their_ack),
         cmocka_unit_test(a_lost_carrier_makes_its_entries_untold),
         cmocka_unit_test(entries_without_a_stamp_get_the_first_one),

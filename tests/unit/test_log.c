@@ -370,11 +370,34 @@ static void a_block_that_fails_is_skipped(void **state)
             assert_int_equal(dun_log_next_sequence(&bench.log), sequence);
         }
         assert_int_equal(bench.ledger.count, 0);
+        assert_false(bench.erased_together);
         append_many(&bench, 1);
         assert_int_equal(mount_again(&bench), 0);
         check_records(&bench, 301, 301);
     }
     assert_true(refused < 100);
+}
+
+/* The sync between two erases fails: whether the first one was done is not certain any more. */
+static void a_block_whose_erase_is_not_certain_is_erased_again(void **state)
+{
+    struct bench bench;
+    uint32_t size;
+
+    (void)state;
+    start(&bench, 256, 6, 8);
+    append_many(&bench, 40);
+    size = dun_log_record_max(&bench.log);
+    while (dun_log_room(&bench.log) >= size + DUN_LOG_RECORD_OVERHEAD)
+        append_many(&bench, 1);
+    bench.bad_block = (bench.log.base + 1) % 6;
+    bench.sync_error = DUN_E_IO;
+    assert_int_equal(dun_log_begin(&bench.log, size), DUN_E_IO);
+    assert_int_equal(bench.erased, bench.bad_block);
+    bench.erased = bench.bad_block = UINT32_MAX;
+    bench.sync_error = 0;
+    assert_int_equal(dun_log_begin(&bench.log, size), 0);
+    assert_int_equal(bench.erased, (bench.log.base + 1) % 6);
 }
 
 static void a_dead_device_does_not_eat_the_backlog(void **state)
@@ -650,6 +673,7 @@ int main(void)
         cmocka_unit_test(a_mount_syncs_what_it_gives_out),
         cmocka_unit_test(a_failed_sync_withdraws),
         cmocka_unit_test(a_block_that_fails_is_skipped),
+        cmocka_unit_test(a_block_whose_erase_is_not_certain_is_erased_again),
         cmocka_unit_test(a_dead_device_does_not_eat_the_backlog),
         cmocka_unit_test(damage_is_skipped_and_told),
         cmocka_unit_test(an_unreadable_block_is_skipped_but_an_absent_device_is_not),

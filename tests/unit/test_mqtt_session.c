@@ -225,7 +225,7 @@ static void nothing_moves_without_a_connection(void **state)
     dun_mqtt_tick(&model.session, DUN_MS_NEVER - 1);
     assert_null(dun_mqtt_next_event(&model.session));
     struct dun_span filter = {(const uint8_t *)"t", 1};
-    assert_int_equal(dun_mqtt_send_subscribe(&model.session, filter, 0), DUN_E_CLOSED);
+    assert_int_equal(dun_mqtt_send_subscribe(&model.session, filter, 1, 0), DUN_E_CLOSED);
     dun_mqtt_send_disconnect(&model.session, 0);
     assert_false(dun_mqtt_output(&model.session, &piece));
 }

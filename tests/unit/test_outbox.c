@@ -22,7 +22,8 @@ struct fixture {
     struct dun_window_slot slots[WINDOW];
     struct dun_loss losses[LOSSES];
     struct dun_flash memory, flaky;
-    int erase_error;
+    int erase_error, read_error;
+    struct dun_flash copies; /* the archive's */
     uint8_t bytes[BLOCK * BLOCKS + 16];
     uint8_t unit[16];
 };
@@ -32,6 +33,8 @@ static struct fixture fixture;
 static int flaky_read(void *context, uint32_t block, uint32_t offset, void *data, uint32_t size)
 {
     struct fixture *f = context;
+    if (f->read_error < 0)
+        return f->read_error;
     return f->memory.read(f->memory.context, block, offset, data, size);
 }
 
@@ -215,8 +218,12 @@ static void test_slow_sweep_comes_to_its_end(void **state)
 
 static void urgent(struct fixture *f)
 {
-    append(f);
-    uint64_t sequence = dun_log_next_sequence(&f->durable.log) - 1;
+    struct dun_log *log = &f->durable.log;
+    uint64_t sequence = dun_log_next_sequence(log);
+    assert_int_equal(dun_log_begin_urgent(log, 1), DUN_OK);
+    assert_int_equal(dun_log_write(log, "!", 1), DUN_OK);
+    assert_int_equal(dun_log_commit(log), DUN_OK);
+    assert_int_equal(dun_log_sync(log), DUN_OK);
     dun_outbox_urgent(&f->outbox, sequence, sequence);
 }
 
@@ -264,11 +271,12 @@ static void test_urgent_records_keep_strict_order(void **state)
     assert_published(f, expected, 3);
 }
 
-/* More of them than are known apart: none is forgotten, others come along. */
-static void test_many_urgent_records_take_along_what_lies_between(void **state)
+/* More of them than are known apart: none is forgotten, and nothing else goes with them. The log
+ * has no room for the ack of the fifth, which goes again. */
+static void test_many_urgent_records_go_before_what_lies_between(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {2, 4, 6, 8, 9, 10, 1, 3, 5, 7, 11};
+    static const uint64_t expected[] = {2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11, 10};
     f->outbox.config.backfill_percent = 100;
     mount(f);
     dun_outbox_start(&f->outbox);
@@ -281,6 +289,60 @@ static void test_many_urgent_records_take_along_what_lies_between(void **state)
     assert_published(f, expected, sizeof expected / sizeof expected[0]);
     urgent(f); /* room again: those were published */
     assert_int_equal(publish(f, 0), 12);
+}
+
+/* 1 is put off and 2 is not answered: 1 goes again when that is, and 3 does not wait for it. */
+static void test_urgent_record_does_not_wait_for_what_was_put_off(void **state)
+{
+    struct fixture *f = *state;
+    mount(f);
+    dun_outbox_start(&f->outbox);
+    append(f);
+    append(f);
+    dun_outbox_restart(&f->outbox, 0);
+    assert_int_equal(publish(f, 0), 1);
+    uint16_t first = f->outbox.window.head;
+    assert_int_equal(publish(f, 0), 2);
+    dun_outbox_acked(&f->outbox, first, DUN_VERDICT_LATER, 0x97, 0);
+    assert_int_equal(publish(f, 0), 0);
+    urgent(f);
+    assert_int_equal(publish(f, 0), 3);
+    assert_int_equal(publish(f, 0), 0);
+    dun_outbox_acked(&f->outbox, (uint16_t)(first + 1), DUN_VERDICT_TAKEN, 0, 0);
+    dun_outbox_acked(&f->outbox, (uint16_t)(first + 2), DUN_VERDICT_TAKEN, 0, 0);
+    assert_int_equal(publish(f, 0), 1);
+}
+
+/* A copy of 2 while 1 cannot be read would be out of order. */
+static void test_archive_waits_in_strict_order_for_a_log_that_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t expected[] = {1, 2, 1};
+    static uint8_t bytes[BLOCK * 2 + 16];
+    static uint8_t unit[16];
+    static struct dun_loss losses[LOSSES];
+    struct dun_flash_geometry geometry = {.block_size = BLOCK, .block_count = 2, .prog_size = 1};
+    assert_int_equal(
+        dun_flash_ram_init(&f->copies, geometry, (struct dun_buffer){bytes, sizeof bytes}), DUN_OK);
+    dun_store_init(&f->archive, &(struct dun_store_config){.flash = &f->copies,
+                                                           .unit = {unit, sizeof unit},
+                                                           .losses = losses,
+                                                           .losses_max = LOSSES,
+                                                           .new_stream = 8});
+    f->outbox.config.backfill_percent = 0;
+    mount(f);
+    assert_int_equal(dun_store_mount(&f->archive, &f->notices), DUN_OK);
+    assert_int_equal(dun_log_append(&f->archive.log, (struct dun_span){(const uint8_t *)"2", 1}),
+                     DUN_OK);
+    assert_int_equal(dun_log_sync(&f->archive.log), DUN_OK);
+    dun_outbox_start(&f->outbox);
+    append(f);
+    append(f);
+    dun_outbox_restart(&f->outbox, 0);
+    f->read_error = DUN_E_IO;
+    assert_int_equal(publish(f, 0), 0);
+    f->read_error = DUN_OK;
+    assert_published(f, expected, 3);
 }
 
 static void test_urgent_record_that_was_dropped_is_passed(void **state)
@@ -308,7 +370,10 @@ int main(void)
         cmocka_unit_test_setup(test_slow_sweep_comes_to_its_end, set_up),
         cmocka_unit_test_setup(test_urgent_record_of_an_outage_goes_first_and_once, set_up),
         cmocka_unit_test_setup(test_urgent_records_keep_strict_order, set_up),
-        cmocka_unit_test_setup(test_many_urgent_records_take_along_what_lies_between, set_up),
+        cmocka_unit_test_setup(test_many_urgent_records_go_before_what_lies_between, set_up),
+        cmocka_unit_test_setup(test_urgent_record_does_not_wait_for_what_was_put_off, set_up),
+        cmocka_unit_test_setup(test_archive_waits_in_strict_order_for_a_log_that_cannot_be_read,
+                               set_up),
         cmocka_unit_test_setup(test_urgent_record_that_was_dropped_is_passed, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,10 +156,11 @@ static int broker_publish(void *context, const struct dun_message *message, dun_
     return DUN_OK;
 }
 
-static int broker_subscribe(void *context, const char *filter, dun_ms now)
+static int broker_subscribe(void *context, const char *filter, uint8_t qos, dun_ms now)
 {
     (void)context;
     (void)filter;
+    (void)qos;
     (void)now;
     return DUN_OK;
 }

@@ -264,7 +264,7 @@ static void nothing_is_published_before_up(void **state)
     struct source source = {0};
     init(&f);
     assert_int_equal(publish(&f, 1, 1, &source), DUN_E_CLOSED);
-    assert_int_equal(f.uplink.subscribe(f.uplink.context, "t", f.now), DUN_E_CLOSED);
+    assert_int_equal(f.uplink.subscribe(f.uplink.context, "t", 1, f.now), DUN_E_CLOSED);
     assert_int_equal(f.uplink.open(f.uplink.context, &f.config, f.now), DUN_OK);
     assert_int_equal(publish(&f, 1, 1, &source), DUN_E_CLOSED);
     assert_int_equal(poll_once(&f), DUN_UPLINK_NONE);
@@ -456,15 +456,15 @@ static void subscriptions_go_one_by_one(void **state)
     (void)state;
     struct fixture f;
     up(&f);
-    assert_int_equal(f.uplink.subscribe(f.uplink.context, "a", f.now), DUN_OK);
-    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b", f.now), DUN_E_AGAIN);
+    assert_int_equal(f.uplink.subscribe(f.uplink.context, "a", 1, f.now), DUN_OK);
+    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b", 1, f.now), DUN_E_AGAIN);
     while (poll_once(&f) != DUN_UPLINK_NONE) {
     }
     receive(&f, "\x90\x03\x00\x01\x80", 5);
     assert_int_equal(poll_once(&f), DUN_UPLINK_WRITABLE);
     assert_int_equal(dun_uplink_mqtt_stats(&f.mqtt)->refused_subscriptions, 1);
-    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b", f.now), DUN_OK);
-    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b#", f.now), DUN_E_AGAIN);
+    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b", 1, f.now), DUN_OK);
+    assert_int_equal(f.uplink.subscribe(f.uplink.context, "b#", 1, f.now), DUN_E_AGAIN);
 }
 
 /* Messages without end do not keep the link from being read. */

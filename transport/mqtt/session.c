@@ -323,7 +323,8 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
     return DUN_OK;
 }
 
-int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter, dun_ms now)
+int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter, uint8_t qos,
+                            dun_ms now)
 {
     int error = may_send(session);
     if (error != DUN_OK) {
@@ -333,7 +334,7 @@ int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span fi
         return DUN_E_AGAIN;
     }
     uint16_t id = id_take(session);
-    int size = dun_mqtt_encode_subscribe(session->version, tx_room(session), id, filter, 1);
+    int size = dun_mqtt_encode_subscribe(session->version, tx_room(session), id, filter, qos);
     if (size < 0) {
         return too_large_now(session, size);
     }

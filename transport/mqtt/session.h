@@ -171,9 +171,9 @@ DUN_MUST_USE int dun_mqtt_send_publish(struct dun_mqtt_session *session,
                                        const struct dun_mqtt_publish *publish, uint16_t token,
                                        dun_ms now);
 
-/* Queues a SUBSCRIBE of one filter, QoS 1. One at a time: DUN_E_AGAIN until SUBSCRIBED. */
+/* Queues a SUBSCRIBE of one filter. One at a time: DUN_E_AGAIN until SUBSCRIBED. */
 DUN_MUST_USE int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter,
-                                         dun_ms now);
+                                         uint8_t qos, dun_ms now);
 
 /* Queues a DISCONNECT, after the publish being written; after it nothing goes out. A reason other
  * than 0 needs v5. */

@@ -382,13 +382,13 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
     return error;
 }
 
-static int uplink_subscribe(void *context, const char *filter, dun_ms now)
+static int uplink_subscribe(void *context, const char *filter, uint8_t qos, dun_ms now)
 {
     struct dun_uplink_mqtt *uplink = context;
     if (uplink->state != DUN_UPLINK_MQTT_RUNNING) {
         return DUN_E_CLOSED;
     }
-    int error = dun_mqtt_send_subscribe(&uplink->session, text_span(filter), now);
+    int error = dun_mqtt_send_subscribe(&uplink->session, text_span(filter), qos, now);
     uplink->writable_wanted |= !dun_mqtt_is_idle(&uplink->session);
     return error;
 }

@@ -223,7 +223,7 @@ static void not_subscribed5(void *context, MQTTAsync_failureData5 *data)
     on_subscribed(context);
 }
 
-int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter)
+int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter, uint8_t qos)
 {
     bool v5 = uplink->version == DUN_MQTT_5;
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
@@ -232,7 +232,7 @@ int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter)
     response.onFailure = v5 ? NULL : not_subscribed;
     response.onSuccess5 = v5 ? subscribed5 : NULL;
     response.onFailure5 = v5 ? not_subscribed5 : NULL;
-    return send_error(MQTTAsync_subscribe(uplink->handle, filter, 1, &response));
+    return send_error(MQTTAsync_subscribe(uplink->handle, filter, qos, &response));
 }
 
 void dun_paho_free_inbound(struct dun_uplink_paho_inbound *inbound)

@@ -15,7 +15,7 @@ void *dun_paho_work(void *context);
 /* Gives a message to the library. With QoS 1 `slot` hears of it; NULL with QoS 0. */
 int dun_paho_send(struct dun_uplink_paho *uplink, const struct dun_message *message, bool retain,
                   struct dun_uplink_paho_slot *slot);
-int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter);
+int dun_paho_subscribe(struct dun_uplink_paho *uplink, const char *filter, uint8_t qos);
 
 /* Translates the configuration; strings stay borrowed, `ssl` is the library's to copy. */
 void dun_paho_set_tls(struct dun_uplink_paho *uplink, MQTTAsync_SSLOptions *ssl);

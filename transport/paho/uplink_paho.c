@@ -336,7 +336,7 @@ static int uplink_publish(void *context, const struct dun_message *message, dun_
     return error;
 }
 
-static int uplink_subscribe(void *context, const char *filter, dun_ms now)
+static int uplink_subscribe(void *context, const char *filter, uint8_t qos, dun_ms now)
 {
     struct dun_uplink_paho *uplink = context;
     int error = DUN_OK;
@@ -351,7 +351,7 @@ static int uplink_subscribe(void *context, const char *filter, dun_ms now)
         uplink->subscribing = true;
         uplink->subscribe_since = now;
         unlock(uplink);
-        error = dun_paho_subscribe(uplink, filter);
+        error = dun_paho_subscribe(uplink, filter, qos);
         lock(uplink);
         uplink->subscribing &= error == DUN_OK;
     }

@@ -261,7 +261,8 @@ static void obey(char *line)
     } else if (count == 4 && strcmp(words[0], "load") == 0) {
         begin_load(words);
     } else if (count == 2 && strcmp(words[0], "subscribe") == 0) {
-        printf("subscribe %d\n", shell.uplink.subscribe(shell.uplink.context, words[1], now_ms()));
+        printf("subscribe %d\n",
+               shell.uplink.subscribe(shell.uplink.context, words[1], 1, now_ms()));
     } else if (count >= 1 && strcmp(words[0], "close") == 0) {
         shell.uplink.close(shell.uplink.context, count > 1, now_ms());
         shell.up = false;
