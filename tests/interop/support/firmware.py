@@ -15,6 +15,7 @@ from .waiting import wait_for
 
 TOOLS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "tools")
 IMAGE = program(os.path.join("firmware", "dunlin-lm3s6965evb.elf"))
+SMALL = program(os.path.join("firmware", "dunlin-lm3s6965evb-small.elf"))
 BROKER_OF_GUEST = "10.0.2.100"
 
 
@@ -27,10 +28,11 @@ def missing():
 
 
 class Firmware:
-    def __init__(self, port, device="fw-1", provisioned=True, card=True, **values):
+    def __init__(self, port, device="fw-1", provisioned=True, card=True, image=IMAGE,
+                 **values):
         self.folder = tempfile.mkdtemp(prefix="dunlin-firmware-")
         self.card = os.path.join(self.folder, "card") if card else None
-        self.port, self.device = port, device
+        self.port, self.device, self.image = port, device, image
         self.process = None
         if card:
             self.provision(**values)
@@ -62,7 +64,7 @@ class Firmware:
         assert self.process is None
         way_out = f"guestfwd=tcp:{BROKER_OF_GUEST}:1883-cmd:socat - TCP4:127.0.0.1:{self.port}"
         command = ["qemu-system-arm", "-M", "lm3s6965evb", "-nodefaults", "-display", "none",
-                   "-kernel", IMAGE, "-serial", "stdio",
+                   "-kernel", self.image, "-serial", "stdio",
                    "-monitor", f"unix:{self.monitor},server,nowait",
                    "-netdev", f"user,id=cable,restrict=on,{way_out}",
                    "-net", "nic,model=stellaris,netdev=cable"]
