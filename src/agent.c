@@ -357,6 +357,8 @@ int dun_agent_declare(struct dun_agent *agent, const struct dun_metric *metric)
 {
     if (agent->parts.catalog->count >= agent->parts.batch->metrics_max)
         return DUN_E_FULL;
+    if (metric->real && agent->config.encoder->integers_only)
+        return DUN_E_INVALID;
     return dun_catalog_add(agent->parts.catalog, metric);
 }
 

@@ -107,6 +107,8 @@ DUN_MUST_USE int dun_agent_declare(struct dun_agent *agent, const struct dun_met
  */
 int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now);
 
+/* A metric of doubles is recorded with dun_agent_record_real: see real.h. */
+
 /*
  * Values of `metric` are usual from `low` to `high`. A value that crosses a bound, either way, is
  * urgent: its batch is sealed in this step and overtakes all that waits to be sent, unless order is

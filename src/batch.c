@@ -15,7 +15,9 @@
 static void reset(struct dun_batch *batch)
 {
     for (uint16_t i = 0; i < batch->chain_count; i++)
-        batch->chains[i] = (struct dun_chain){.head = DUN_POINT_NONE, .tail = DUN_POINT_NONE};
+        batch->chains[i] = (struct dun_chain){.head = DUN_POINT_NONE,
+                                              .tail = DUN_POINT_NONE,
+                                              .form = batch->chains[i].form & DUN_FORM_REAL};
     batch->chain_count = 0;
     batch->count = 0;
     batch->plan.limit = 0;
@@ -33,7 +35,16 @@ void dun_batch_init(struct dun_batch *batch, struct dun_point *points, uint16_t 
         .metrics_max = metrics_max,
         .chain_count = metrics_max,
     };
+    for (uint16_t i = 0; i < metrics_max; i++)
+        chains[i].form = 0;
     reset(batch);
+}
+
+void dun_batch_make_real(struct dun_batch *batch, uint16_t metric, const struct dun_reals *reals)
+{
+    DUN_ASSERT(metric < batch->metrics_max && batch->chains[metric].head == DUN_POINT_NONE);
+    batch->chains[metric].form = DUN_FORM_REAL;
+    batch->reals = reals;
 }
 
 static uint8_t bit_length(uint64_t value)
@@ -49,7 +60,11 @@ static uint8_t bit_length(uint64_t value)
 static uint32_t growth(const struct dun_batch *batch, struct dun_chain *chain, int64_t value)
 {
     uint64_t delta = (uint64_t)value;
-    if (chain->count == 0) {
+    bool first = chain->head == DUN_POINT_NONE;
+    if (chain->form & DUN_FORM_REAL)
+        return (first ? ROUGH_COLUMN_BITS : 0) +
+               batch->reals->growth(chain, first ? NULL : &batch->points[chain->tail].value, value);
+    if (first) {
         chain->even = NEVER_VARIED;
         return value == 0 ? 1 : ROUGH_COLUMN_BITS + (uint32_t)bit_length(delta);
     }
@@ -59,9 +74,9 @@ static uint32_t growth(const struct dun_batch *batch, struct dun_chain *chain, i
     if (delta >> 63)
         delta = 0 - delta;
     uint8_t even = (uint8_t)(bit_length(delta & (0 - delta)) - 1);
-    uint32_t first = chain->even == NEVER_VARIED ? ROUGH_COLUMN_BITS : 0;
+    uint32_t column_bits = chain->even == NEVER_VARIED ? ROUGH_COLUMN_BITS : 0;
     chain->even = even < chain->even ? even : chain->even;
-    return first + ROUGH_CHANGE_BITS + bit_length(delta >> chain->even);
+    return column_bits + ROUGH_CHANGE_BITS + bit_length(delta >> chain->even);
 }
 
 static void append(struct dun_batch *batch, uint16_t metric, int64_t value, uint32_t offset_ms)
@@ -74,12 +89,11 @@ static void append(struct dun_batch *batch, uint16_t metric, int64_t value, uint
     uint16_t index = batch->count++;
     batch->points[index] = (struct dun_point){
         .value = value, .offset_ms = offset_ms, .next = DUN_POINT_NONE, .metric = metric};
-    if (chain->count == 0)
+    if (chain->head == DUN_POINT_NONE)
         chain->head = index;
     else
         batch->points[chain->tail].next = index;
     chain->tail = index;
-    chain->count++;
     if (metric >= batch->chain_count)
         batch->chain_count = (uint16_t)(metric + 1);
 }

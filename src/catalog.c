@@ -34,11 +34,16 @@ static bool write_metric(pb_ostream_t *out, const struct dun_catalog *catalog, u
         !dun_wire_string(out, dunlin_v1_Metric_name_tag, metric->name) ||
         !dun_wire_string(out, dunlin_v1_Metric_unit_tag, metric->unit))
         return false;
-    if (metric->exponent != 0 &&
+    if (metric->exponent != 0 && !metric->real &&
         !dun_wire_sint(out, dunlin_v1_Metric_exponent_tag, metric->exponent))
         return false;
-    return dun_wire_uint(out, dunlin_v1_Metric_kind_tag, metric->kind) &&
-           dun_catalog_encode_attributes(out, dunlin_v1_Metric_attributes_tag, metric);
+    if (!dun_wire_uint(out, dunlin_v1_Metric_kind_tag, metric->kind) ||
+        !dun_catalog_encode_attributes(out, dunlin_v1_Metric_attributes_tag, metric))
+        return false;
+    for (uint8_t i = 0; i < metric->state_count; i++)
+        if (!dun_wire_string(out, dunlin_v1_Metric_states_tag, metric->states[i]))
+            return false;
+    return true;
 }
 
 struct entry {
@@ -86,13 +91,30 @@ uint32_t dun_catalog_hash(const struct dun_catalog *catalog, uint16_t count)
     return hash;
 }
 
+/* Names belong to states, and doubles are neither states nor booleans. */
+static bool kind_ok(const struct dun_metric *metric)
+{
+    if (metric->kind == DUN_GAUGE || metric->kind == DUN_COUNTER)
+        return metric->state_count == 0;
+    if (metric->real || metric->exponent != 0)
+        return false;
+    if (metric->kind == DUN_BOOLEAN)
+        return metric->state_count == 0;
+    if (metric->kind != DUN_STATE || metric->state_count == 0 || !metric->states)
+        return false;
+    for (uint8_t i = 0; i < metric->state_count; i++)
+        if (!metric->states[i] || !metric->states[i][0])
+            return false;
+    return true;
+}
+
 static bool metric_ok(const struct dun_metric *metric)
 {
     if (!metric->name || !metric->name[0] || !metric->unit)
         return false;
     if (metric->attribute_count > 0 && !metric->attributes)
         return false;
-    if (metric->kind != DUN_GAUGE && metric->kind != DUN_COUNTER)
+    if (!kind_ok(metric))
         return false;
     return metric->exponent >= -EXPONENT_MAX && metric->exponent <= EXPONENT_MAX;
 }

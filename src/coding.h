@@ -14,7 +14,7 @@ struct dun_models {
     dun_model length[6];  /* has it more than 1 + i bits */
     dun_model longer[64]; /* bits beyond 7, as a tree of 6 bits */
     dun_model top[8][4];  /* two bits below the highest, of those with 2 + i bits */
-    dun_model flag[4];    /* as DUN_FLAG_... */
+    dun_model flag[5];    /* as DUN_FLAG_... */
     dun_model row[16];    /* is there a value: by the rows since the last one */
 };
 
@@ -35,7 +35,13 @@ void dun_coder_value(struct dun_coder *coder, int64_t value);
 void dun_coder_number(struct dun_coder *coder, int64_t value);
 
 void dun_coder_flag(struct dun_coder *coder, uint32_t flag, bool set);
-enum { DUN_FLAG_STEP = 0, DUN_FLAG_ODD = 1, DUN_FLAG_MULTIPLE = 2, DUN_FLAG_NEGATIVE = 3 };
+enum {
+    DUN_FLAG_STEP = 0,
+    DUN_FLAG_ODD = 1,
+    DUN_FLAG_MULTIPLE = 2,
+    DUN_FLAG_NEGATIVE = 3,
+    DUN_FLAG_EXCEPTIONS = 4,
+};
 
 /* Whether a row has a value, `gap` rows after the last that had. */
 void dun_coder_row(struct dun_coder *coder, uint32_t gap, bool present);

@@ -1,12 +1,16 @@
 /*
  * column.c: chooses for each column what to code, by adding up how long the residuals of each way
  * would be, and walks it again to code it. Invariant: choosing and coding see the same residuals.
+ *
+ * A column of doubles is two columns: the integers that its exponent makes of most rows, and the
+ * bits of the others. Where nothing else is said, the integers are meant.
  */
 #include "column.h"
 
 #include "telemetry.pb.h"
 
 #define SWITCH_WEIGHT 12 /* another coding than the column before has */
+#define EXPONENT_BIAS 32 /* of a column of doubles */
 
 enum { WAYS = dunlin_v1_Coding_CODING_UNLIKE - dunlin_v1_Coding_CODING_DELTA + 1 };
 
@@ -29,39 +33,73 @@ bool dun_coding_varies(uint8_t coding)
 
 bool dun_coding_counts(uint32_t coding)
 {
-    return coding != dunlin_v1_Coding_CODING_ROWS && coding != dunlin_v1_Coding_CODING_SAME_ROWS;
+    return coding != dunlin_v1_Coding_CODING_ROWS && coding != dunlin_v1_Coding_CODING_SAME_ROWS &&
+           coding != dunlin_v1_Coding_CODING_REAL;
+}
+
+bool dun_column_may_be_like(const struct dun_column *column)
+{
+    return !(column->batch->chains[column->metric].form & DUN_FORM_ODD);
 }
 
 /// Residuals ///
 
+/* Rows of one sort, one after the other. */
+struct rows {
+    const struct dun_column *column;
+    const struct dun_point *point;
+    int64_t value;
+    bool odd; /* of a column of doubles the exceptions */
+};
+
+/* On to the first row from `point` on that is of this sort. False: there is none. */
+static bool seek_row(struct rows *rows, const struct dun_point *point)
+{
+    const struct dun_batch *batch = rows->column->batch;
+    const struct dun_chain *chain = &batch->chains[rows->column->metric];
+    if (chain->form & DUN_FORM_REAL) {
+        while (point &&
+               batch->reals->scaled(point->value, chain->exponent, &rows->value) == rows->odd)
+            point = dun_column_next(rows->column, point);
+    }
+    if (!point)
+        return false;
+    rows->point = point;
+    if (rows->odd || !(chain->form & DUN_FORM_REAL))
+        rows->value = point->value;
+    return true;
+}
+
 /* A walk along a column, with the one that it may be like beside it. */
 struct walk {
-    const struct dun_column *column, *like;
-    const struct dun_point *point, *other; /* of the row before */
+    struct rows row, other; /* other.column NULL: there is none */
     uint64_t first, delta, other_delta;
     uint64_t delta_before;
 };
 
-static struct walk begin_walk(const struct dun_column *column, const struct dun_column *like)
+static struct walk begin_walk(const struct dun_column *column, const struct dun_column *like,
+                              bool odd)
 {
-    struct walk walk = {.column = column, .like = like, .point = dun_column_first(column)};
-    walk.other = like ? dun_column_first(like) : NULL;
-    walk.first = (uint64_t)walk.point->value;
+    struct walk walk = {.row = {.column = column, .odd = odd}, .other = {.column = like}};
+    bool any = seek_row(&walk.row, dun_column_first(column));
+    DUN_ASSERT(any);
+    if (like)
+        (void)seek_row(&walk.other, dun_column_first(like));
+    walk.first = (uint64_t)walk.row.value;
     return walk;
 }
 
 static bool next_row(struct walk *walk)
 {
-    const struct dun_point *next = dun_column_next(walk->column, walk->point);
-    if (!next)
+    uint64_t before = (uint64_t)walk->row.value;
+    if (!seek_row(&walk->row, dun_column_next(walk->row.column, walk->row.point)))
         return false;
     walk->delta_before = walk->delta;
-    walk->delta = (uint64_t)next->value - (uint64_t)walk->point->value;
-    walk->point = next;
-    if (walk->like) {
-        const struct dun_point *other = dun_column_next(walk->like, walk->other);
-        walk->other_delta = (uint64_t)other->value - (uint64_t)walk->other->value;
-        walk->other = other;
+    walk->delta = (uint64_t)walk->row.value - before;
+    if (walk->other.column) {
+        uint64_t other_before = (uint64_t)walk->other.value;
+        (void)seek_row(&walk->other, dun_column_next(walk->other.column, walk->other.point));
+        walk->other_delta = (uint64_t)walk->other.value - other_before;
     }
     return true;
 }
@@ -72,7 +110,7 @@ static int64_t residual(const struct walk *walk, uint32_t coding)
     case dunlin_v1_Coding_CODING_DELTA2:
         return (int64_t)(walk->delta - walk->delta_before);
     case dunlin_v1_Coding_CODING_LEVEL:
-        return (int64_t)((uint64_t)walk->point->value - walk->first);
+        return (int64_t)((uint64_t)walk->row.value - walk->first);
     case dunlin_v1_Coding_CODING_LIKE:
         return (int64_t)(walk->delta - walk->other_delta);
     case dunlin_v1_Coding_CODING_UNLIKE:
@@ -87,18 +125,17 @@ static int64_t first_residual(const struct walk *walk, uint32_t coding)
 {
     if (coding != dunlin_v1_Coding_CODING_LIKE)
         return (int64_t)walk->first;
-    return (int64_t)(walk->first - (uint64_t)walk->other->value);
+    return (int64_t)(walk->first - (uint64_t)walk->other.value);
 }
 
 /// Choosing ///
 
-static bool is_constant(const struct dun_column *column)
+static bool is_constant(struct walk walk)
 {
-    const struct dun_point *first = dun_column_first(column);
-    const struct dun_point *point = first;
-    while (point && point->value == first->value)
-        point = dun_column_next(column, point);
-    return !point;
+    while (next_row(&walk))
+        if (walk.delta != 0)
+            return false;
+    return true;
 }
 
 /* About the bits that a residual takes: none to speak of for 0, else length and digits. */
@@ -110,7 +147,7 @@ static uint32_t weight(int64_t value)
 static uint8_t lightest(const struct dun_column *column, const struct dun_column *like,
                         uint8_t before)
 {
-    struct walk walk = begin_walk(column, like);
+    struct walk walk = begin_walk(column, like, false);
     uint32_t ways = like ? WAYS : WAYS - 2;
     uint32_t weights[WAYS];
     uint32_t best = 0;
@@ -141,10 +178,8 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
 }
 
 /* A divisor of all residuals that pays for being told; 1 if there is none. */
-static uint32_t common_step(const struct dun_column *column, const struct dun_column *like,
-                            uint32_t coding)
+static uint32_t common_step(struct walk walk, uint32_t coding)
 {
-    struct walk walk = begin_walk(column, like);
     uint64_t step = 0;
     uint32_t divided = 0;
     while (step != 1 && next_row(&walk)) {
@@ -160,18 +195,41 @@ static uint32_t common_step(const struct dun_column *column, const struct dun_co
     return saved * divided > cost ? (uint32_t)step : 1;
 }
 
+/* Of a column of doubles: the exponent, and whether it makes integers of all rows, or of any. */
+static void choose_form(struct dun_batch *batch, const struct dun_column *column)
+{
+    struct dun_chain *chain = &batch->chains[column->metric];
+    if (!(chain->form & DUN_FORM_REAL))
+        return;
+    chain->exponent = batch->reals->exponent(batch, column->metric, column->limit);
+    struct rows odd = {.column = column, .odd = true};
+    struct rows exact = {.column = column};
+    const struct dun_point *first = dun_column_first(column);
+    bool any_odd = seek_row(&odd, first);
+    bool any_exact = seek_row(&exact, first);
+    chain->form = (uint8_t)(DUN_FORM_REAL | (any_odd ? DUN_FORM_ODD : 0) |
+                            (any_exact ? 0 : DUN_FORM_ALL_ODD));
+}
+
 void dun_column_choose(struct dun_batch *batch, const struct dun_column *column,
                        const struct dun_column *like, uint8_t before)
 {
     struct dun_chain *chain = &batch->chains[column->metric];
     chain->step = 1;
-    if (is_constant(column)) {
-        bool zero = dun_column_first(column)->value == 0;
-        chain->coding = zero ? dunlin_v1_Coding_CODING_ZERO : dunlin_v1_Coding_CODING_CONSTANT;
+    chain->coding = dunlin_v1_Coding_CODING_CONSTANT;
+    choose_form(batch, column);
+    if (chain->form & DUN_FORM_ALL_ODD)
+        return;
+    struct walk walk = begin_walk(column, NULL, false);
+    if (is_constant(walk)) {
+        if (walk.first == 0 && !(chain->form & DUN_FORM_ODD))
+            chain->coding = dunlin_v1_Coding_CODING_ZERO;
         return;
     }
+    if (chain->form & DUN_FORM_ODD)
+        like = NULL;
     chain->coding = lightest(column, like, before);
-    chain->step = common_step(column, like, chain->coding);
+    chain->step = common_step(begin_walk(column, like, false), chain->coding);
 }
 
 /// Coding ///
@@ -197,23 +255,53 @@ static void code_first(struct dun_coder *coder, int64_t value, uint32_t step)
     dun_coder_number(coder, multiple ? value / (int64_t)step : value);
 }
 
+static void code_varying(struct dun_coder *coder, struct walk walk, uint32_t coding, uint32_t step)
+{
+    code_step(coder, step);
+    code_first(coder, first_residual(&walk, coding), step);
+    dun_coder_restart(coder);
+    while (next_row(&walk)) {
+        int64_t value = residual(&walk, coding);
+        dun_coder_value(coder, step == 1 ? value : value / (int64_t)step);
+    }
+}
+
+/* Which rows of a column of doubles are exceptions, and their bits. */
+static void code_exceptions(struct dun_coder *coder, const struct dun_column *column, bool any)
+{
+    dun_coder_flag(coder, DUN_FLAG_EXCEPTIONS, any);
+    if (!any)
+        return;
+    struct walk walk = begin_walk(column, NULL, true);
+    const struct dun_point *odd = walk.row.point;
+    struct walk ahead = walk;
+    uint32_t gap = 0;
+    for (const struct dun_point *point = dun_column_first(column); point;
+         point = dun_column_next(column, point)) {
+        dun_coder_row(coder, gap, point == odd);
+        gap = point == odd ? 0 : gap + 1;
+        if (point == odd)
+            odd = next_row(&ahead) ? ahead.row.point : NULL;
+    }
+    code_varying(coder, walk, dunlin_v1_Coding_CODING_DELTA,
+                 common_step(walk, dunlin_v1_Coding_CODING_DELTA));
+}
+
 void dun_column_code(struct dun_coder *coder, const struct dun_column *column,
                      const struct dun_column *like)
 {
     const struct dun_chain *chain = &column->batch->chains[column->metric];
     if (chain->coding == dunlin_v1_Coding_CODING_ZERO)
         return;
-    struct walk walk = begin_walk(column, like);
-    if (!dun_coding_varies(chain->coding)) {
-        dun_coder_number(coder, walk.point->value);
+    if (chain->form & DUN_FORM_REAL)
+        code_exceptions(coder, column, chain->form & DUN_FORM_ODD);
+    if (chain->form & DUN_FORM_ALL_ODD)
         return;
-    }
-    int64_t step = (int64_t)chain->step;
-    code_step(coder, chain->step);
-    code_first(coder, first_residual(&walk, chain->coding), chain->step);
-    dun_coder_restart(coder);
-    while (next_row(&walk)) {
-        int64_t value = residual(&walk, chain->coding);
-        dun_coder_value(coder, step == 1 ? value : value / step);
-    }
+    if (chain->form & DUN_FORM_REAL)
+        dun_range_direct(&coder->range, (uint64_t)(chain->exponent + EXPONENT_BIAS), 6);
+    struct walk walk = begin_walk(column, dun_column_may_be_like(column) ? like : NULL, false);
+    if (dun_coding_varies(chain->coding))
+        code_varying(coder, walk, chain->coding, chain->step);
+    else
+        dun_coder_number(coder, walk.row.value);
 }

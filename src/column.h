@@ -26,10 +26,13 @@ bool dun_coding_varies(uint8_t coding);
 /* True for a coding of which several in a row are counted. */
 bool dun_coding_counts(uint32_t coding);
 
+/* False for one that is like no other and that no other is like: it has exceptions. */
+bool dun_column_may_be_like(const struct dun_column *column);
+
 /*
  * Chooses the coding and the step of a column and keeps them in its chain. `like` is the column
  * before it that has the same rows and varies, or NULL; `before` the coding of the one before.
- * Cost: two walks of the chain.
+ * Cost: two walks of the chain; five of one of doubles.
  */
 void dun_column_choose(struct dun_batch *batch, const struct dun_column *column,
                        const struct dun_column *like, uint8_t before);

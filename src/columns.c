@@ -20,6 +20,7 @@ struct group {
     uint16_t set;     /* the rows in force: 0 all, else a set of rows */
     uint16_t sets;    /* told so far */
     uint16_t varying; /* the last column that varies, DUN_POINT_NONE: none has these rows */
+    bool real;        /* columns of doubles are in force */
     uint32_t run_coding, run_count; /* the last coding, not in `codings` yet */
     pb_ostream_t *codings;
     struct dun_coder *coder; /* NULL: only the codings are wanted */
@@ -82,6 +83,15 @@ static bool tell_rows(struct group *group, uint16_t metric)
     return tell(group, dunlin_v1_Coding_CODING_ROWS, 1);
 }
 
+static bool tell_form(struct group *group, uint16_t metric)
+{
+    bool real = group->batch->chains[metric].form & DUN_FORM_REAL;
+    if (real == group->real)
+        return true;
+    group->real = real;
+    return tell(group, dunlin_v1_Coding_CODING_REAL, 1u + real);
+}
+
 static bool tell_column(struct group *group, uint16_t metric)
 {
     uint8_t coding = group->batch->chains[metric].coding;
@@ -89,7 +99,7 @@ static bool tell_column(struct group *group, uint16_t metric)
     struct dun_column like = column_of(group, group->varying);
     if (group->coder)
         dun_column_code(group->coder, &column, group->varying == DUN_POINT_NONE ? NULL : &like);
-    if (dun_coding_varies(coding))
+    if (dun_coding_varies(coding) && dun_column_may_be_like(&column))
         group->varying = metric;
     return tell(group, coding, 1);
 }
@@ -102,7 +112,7 @@ static bool walk_group(struct group *group)
         if (metric > next_id &&
             !tell(group, dunlin_v1_Coding_CODING_SKIP, (uint32_t)(metric - next_id)))
             return false;
-        if (!tell_rows(group, metric) || !tell_column(group, metric))
+        if (!tell_rows(group, metric) || !tell_form(group, metric) || !tell_column(group, metric))
             return false;
         next_id = (uint16_t)(metric + 1);
     }
@@ -137,7 +147,7 @@ static void choose_codings(struct dun_batch *batch, uint16_t axis)
         group.set = set;
         dun_column_choose(batch, &column, group.varying == DUN_POINT_NONE ? NULL : &like, before);
         before = batch->chains[metric].coding;
-        if (dun_coding_varies(batch->chains[metric].coding))
+        if (dun_coding_varies(before) && dun_column_may_be_like(&column))
             group.varying = metric;
     }
 }

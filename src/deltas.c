@@ -142,4 +142,5 @@ static bool encode(pb_ostream_t *out, const struct dun_record *record)
     return dun_encode_batch(out, record, write_points);
 }
 
-const struct dun_encoder dun_deltas = {.name = "deltas", .announces = true, .encode = encode};
+const struct dun_encoder dun_deltas = {
+    .name = "deltas", .announces = true, .integers_only = true, .encode = encode};

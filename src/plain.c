@@ -1,7 +1,7 @@
 /*
  * plain.c: a record as dunlin.v1.Samples: one row a point with names, units, absolute time and a
- * double, for consumers that know nothing of ours. The only file of the core with floating point;
- * a board that does not name dun_plain does not link it.
+ * double, for consumers that know nothing of ours. With real.c the only file of the core with
+ * floating point; a board that does not name dun_plain does not link it.
  */
 #include <string.h>
 
@@ -32,6 +32,15 @@ static bool write_identity(pb_ostream_t *out, const char *device, const struct d
     return dun_catalog_encode_attributes(out, dunlin_v1_Sample_attributes_tag, metric);
 }
 
+static bool write_state(pb_ostream_t *out, const struct dun_metric *metric, int64_t value)
+{
+    const char *const booleans[] = {"false", "true"};
+    const char *const *names = metric->kind == DUN_BOOLEAN ? booleans : metric->states;
+    int64_t count = metric->kind == DUN_BOOLEAN ? 2 : metric->state_count;
+    return value < 0 || value >= count ||
+           dun_wire_string(out, dunlin_v1_Sample_state_tag, names[value]);
+}
+
 static bool write_row(pb_ostream_t *out, const void *context)
 {
     const struct row *row = context;
@@ -40,8 +49,9 @@ static bool write_row(pb_ostream_t *out, const void *context)
     const struct dun_metric *metric = &record->catalog->metrics[point->metric];
     dun_ms uptime_ms = dun_batch_uptime(record->batch, row->index);
     double value = scaled(point->value, metric->exponent);
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    uint64_t bits = (uint64_t)point->value;
+    if (!metric->real)
+        memcpy(&bits, &value, sizeof bits);
     if (!write_identity(out, record->device, metric) ||
         !dun_wire_fixed64(out, dunlin_v1_Sample_value_tag, bits))
         return false;
@@ -49,7 +59,8 @@ static bool write_row(pb_ostream_t *out, const void *context)
         !dun_wire_int(out, dunlin_v1_Sample_time_tag, record->clock->boot_unix_ms + uptime_ms))
         return false;
     return dun_wire_fixed32(out, dunlin_v1_Sample_boot_tag, record->clock->boot) &&
-           dun_wire_uint(out, dunlin_v1_Sample_uptime_ms_tag, (uint64_t)uptime_ms);
+           dun_wire_uint(out, dunlin_v1_Sample_uptime_ms_tag, (uint64_t)uptime_ms) &&
+           write_state(out, metric, point->value);
 }
 
 static bool encode(pb_ostream_t *out, const struct dun_record *record)

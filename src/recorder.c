@@ -355,10 +355,9 @@ void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now)
         recorder->waiting_since_ms = now;
 }
 
-/* On another side of its limits than the one before? */
-static bool crosses(const struct dun_limit *limit, int64_t value)
+static int side_of(const struct dun_limit *limit, int64_t value)
 {
-    return limit->set && (value > limit->high) - (value < limit->low) != limit->side;
+    return limit->set ? (value > limit->high) - (value < limit->low) : 0;
 }
 
 /* To the nearest multiple; what would leave the range of integers stays. */
@@ -370,26 +369,31 @@ static int64_t rounded(int64_t value, int64_t resolution)
     return (value < 0 ? value - half : value + half) / resolution * resolution;
 }
 
+bool dun_recorder_is_due(const struct dun_limit *limit, dun_ms now)
+{
+    const struct dun_tuning *tuning = &limit->tuning;
+    return !tuning->sparse || !limit->told ||
+           (tuning->heartbeat_ms > 0 && now - limit->last_ms >= (dun_ms)tuning->heartbeat_ms);
+}
+
 /* Nothing new: within the dead-band of what was recorded last, and no heartbeat is due. */
 static bool is_left_out(const struct dun_limit *limit, int64_t value, dun_ms now)
 {
-    const struct dun_tuning *tuning = &limit->tuning;
-    if (!tuning->sparse || !limit->told)
+    if (dun_recorder_is_due(limit, now))
         return false;
     uint64_t change = value > limit->last ? (uint64_t)value - (uint64_t)limit->last
                                           : (uint64_t)limit->last - (uint64_t)value;
-    bool due = tuning->heartbeat_ms > 0 && now - limit->last_ms >= (dun_ms)tuning->heartbeat_ms;
-    return change <= (uint64_t)tuning->dead_band && !due;
+    return change <= (uint64_t)limit->tuning.dead_band;
 }
 
-static void note_recorded(struct dun_recorder *recorder, struct dun_limit *limit, int64_t raw,
+static void note_recorded(struct dun_recorder *recorder, struct dun_limit *limit, int side,
                           int64_t value, dun_ms now)
 {
-    if (crosses(limit, raw)) {
+    if (side != limit->side) {
         recorder->urgent_end = recorder->batch->count;
         if (recorder->urgent_begin == 0)
             recorder->urgent_begin = recorder->batch->count;
-        limit->side = (int8_t)((raw > limit->high) - (raw < limit->low));
+        limit->side = (int8_t)side;
     }
     if (limit->tuning.sparse) {
         limit->told = true;
@@ -398,18 +402,9 @@ static void note_recorded(struct dun_recorder *recorder, struct dun_limit *limit
     }
 }
 
-int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now)
+int dun_recorder_put(struct dun_recorder *recorder, uint16_t metric, int64_t value, int side,
+                     dun_ms now)
 {
-    if (metric >= recorder->catalog->count)
-        return DUN_E_INVALID;
-    struct dun_limit *limit =
-        dun_has_limits() && recorder->limits_of ? &recorder->limits_of[metric] : NULL;
-    int64_t raw = value;
-    if (limit) {
-        value = rounded(raw, limit->tuning.resolution);
-        if (is_left_out(limit, value, now) && !crosses(limit, raw))
-            return DUN_OK;
-    }
     int result = dun_batch_add(recorder->batch, metric, value, now);
     if (result == DUN_E_FULL && now >= recorder->blocked_until_ms &&
         dun_recorder_seal(recorder, now) == DUN_OK)
@@ -419,13 +414,28 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (result < 0)
         return result;
     dun_recorder_wake(recorder, now);
-    if (limit)
-        note_recorded(recorder, limit, raw, value, now);
+    if (dun_has_limits() && recorder->limits_of)
+        note_recorded(recorder, &recorder->limits_of[metric], side, value, now);
     if ((dun_has_limits() && recorder->urgent_end > 0) ||
         recorder->batch->count >= recorder->limits.points_max ||
         dun_batch_rough_size(recorder->batch) >= recorder->limits.bytes_max)
         recorder->seal_due = true;
     return DUN_OK;
+}
+
+int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now)
+{
+    if (metric >= recorder->catalog->count || recorder->catalog->metrics[metric].real)
+        return DUN_E_INVALID;
+    int side = 0;
+    if (dun_has_limits() && recorder->limits_of) {
+        const struct dun_limit *limit = &recorder->limits_of[metric];
+        side = side_of(limit, value);
+        value = rounded(value, limit->tuning.resolution);
+        if (side == limit->side && is_left_out(limit, value, now))
+            return DUN_OK;
+    }
+    return dun_recorder_put(recorder, metric, value, side, now);
 }
 
 dun_ms dun_recorder_deadline(const struct dun_recorder *recorder)

@@ -35,7 +35,7 @@ struct dun_tuning {
 struct dun_limit {
     int64_t low, high; /* inclusive; scaled as the metric's values */
     struct dun_tuning tuning;
-    int64_t last; /* value that was recorded, if `told` */
+    int64_t last; /* value that was recorded, if `told`; of a double its bits */
     dun_ms last_ms;
     bool told;
     bool set;
@@ -73,6 +73,14 @@ void dun_recorder_start(struct dun_recorder *recorder, dun_ms now);
 
 /* Adds a point; see dun_agent_record. */
 int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t value, dun_ms now);
+
+/* Adds what was found worth recording, and what its metric's values are made of; `side` of its
+ * limits it lies on: -1 below, 0 within, 1 above. */
+int dun_recorder_put(struct dun_recorder *recorder, uint16_t metric, int64_t value, int side,
+                     dun_ms now);
+
+/* True if a heartbeat, or a first value, is due: then nothing may be left out. */
+bool dun_recorder_is_due(const struct dun_limit *limit, dun_ms now);
 
 /* Something that a record must carry came up: an anchor, a loss. */
 void dun_recorder_wake(struct dun_recorder *recorder, dun_ms now);

@@ -20,6 +20,9 @@ dun_tool_test(golden.files golden/test_golden.py)
 dun_tool_test(tools.decode interop/test_decode.py)
 dun_tool_test(tools.log interop/test_log_command.py)
 dun_tool_test(tools.watch interop/test_watch.py)
+if(TARGET dunlind AND NOT DUN_PROFILE) # once is enough: a profile is a matter of devices
+    dun_tool_test(tools.record interop/test_record.py)
+endif()
 
 # What the core encodes, decoded: both in one program.
 add_executable(test_encoder golden/test_encoder.c)

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,21 @@ def name_of(enum, number, prefix):
 
 def attributes_of(pairs):
     return {"attributes": pairs} if pairs else {}
+
+
+def special_of(value):
+    """What JSON has no number for."""
+    if isinstance(value, Decimal) or math.isfinite(value):
+        return {}
+    return {"special": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+
+
+def state_of(metric, value):
+    """What `metric` calls the integer `value`."""
+    names = [] if metric is None else ["false", "true"] if \
+        metric.kind == pb.METRIC_KIND_BOOLEAN else metric.states if \
+        metric.kind == pb.METRIC_KIND_STATE else []
+    return {"state": names[value]} if isinstance(value, int) and 0 <= value < len(names) else {}
 
 
 class Bits:
@@ -216,6 +232,11 @@ def signed(value):
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+def scaled(integer, exponent):
+    """The double nearest to integer * 10^exponent: Python's division of integers rounds once."""
+    return float(integer * 10 ** exponent) if exponent >= 0 else integer / 10 ** -exponent
+
+
 def axis_times(batch, axis):
     """Uptimes of the rows of an axis whose number of rows was checked."""
     start = batch.base_uptime_ms + axis.first_ms
@@ -235,7 +256,7 @@ def axis_times(batch, axis):
     return t
 
 
-ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS = range(1, 11)
+ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS, REAL = range(1, 12)
 
 
 class Columns:
@@ -244,7 +265,7 @@ class Columns:
     def __init__(self, column, times, left, rows_left):
         self.bits, self.codings = Bits(column.bits), column.codings
         self.metric, self.left, self.rows_left = column.metric, left, rows_left
-        self.sets, self.times, self.like = [times], times, None
+        self.sets, self.times, self.like, self.real = [times], times, None, False
 
     def take(self, count, columns=1):
         need(self.metric + columns - 1 <= 0xFFFFFFFF, "metric id out of range")
@@ -253,21 +274,52 @@ class Columns:
         self.metric += columns
         return self.metric - columns
 
-    def new_rows(self):
-        self.rows_left -= len(self.sets[0])
-        need(self.rows_left >= 0, "too many rows")
-        times, gap = [], 0
-        for time in self.sets[0]:
+    def chosen(self, rows):
+        """The numbers of those of `rows` rows that are marked."""
+        marked, gap = [], 0
+        for i in range(rows):
             if self.bits.row(gap):
-                times.append(time)
+                marked.append(i)
                 gap = 0
             else:
                 gap += 1
-        need(times, "a set without rows")
-        self.sets.append(times)
-        self.times, self.like = times, None
+        need(marked, "no row is marked")
+        return marked
 
-    def varying(self, coding):
+    def new_rows(self):
+        self.rows_left -= len(self.sets[0])
+        need(self.rows_left >= 0, "too many rows")
+        self.sets.append([self.sets[0][i] for i in self.chosen(len(self.sets[0]))])
+        self.times, self.like = self.sets[-1], None
+
+    def values(self, coding):
+        """The values of one column that is not ZERO, in the rows in force."""
+        rows = len(self.times)
+        if not self.real:
+            if coding == CONSTANT:
+                return [signed(self.bits.number())] * rows
+            values = self.varying(coding, rows)
+            self.like = values
+            return values
+        odd = self.chosen(rows) if self.bits.bit("flag", 4) else []
+        need(not odd or coding not in (LIKE, UNLIKE), "a column with exceptions is like none")
+        doubles = {i: struct.unpack("<d", struct.pack("<q", bits))[0]
+                   for i, bits in zip(odd, self.varying(DELTA, len(odd)) if odd else ())}
+        if len(odd) == rows:
+            return [doubles[i] for i in range(rows)]
+        exponent = self.bits.direct(6) - 32
+        need(abs(exponent) <= 22, "exponent out of range")
+        rest = rows - len(odd)
+        integers = [signed(self.bits.number())] * rest if coding == CONSTANT else \
+            self.varying(coding, rest)
+        need(all(abs(q) <= 1 << 53 for q in integers), "an integer is too large for a double")
+        if coding != CONSTANT and not odd:
+            self.like = integers
+        exact = iter(integers)
+        return [doubles[i] if i in doubles else scaled(next(exact), exponent)
+                for i in range(rows)]
+
+    def varying(self, coding, rows):
         bits, step = self.bits, self.bits.step()
         scale = step if step > 1 and bits.bit("flag", 2) else 1
         value = bits.number() * scale
@@ -276,7 +328,7 @@ class Columns:
             value += self.like[0]
         values, delta = [signed(value)], 0
         bits.restart()
-        for i in range(1, len(self.times)):
+        for i in range(1, rows):
             x = bits.value() * step
             if coding == LEVEL:
                 value = values[0] + x
@@ -285,7 +337,6 @@ class Columns:
                 delta = x + {DELTA2: delta, LIKE: other, UNLIKE: -other}.get(coding, 0)
                 value = values[-1] + delta
             values.append(signed(value))
-        self.like = values
         return values
 
     def __iter__(self):
@@ -301,17 +352,17 @@ class Columns:
             elif coding == SAME_ROWS:
                 need(more < len(self.sets), "there is no such set of rows")
                 self.times, self.like = self.sets[more], None
+            elif coding == REAL:
+                need(more <= 1, "columns are of integers or of doubles")
+                self.real = more == 1
             elif coding == ZERO:
                 first = self.take(rows, more + 1)
                 for metric in range(first, self.metric):
-                    yield metric, self.times, [0] * rows
-            elif coding == CONSTANT:
-                for _ in range(more + 1):
-                    yield self.take(rows), self.times, [signed(self.bits.number())] * rows
+                    yield metric, self.times, [0.0 if self.real else 0] * rows
             else:
-                need(DELTA <= coding <= UNLIKE, "an unknown coding")
+                need(CONSTANT <= coding <= UNLIKE, "an unknown coding")
                 for _ in range(more + 1):
-                    yield self.take(rows), self.times, self.varying(coding)
+                    yield self.take(rows), self.times, self.values(coding)
         self.bits.end()
 
 
@@ -454,7 +505,8 @@ class Decoder:
                    "seq": seq, "catalog": hexadecimal(hash_, 8), "id": metric.id,
                    "metric": metric.name, "unit": metric.unit, "exponent": metric.exponent,
                    "kind": name_of(pb.MetricKind, metric.kind, "METRIC_KIND_"),
-                   **attributes_of({a.key: a.value for a in metric.attributes})}
+                   **attributes_of({a.key: a.value for a in metric.attributes}),
+                   **({"states": list(metric.states)} if metric.states else {})}
 
     # Messages
 
@@ -484,8 +536,8 @@ class Decoder:
     def column(self, device, batch, id_, times, values, offset):
         metric = self.metric(device, batch.stream, batch.catalog, id_)
         for t, v in zip(times, values):
-            value = Decimal(v)
-            if metric is not None:
+            value = v if isinstance(v, float) else Decimal(v)
+            if metric is not None and isinstance(v, int):
                 value = value.scaleb(metric.exponent, EXACT)
             yield {"type": "point", "device": device,
                    "metric": metric.name if metric is not None else f"#{id_}",
@@ -494,7 +546,8 @@ class Decoder:
                    "boot": hexadecimal(batch.boot, 8), "uptime_ms": t,
                    "stream": hexadecimal(batch.stream, 16), "seq": batch.sequence,
                    **attributes_of({a.key: a.value for a in metric.attributes}
-                                   if metric is not None else {})}
+                                   if metric is not None else {}),
+                   **state_of(metric, v), **special_of(value)}
 
     def samples(self, device, data):
         record = parse(pb.Samples, data)
@@ -512,12 +565,13 @@ class Decoder:
             time = number_of(sample, "time")
             if time is None:
                 time = self.date(device, stream, boot, uptime)
-            value = Decimal(repr(sample.value)) if math.isfinite(sample.value) else None
             lines.append({"type": "point", "device": device or sample.device,
-                          "metric": sample.metric, "unit": sample.unit, "value": value,
+                          "metric": sample.metric, "unit": sample.unit, "value": sample.value,
                           "time": time, "boot": hexadecimal(boot, 8), "uptime_ms": uptime,
                           "stream": hexadecimal(stream, 16), "seq": number_of(record, "sequence"),
-                          **attributes_of({a.key: a.value for a in sample.attributes})})
+                          **attributes_of({a.key: a.value for a in sample.attributes}),
+                          **({"state": sample.state} if sample.state else {}),
+                          **special_of(sample.value)})
         return lines
 
     def about(self, device, data):
@@ -573,6 +627,8 @@ def to_json(line):
     """JSON with exact decimals, which the json module alone would make floats."""
     parts = []
     for key, value in line.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
         text = print_decimal(value) if isinstance(value, Decimal) else json.dumps(
             value, ensure_ascii=False, separators=(",", ":"))
         parts.append(json.dumps(key) + ":" + text)

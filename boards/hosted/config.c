@@ -313,12 +313,15 @@ void dun_config_help(const char *program, FILE *out)
             fprintf(out, " %s", dun_keys[i].key);
         }
     }
-    fputs("\nand sections [file NAME] with path, name, unit, scale, decimals, kind, interval,\n"
-          "attributes; [limit NAME] with metric, attributes, low, high: a value that crosses a\n"
-          "bound, in the metric's unit, is sent at once and before all others; [metric NAME] with\n"
-          "metric, attributes, resolution, to which values are rounded, dead_band, within which\n"
-          "of the last one sent a value is left out, and heartbeat: but one is sent so often.\n\n"
-          "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,\n"
-          "5 a key, certificate or authority cannot be used.\n",
-          out);
+    fputs(
+        "\nand sections [file NAME] with path, name, unit, kind (gauge, counter, state, boolean),\n"
+        "type (decimal, or real: as the double that it is), scale, decimals, states (the words\n"
+        "of a state: down, up), interval, attributes; [limit NAME] with metric, attributes, low,\n"
+        "high: a value that crosses a bound, in the metric's unit, is sent at once and before all "
+        "others; [metric NAME] with\n"
+        "metric, attributes, resolution, to which values are rounded, dead_band, within which\n"
+        "of the last one sent a value is left out, and heartbeat: but one is sent so often.\n\n"
+        "Exit codes: 0 done, 1 failed while running, 2 wrong usage or configuration,\n"
+        "5 a key, certificate or authority cannot be used.\n",
+        out);
 }

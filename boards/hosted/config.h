@@ -18,6 +18,7 @@
 #define DUN_FILES_MAX  32  /* [file NAME] sections */
 #define DUN_LIMITS_MAX 32  /* [limit NAME] sections */
 #define DUN_PAIRS_MAX  4
+#define DUN_STATES_MAX 32 /* names of a state */
 #define DUN_KEYS_MAX   96
 
 /* The sensors that are built in; each has a key in [sensors]. */
@@ -74,9 +75,13 @@ struct dun_file_config {
     char unit[32];
     struct dun_pairs attributes;
     uint8_t kind;        /* enum dun_metric_kind */
+    bool real;           /* the number is kept as the double that it is */
     int8_t scale;        /* power of ten that turns the file's number into `unit` */
     uint8_t decimals;    /* of the result that are kept */
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
+    char states_text[DUN_TEXT_MAX];
+    const char *states[DUN_STATES_MAX]; /* in states_text: what the values 0, 1, 2 ... are called */
+    uint8_t state_count;
 };
 
 /*

@@ -40,7 +40,8 @@ add_library(dunlin_hosted STATIC
     ${hosted}/sensors.c
     ${hosted}/shelf_file.c
     ${hosted}/system.c
-    ${hosted}/value.c)
+    ${hosted}/value.c
+    ${hosted}/value_real.c)
 target_include_directories(dunlin_hosted PUBLIC ${hosted} ${PROJECT_SOURCE_DIR}/transport)
 # No clock is believed that is behind it. SOURCE_DATE_EPOCH is honoured.
 string(TIMESTAMP dun_build_time %s UTC)

@@ -1,13 +1,18 @@
 /*
- * sensor_network.c: traffic, errors and drops of each interface from /proc/net/dev. The host ends
- * of containers (veth...) come and go under new names and would fill the catalog: they are left
- * out.
+ * sensor_network.c: traffic, errors and drops of each interface from /proc/net/dev, and whether its
+ * link is up from /sys/class/net. The host ends of containers (veth...) come and go under new names
+ * and would fill the catalog: they are left out.
  */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sensor_shared.h"
 
 enum { RECEIVED, SENT };
+
+#define COUNTERS 6 /* ids of an instance; the next one is that of its link */
 
 #define DIRECTION "network.io.direction"
 
@@ -19,6 +24,10 @@ static const struct dun_shape shapes[] = {
     {"system.network.packet.dropped", "{packet}", DIRECTION, "receive", DUN_COUNTER, 0},
     {"system.network.packet.dropped", "{packet}", DIRECTION, "transmit", DUN_COUNTER, 0},
 };
+
+static const struct dun_shape link_shape = {"hw.network.up", "1", NULL, NULL, DUN_BOOLEAN, 0};
+
+_Static_assert(COUNTERS < DUN_INSTANCE_IDS, "raise DUN_INSTANCE_IDS in sensors.h");
 
 /* "  eth0:61204352 1446 0 0 ...": 8 columns received, 8 sent; the first may touch the colon. */
 bool dun_parse_interface(char *line, char **name, struct dun_interface_counts *counts)
@@ -48,6 +57,28 @@ bool dun_parse_interface(char *line, char **name, struct dun_interface_counts *c
     return true;
 }
 
+/* The loopback and tunnels have no link that could be down: theirs is `unknown`, and absent here.
+ */
+static void put_link(struct dun_sensors *sensors, struct dun_agent *agent,
+                     struct dun_instance *interface, dun_ms now)
+{
+    char path[sizeof "class/net//operstate" + DUN_INSTANCE_NAME_MAX];
+    char state[32];
+    int fd = -1;
+    snprintf(path, sizeof path, "class/net/%s/operstate", interface->name);
+    if (dun_open_once(&fd, sensors->config->sys, path) < 0) {
+        return;
+    }
+    int error = dun_read_small(fd, state, sizeof state);
+    close(fd);
+    if (error != DUN_OK || strcmp(state, "unknown\n") == 0) {
+        return;
+    }
+    struct dun_attribute attribute = {"hw.id", interface->name};
+    dun_put(sensors, agent, &interface->ids[COUNTERS], &link_shape, &attribute, 1,
+            strcmp(state, "up\n") == 0, now);
+}
+
 static void put_interface(struct dun_sensors *sensors, struct dun_agent *agent, const char *name,
                           const struct dun_interface_counts *counts, dun_ms now)
 {
@@ -62,10 +93,11 @@ static void put_interface(struct dun_sensors *sensors, struct dun_agent *agent, 
                                counts->errors[RECEIVED],  counts->errors[SENT],
                                counts->dropped[RECEIVED], counts->dropped[SENT]};
     struct dun_attribute attribute = {"network.interface.name", interface->name};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < COUNTERS; i++) {
         dun_put(sensors, agent, &interface->ids[i], &shapes[i], &attribute, 1, dun_count(values[i]),
                 now);
     }
+    put_link(sensors, agent, interface, now);
 }
 
 int dun_read_network(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now)

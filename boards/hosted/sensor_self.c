@@ -14,7 +14,7 @@ static const struct dun_shape shapes[DUN_SELF_METRICS] = {
     {"dunlin.log.dropped", "{record}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.log.errors", "{error}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.points.lost", "{point}", NULL, NULL, DUN_COUNTER, 0},
-    {"dunlin.link.up", "1", NULL, NULL, DUN_GAUGE, 0},
+    {"dunlin.link.up", "1", NULL, NULL, DUN_BOOLEAN, 0},
     {"dunlin.link.connects", "{connection}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.link.failures", "{connection}", NULL, NULL, DUN_COUNTER, 0},
     {"dunlin.link.published", "{record}", NULL, NULL, DUN_COUNTER, 0},

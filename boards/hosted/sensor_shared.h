@@ -29,6 +29,10 @@ void dun_put(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
              const struct dun_shape *shape, const struct dun_attribute *attributes, uint8_t count,
              int64_t value, dun_ms now);
 
+/* Declares the metric if `*id` is DUN_ID_NONE; its attributes are copied. True if it has an id. */
+bool dun_declare(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
+                 const struct dun_metric *metric);
+
 /* A counter of the kernel as the signed integer that a point holds. */
 static inline int64_t dun_count(uint64_t count)
 {

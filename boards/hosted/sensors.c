@@ -156,47 +156,64 @@ void dun_sensors_retune(struct dun_sensors *sensors, struct dun_agent *agent, ui
     apply_tuning(sensors, agent, id, metric);
 }
 
-static int32_t declare(struct dun_sensors *sensors, struct dun_agent *agent,
-                       const struct dun_shape *shape, const struct dun_attribute *attributes,
-                       uint8_t count)
+bool dun_declare(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
+                 const struct dun_metric *wanted)
 {
-    uint8_t own = shape->key != NULL ? 1 : 0;
-    size_t size = (size_t)(count + own) * sizeof(struct dun_attribute);
+    if (*id != DUN_ID_NONE) {
+        return *id >= 0;
+    }
+    struct dun_metric metric = *wanted;
+    size_t size = metric.attribute_count * sizeof(struct dun_attribute);
     size_t used_before = sensors->arena_used;
     struct dun_attribute *kept = arena_take(sensors, size, _Alignof(struct dun_attribute));
+    *id = DUN_ID_REFUSED;
     if (kept == NULL) {
-        return DUN_ID_REFUSED;
+        return false;
     }
+    for (uint8_t i = 0; i < metric.attribute_count; i++) {
+        kept[i] = metric.attributes[i];
+    }
+    metric.attributes = kept;
+    int given = dun_agent_declare(agent, &metric);
+    if (given < 0) {
+        sensors->arena_used = used_before;
+        sensors->full |= given == DUN_E_FULL ? DUN_FULL_METRICS : 0;
+        return false;
+    }
+    *id = given;
+    dun_sensors_retune(sensors, agent, (uint16_t)given);
+    return true;
+}
+
+static bool declare_shape(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
+                          const struct dun_shape *shape, const struct dun_attribute *attributes,
+                          uint8_t count)
+{
+    struct dun_attribute all[DUN_PAIRS_MAX + 1];
+    DUN_ASSERT(count <= DUN_PAIRS_MAX);
     for (uint8_t i = 0; i < count; i++) {
-        kept[i] = attributes[i];
+        all[i] = attributes[i];
     }
-    if (own != 0) {
-        kept[count] = (struct dun_attribute){shape->key, shape->value};
+    if (shape->key != NULL) {
+        all[count++] = (struct dun_attribute){shape->key, shape->value};
     }
-    struct dun_metric metric = {
+    const struct dun_metric metric = {
         .name = shape->name,
         .unit = shape->unit,
-        .attributes = kept,
-        .attribute_count = (uint8_t)(count + own),
+        .attributes = all,
+        .attribute_count = count,
         .kind = shape->kind,
         .exponent = shape->exponent,
     };
-    int id = dun_agent_declare(agent, &metric);
-    if (id < 0) {
-        sensors->arena_used = used_before;
-        sensors->full |= id == DUN_E_FULL ? DUN_FULL_METRICS : 0;
-        return DUN_ID_REFUSED;
-    }
-    dun_sensors_retune(sensors, agent, (uint16_t)id);
-    return id;
+    return dun_declare(sensors, agent, id, &metric);
 }
 
 void dun_put(struct dun_sensors *sensors, struct dun_agent *agent, int32_t *id,
              const struct dun_shape *shape, const struct dun_attribute *attributes, uint8_t count,
              int64_t value, dun_ms now)
 {
-    if (*id == DUN_ID_NONE) {
-        *id = declare(sensors, agent, shape, attributes, count);
+    if (*id == DUN_ID_NONE && !declare_shape(sensors, agent, id, shape, attributes, count)) {
+        return;
     }
     if (*id >= 0) {
         /* A point that found no room is counted by the agent. */

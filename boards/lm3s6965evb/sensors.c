@@ -60,8 +60,16 @@ static void device_values(struct dun_agent *agent, dun_ms now, int64_t values[VA
     values[2] = dun_stack_size();
 }
 
+static const char *const reset_causes[] = {"power", "watchdog", "assert", "fault", "ended"};
+_Static_assert(DUN_RESET_ENDED + 1 == sizeof reset_causes / sizeof reset_causes[0],
+               "a name for each enum dun_reset_cause");
+
 static const struct dun_metric reset_metrics[] = {
-    {.name = "dunlin.reset.cause", .unit = "1", .kind = DUN_GAUGE},
+    {.name = "dunlin.reset.cause",
+     .unit = "1",
+     .states = reset_causes,
+     .state_count = sizeof reset_causes / sizeof reset_causes[0],
+     .kind = DUN_STATE},
     {.name = "dunlin.reset.place", .unit = "1", .kind = DUN_GAUGE},
     {.name = "dunlin.reset.detail", .unit = "1", .kind = DUN_GAUGE},
     {.name = "dunlin.reset.count", .unit = "{reset}", .kind = DUN_COUNTER},
@@ -82,11 +90,17 @@ static void reset_values(struct dun_agent *agent, dun_ms now, int64_t values[VAL
 static const struct dun_attribute inbound = {"network.io.direction", "receive"};
 static const struct dun_attribute outbound = {"network.io.direction", "transmit"};
 
+#define NETWORK_METRIC(metric, way)                                                                \
+    {                                                                                              \
+        .name = metric, .unit = "{packet}", .attributes = &way, .attribute_count = 1,              \
+        .kind = DUN_COUNTER                                                                        \
+    }
+
 static const struct dun_metric network_metrics[] = {
-    {.name = "dunlin.interface.up", .unit = "1", .kind = DUN_GAUGE},
-    {"system.network.packet.count", "{packet}", &inbound, 1, DUN_COUNTER, 0},
-    {"system.network.packet.count", "{packet}", &outbound, 1, DUN_COUNTER, 0},
-    {"system.network.packet.dropped", "{packet}", &inbound, 1, DUN_COUNTER, 0},
+    {.name = "dunlin.interface.up", .unit = "1", .kind = DUN_BOOLEAN},
+    NETWORK_METRIC("system.network.packet.count", inbound),
+    NETWORK_METRIC("system.network.packet.count", outbound),
+    NETWORK_METRIC("system.network.packet.dropped", inbound),
 };
 
 static void network_values(struct dun_agent *agent, dun_ms now, int64_t values[VALUES_MAX])
@@ -104,7 +118,12 @@ static void network_values(struct dun_agent *agent, dun_ms now, int64_t values[V
 
 static const struct dun_attribute die = {"hw.id", "die"};
 static const struct dun_metric analog_metrics[] = {
-    {"hw.temperature", "Cel", &die, 1, DUN_GAUGE, -1},
+    {.name = "hw.temperature",
+     .unit = "Cel",
+     .attributes = &die,
+     .attribute_count = 1,
+     .kind = DUN_GAUGE,
+     .exponent = -1},
 };
 
 static void analog_values(struct dun_agent *agent, dun_ms now, int64_t values[VALUES_MAX])

@@ -17,8 +17,8 @@ STREAM = 0x0123456789ABCDEF
 BOOT = 0x00B007ED
 
 
-def metric(id_, name, unit, exponent=None, kind=pb.METRIC_KIND_GAUGE, **attributes):
-    made = pb.Metric(id=id_, name=name, unit=unit, kind=kind)
+def metric(id_, name, unit, exponent=None, kind=pb.METRIC_KIND_GAUGE, states=(), **attributes):
+    made = pb.Metric(id=id_, name=name, unit=unit, kind=kind, states=states)
     if exponent is not None:
         made.exponent = exponent
     for key, value in attributes.items():
@@ -216,6 +216,53 @@ def sparse_batch():
     return batch
 
 
+STATE_METRICS = [
+    metric(0, "door", "1", kind=pb.METRIC_KIND_STATE, states=["closed", "ajar", "open \"wide\""]),
+    metric(1, "lamp", "1", kind=pb.METRIC_KIND_BOOLEAN),
+    metric(2, "flow", "m3/h", -9),
+]
+
+
+def reals_batch():
+    """Doubles: decimals, some with what is none among them, noise, and nothing but zeros."""
+    batch = pb.Batch(stream=STREAM, sequence=14, boot=BOOT, base_uptime_ms=0, catalog=7,
+                     boot_unix_ms=1767225600000)
+    add_axis(batch, [1000 * i for i in range(6)])
+    columns, inf, nan = coded.Columns(6), float("inf"), float("nan")
+    columns.choose_reals(True)
+    columns.tell(coded.ZERO, 2)                                                    # 0, 1
+    columns.reals(coded.CONSTANT, [1.25e-3] * 6, -5)
+    columns.reals(coded.DELTA, [21.5, 21.6, 21.6, 21.55, -21.5, 21.5], -2)
+    columns.reals(coded.LIKE, [0.215, 0.217, 0.217, 0.217, -0.2, 0.2], -4)
+    columns.reals(coded.LEVEL, [0.1, nan, 0.3, -0.0, inf, 0.1], -1)
+    columns.reals(coded.CONSTANT, [-inf, nan, 5e-324, 1 / 3, 1.7976931348623157e308, 0.1 + 0.2], 0)
+    columns.reals(coded.CONSTANT, [7e300, 7e22, 7e22, 7e22, 7e22, 7e22], 22)
+    columns.reals(coded.DELTA2, [0.5, 1.0, 1.5, 2.0, 2.5, 3.0], -1, step=5)
+    columns.reals(coded.CONSTANT, [nan] * 6, 0)
+    columns.choose_reals(False)
+    columns.tell(coded.ZERO)                                                       # 10
+    columns.varying(coded.DELTA, [5, 4, 3, 2, 1, 0])
+    columns.choose_reals(True)
+    columns.reals(coded.UNLIKE, [0.5, 0.6, 0.7, 0.8, 0.9, 1.0], -1)                # 12
+    add_coded(batch, 0, 0, columns)
+    return batch
+
+
+def states_batch():
+    """States and booleans with names, values that have none, and a double of the dictionary."""
+    batch = pb.Batch(stream=STREAM, sequence=15, boot=BOOT, base_uptime_ms=0,
+                     boot_unix_ms=1767225600000, catalog=dictionary_hash(STATE_METRICS))
+    batch.metrics.extend(STATE_METRICS)
+    add_axis(batch, [1000 * i for i in range(5)])
+    columns = coded.Columns(5)
+    columns.varying(coded.DELTA, [0, 2, 1, 3, -1])
+    columns.varying(coded.DELTA, [1, 1, 0, 2, 1])
+    columns.choose_reals(True)
+    columns.reals(coded.DELTA, [0.5, 0.25, 0.125, 0.1, 0.5], -3)
+    add_coded(batch, 0, 0, columns)
+    return batch
+
+
 def samples():
     record = pb.Samples(stream=STREAM, sequence=9)
     one = record.samples.add(device="golden", metric="system.memory.usage", unit="By", value=0.0,
@@ -227,6 +274,14 @@ def samples():
     record.samples.add(device="golden", metric="x", value=0.1 + 0.2, time=0)
     record.losses.add(first=2, last=8, reason=pb.LOSS_REASON_DAMAGED)
     record.anchors.add(boot=BOOT, uptime_ms=6000, unix_ms=1767225606000)
+    return record
+
+
+def odd_samples():
+    record = pb.Samples(stream=STREAM, sequence=16)
+    for value in (float("nan"), float("inf"), float("-inf"), -0.0, 5e-324):
+        record.samples.add(metric="flow", unit="1", value=value, time=0)
+    record.samples.add(metric="door", unit="1", value=2, time=0, state="open \"wide\"")
     return record
 
 
@@ -272,6 +327,9 @@ GOLDEN = {
     "coded.batch.bin": lambda: coded_batch().SerializeToString(),
     "jitter.batch.bin": lambda: jitter_batch().SerializeToString(),
     "sparse.batch.bin": lambda: sparse_batch().SerializeToString(),
+    "reals.batch.bin": lambda: reals_batch().SerializeToString(),
+    "states.batch.bin": lambda: states_batch().SerializeToString(),
+    "odd.samples.bin": lambda: odd_samples().SerializeToString(deterministic=True),
     "rows.samples.bin": lambda: samples().SerializeToString(deterministic=True),
     "host.catalog.bin": lambda: catalog().SerializeToString(),
     "host.about.bin": lambda: about().SerializeToString(),
@@ -288,7 +346,8 @@ def random_name(rng):
 
 def random_metrics(rng, first, count):
     return [metric(first + i, random_name(rng), rng.choice(["By", "1", "Cel", "", "{packet}"]),
-                   rng.choice([None, 0, -4, 3, rng.randint(-18, 18)]), rng.randint(0, 3),
+                   rng.choice([None, 0, -4, 3, rng.randint(-18, 18)]), rng.randint(0, 5),
+                   [random_name(rng) for _ in range(rng.choice([0, 0, 2, 5]))],
                    **{f"k{j}": random_name(rng) for j in range(rng.choice([0, 0, 1, 3]))})
             for i in range(count)]
 
@@ -314,16 +373,36 @@ def random_step(rng, values):
     return values, step
 
 
+def random_reals(rng, columns):
+    """A column of doubles under an exponent that suits most, some, or none of them."""
+    exponent, rows = rng.choice([0, -1, -2, -6, 3, rng.randint(-22, 22)]), columns.rows
+    values = [rng.randint(-1000, 1000) * 10 ** exponent if exponent >= 0 else
+              rng.randint(-1000, 1000) / 10 ** -exponent for _ in range(rows)]
+    for i in range(rows):
+        if rng.random() < rng.choice([0, 0, 0.1]):
+            values[i] = rng.choice([rng.random(), -0.0, float("nan"), float("inf"), 5e-324, 1e300])
+    values = [float(value) for value in values]
+    if rng.random() < 0.1:
+        values = [rng.random() for _ in range(rows)]
+    integers = [coded.exact(value, exponent) for value in values]
+    if columns.like and None not in integers and rng.random() < 0.5:
+        columns.reals(rng.choice([coded.LIKE, coded.UNLIKE]), values, exponent)
+    elif len(set(integers) - {None}) < 2:
+        columns.reals(coded.CONSTANT, values, exponent)
+    else:
+        columns.reals(rng.choice([coded.DELTA, coded.DELTA2, coded.LEVEL]), values, exponent)
+
+
 def random_coded(rng, rows):
     """Columns of every coding and of every set of rows, as they come."""
     columns, sets, steps = coded.Columns(rows), [rows], rng.randint(1, 6)
     for _ in range(steps):
-        choice = rng.randrange(12)
+        choice = rng.randrange(14)
         if choice == 0:
             columns.tell(coded.ZERO, rng.randint(1, 3))
         elif choice == 1:
             columns.tell(coded.SKIP, rng.randint(1, 20))
-        elif choice == 2:
+        elif choice == 2 and not columns.real:
             columns.constant(rng.choice([0, -1, 1, -(1 << 63), rng.getrandbits(40)]))
         elif choice == 3:
             present = [rng.random() < 0.4 for _ in range(rows)]
@@ -333,6 +412,10 @@ def random_coded(rng, rows):
         elif choice == 4:
             index = rng.randrange(len(sets))
             columns.recall_rows(index, sets[index])
+        elif choice == 5:
+            columns.choose_reals(not columns.real)
+        elif columns.real:
+            random_reals(rng, columns)
         else:
             coding = rng.choice([coded.DELTA, coded.DELTA2, coded.LEVEL] if not columns.like else
                                 [coded.LIKE, coded.UNLIKE, coded.DELTA])
@@ -427,7 +510,7 @@ def garbage(rng):
         batch.axes.add(rows=rows, interval_ms=1000, first_ms=rng.choice([0, 10**6]),
                        coding=rng.choice([0, coded.DELTA, coded.LEVEL]), bits=noise[30:])
     batch.columns.add(bits=noise[:30], codings=[
-        rng.randint(coded.ZERO, coded.SAME_ROWS) + 16 * rng.choice([0, 0, 0, 1, 2])
+        rng.randint(coded.ZERO, coded.REAL) + 16 * rng.choice([0, 0, 0, 1, 2])
         for _ in range(rng.randint(1, 6))])
     return batch
 
@@ -465,6 +548,9 @@ def bits_of(*symbols):
     return writer.end()
 
 
+REALS = coded.REAL + 16
+A_COLUMN = [("bit", ("flag", 0), 0), ("number", 1), ("restart",), *[("value", 1)] * 7]
+EVERY_OTHER = [("bit", ("row", i % 2), i % 2) for i in range(8)]
 FAR = bits_of(("value", 1 << 53))
 
 
@@ -535,7 +621,26 @@ HOSTILE = {
     "two forms": with_codings([1], first=0).SerializeToString(),
     "codings with deltas": with_codings([1], deltas=[1]).SerializeToString(),
     "coding 0": with_codings([0]).SerializeToString(),
-    "coding 11": with_codings([11]).SerializeToString(),
+    "coding 12": with_codings([12]).SerializeToString(),
+    "neither integers nor doubles": with_codings([coded.REAL + 32]).SerializeToString(),
+    "doubles like nothing": with_codings([REALS, coded.LIKE]).SerializeToString(),
+    "exceptions in no row": with_codings([REALS, coded.DELTA], bits_of(
+        ("bit", ("flag", 4), 1), *[("bit", ("row", i), 0) for i in range(8)])).SerializeToString(),
+    "exceptions and like": with_codings([coded.DELTA, REALS, coded.LIKE], bits_of(
+        *A_COLUMN, ("bit", ("flag", 4), 1), *EVERY_OTHER)).SerializeToString(),
+    "like one with exceptions": with_codings([REALS, coded.DELTA, coded.LIKE], bits_of(
+        ("bit", ("flag", 4), 1), *EVERY_OTHER, *A_COLUMN[:6], ("direct", 32, 6), *A_COLUMN[:6],
+        ("bit", ("flag", 4), 0), ("direct", 32, 6), *A_COLUMN)).SerializeToString(),
+    "exponent 23": with_codings([REALS, coded.CONSTANT], bits_of(
+        ("bit", ("flag", 4), 0), ("direct", 55, 6), ("number", 1))).SerializeToString(),
+    "exponent -23": with_codings([REALS, coded.CONSTANT], bits_of(
+        ("bit", ("flag", 4), 0), ("direct", 9, 6), ("number", 1))).SerializeToString(),
+    "an integer above 2^53": with_codings([REALS, coded.CONSTANT], bits_of(
+        ("bit", ("flag", 4), 0), ("direct", 32, 6), ("number", (1 << 53) + 1))
+    ).SerializeToString(),
+    "one row above 2^53": with_codings([REALS, coded.DELTA], bits_of(
+        ("bit", ("flag", 4), 0), ("direct", 32, 6), ("bit", ("flag", 0), 0), ("number", 0),
+        ("value", -(1 << 53)), ("value", -1), *[("value", 1)] * 5)).SerializeToString(),
     "coding 15": with_codings([31]).SerializeToString(),
     "like nothing": with_codings([coded.LIKE]).SerializeToString(),
     "unlike nothing": with_codings([coded.UNLIKE]).SerializeToString(),

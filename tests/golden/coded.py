@@ -2,12 +2,28 @@
 
 It shares nothing with the device's encoder: the interval's lower end is one Python integer.
 """
+import struct
 
-ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS = range(1, 11)
+ZERO, CONSTANT, DELTA, DELTA2, LEVEL, LIKE, UNLIKE, SKIP, ROWS, SAME_ROWS, REAL = range(1, 12)
 
 
 def signed(value):
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def bits_of(value):
+    return struct.unpack("<q", struct.pack("<d", value))[0]
+
+
+def exact(value, exponent):
+    """The integer that is `value` times 10^-exponent, None if there is none."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    ratio = [n * 10 ** max(sign * exponent, 0) for n, sign in zip(value.as_integer_ratio(),
+                                                                  (-1, 1))]
+    whole = (2 * ratio[0] + ratio[1]) // (2 * ratio[1])
+    made = float(whole * 10 ** exponent) if exponent >= 0 else whole / 10 ** -exponent
+    return whole if abs(whole) <= 1 << 53 and bits_of(made) == bits_of(value) else None
 
 
 class Writer:
@@ -101,12 +117,12 @@ class Columns:
 
     def __init__(self, rows):
         self.writer, self.codings, self.rows = Writer(), [], rows
-        self.like = None
+        self.like, self.real = None, False
 
     def tell(self, coding, count=1):
         """A run goes on where the coding allows it."""
         last = self.codings[-1] if self.codings else 0
-        if coding == last % 16 and coding not in (ROWS, SAME_ROWS):
+        if coding == last % 16 and coding not in (ROWS, SAME_ROWS, REAL):
             self.codings[-1] += 16 * count
         else:
             self.codings.append(coding + 16 * (count - 1))
@@ -131,9 +147,38 @@ class Columns:
         self.tell(CONSTANT)
         self.writer.number(value)
 
+    def choose_reals(self, real):
+        """From here on columns of doubles, or of integers."""
+        self.tell(REAL, 1 + real)
+        self.real = real
+
+    def reals(self, coding, values, exponent, step=1):
+        """Doubles; those that `exponent` does not tell are exceptions."""
+        self.tell(coding)
+        integers = [exact(value, exponent) for value in values]
+        odd = [integer is None for integer in integers]
+        self.writer.bit(("flag", 4), any(odd))
+        if any(odd):
+            self.flags(odd)
+            self.integers(DELTA, [bits_of(v) for v, out in zip(values, odd) if out], 1)
+        integers = [integer for integer in integers if integer is not None]
+        if not integers:
+            return
+        self.writer.direct(exponent + 32, 6)
+        if coding == CONSTANT:
+            self.writer.number(integers[0])
+            return
+        self.integers(coding, integers, step)
+        if not any(odd):
+            self.like = integers
+
     def varying(self, coding, values, step=1):
         """Whatever `step` does not divide is not written as it is: the caller sees to it."""
         self.tell(coding)
+        self.integers(coding, values, step)
+        self.like = values
+
+    def integers(self, coding, values, step):
         self.step(step)
         base = values[0] - (self.like[0] if coding == LIKE else 0)
         base = signed(base)
@@ -143,7 +188,6 @@ class Columns:
         self.writer.restart()
         for residual in self.residuals(coding, values):
             self.writer.value(residual // step)
-        self.like = values
 
     def step(self, step):
         self.writer.bit(("flag", 0), step > 1)

@@ -3,6 +3,7 @@
  * encoders, then parsed by SPEC.md's rules and compared point by point. The renderer is the test's
  * own: it collects the series.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 #include "decoder.h"
 #include "encoder.h"
 #include "messages.h"
+#include "real.h"
 #include "wire.h"
 
 enum { POINTS = 2000, METRICS = 12 };
@@ -181,6 +183,122 @@ static void add_points(size_t count, int64_t offset_ms, bool plain)
     f.record.point_count = f.batch.count;
 }
 
+/// Doubles ///
+
+enum { REALS = 300 };
+
+static struct {
+    struct dun_agent agent;
+    double expected[METRICS][REALS];
+    size_t seen[METRICS];
+} r;
+
+/* Bit by bit: NaN is not equal to itself, and 0 is to -0. */
+static void check_reals(struct dun_renderer *renderer, const struct dun_series *series)
+{
+    (void)renderer;
+    size_t metric = metric_of(series->metric);
+    assert_non_null(series->reals);
+    for (size_t i = 0; i < series->count; i++) {
+        const double *expected = &r.expected[metric][r.seen[metric]++];
+        if (memcmp(expected, &series->reals[i], sizeof *expected) != 0) {
+            fail_msg("%.17g came out as %.17g", *expected, series->reals[i]);
+        }
+    }
+}
+
+static const struct dun_render_format checking_reals = {
+    .name = "checking", .series = check_reals, .note = count_note};
+
+static double any_bits(void)
+{
+    uint64_t bits = draw(UINT64_C(1) << 31) << 33 ^ draw(UINT64_C(1) << 31) << 11 ^ draw(1 << 11);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* What sources give: decimals, decimals and a rare fault, floats, noise, a constant, anything. */
+static double random_real(size_t metric, double before)
+{
+    static const double odd[] = {-0.0, 5e-324, 1e308, 9007199254740993.0, 1e22, 1e23, 0.1 + 0.2};
+    switch (metric % 8) {
+    case 0:
+        return (double)((int64_t)draw(2000) - 1000) / 100;
+    case 1:
+        return draw(30) > 0 ? (double)draw(1 << 20) / 1e6 : odd[draw(7)];
+    case 2:
+        return (double)(float)draw(100000) / 3.0F;
+    case 3:
+        return before + (double)draw(1 << 30) / (1 << 29);
+    case 4:
+        return 0;
+    case 5:
+        return draw(4) > 0 ? 1.25e-3 : draw(2) > 0 ? NAN : -INFINITY;
+    case 6:
+        return (double)draw(1000) * 1e25;
+    default:
+        return any_bits();
+    }
+}
+
+static void declare_reals(void)
+{
+    for (size_t i = 0; i < METRICS; i++) {
+        f.metrics[i].real = true;
+    }
+    r.agent.recorder = (struct dun_recorder){
+        .limits = {.points_max = POINTS, .bytes_max = UINT32_MAX, .age_max_ms = UINT32_MAX},
+        .catalog = &f.catalog,
+        .batch = &f.batch,
+        .stats = &r.agent.stats,
+        .notices = &r.agent.notices,
+        .blocked_until_ms = DUN_MS_NEVER};
+}
+
+static void check_bits(const struct dun_encoder *encoder, enum dun_channel channel, size_t count)
+{
+    struct dun_complaint complaint;
+    pb_ostream_t sizing = PB_OSTREAM_SIZING;
+    pb_ostream_t out = pb_ostream_from_buffer(f.bytes, sizeof f.bytes);
+    f.renderer.format = &checking_reals;
+    f.record.point_count = f.batch.count;
+    assert_true(encoder->encode(&sizing, &f.record) && encoder->encode(&out, &f.record));
+    assert_int_equal(out.bytes_written, sizing.bytes_written);
+    struct dun_span payload = {f.bytes, out.bytes_written};
+    memset(r.seen, 0, sizeof r.seen);
+    if (dun_decoder_feed(&f.decoder, channel, dun_span_of("d1"), payload, &complaint) < 0) {
+        fail_msg("%s: %s", encoder->name, complaint.text);
+    }
+    for (size_t metric = 0; metric < METRICS; metric++) {
+        assert_int_equal(r.seen[metric], count);
+    }
+}
+
+static void doubles_decode_to_the_bits_they_were(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        memset(&r, 0, sizeof r);
+        begin(seed);
+        declare_reals();
+        size_t count = 1 + (size_t)draw(seed < 5 ? 160 : 20);
+        for (size_t i = 0; i < count; i++) {
+            for (size_t metric = 0; metric < METRICS; metric++) {
+                double *value = &r.expected[metric][i];
+                *value = random_real(metric, i > 0 ? value[-1] : 0);
+                assert_int_equal(
+                    dun_agent_record_real(&r.agent, (uint16_t)metric, *value, (dun_ms)i * 1000), 0);
+            }
+        }
+        check_bits(&dun_columns, DUN_CHANNEL_BATCH, count);
+        if (seed >= 5) {
+            check_bits(&dun_plain, DUN_CHANNEL_SAMPLES, count);
+        }
+        dun_decoder_free(&f.decoder);
+    }
+}
+
 static void decode(const struct dun_encoder *encoder, enum dun_channel channel)
 {
     struct dun_complaint complaint = {.offset = 0};
@@ -196,6 +314,56 @@ static void decode(const struct dun_encoder *encoder, enum dun_channel channel)
     dun_decoder_free(&f.decoder);
     memset(f.seen, 0, sizeof f.seen);
     f.notes = 0;
+}
+
+/* States through both forms: the integer, and the name that its metric has for it. */
+static void collect_state(struct dun_renderer *renderer, const struct dun_series *series)
+{
+    static const char *const expected[] = {"down", "up", "?", "false", "true", "?"};
+    (void)renderer;
+    for (size_t i = 0; i < series->count; i++) {
+        struct dun_span name = dun_render_state(series, i);
+        const char *due = expected[f.notes++];
+        assert_true(name.data != NULL ? dun_span_equal(name, dun_span_of(due)) : due[0] == '?');
+    }
+}
+
+static void states_keep_their_names(void **state)
+{
+    static const char *const names[] = {"down", "up"};
+    static const struct dun_render_format collecting = {.name = "c", .series = collect_state};
+    static const struct {
+        const struct dun_encoder *encoder;
+        enum dun_channel channel;
+    } forms[] = {{&dun_columns, DUN_CHANNEL_BATCH}, {&dun_plain, DUN_CHANNEL_SAMPLES}};
+    (void)state;
+    for (size_t form = 0; form < 2; form++) {
+        struct dun_complaint complaint;
+        begin(1);
+        f.catalog.count = 0;
+        f.catalog.hash = 0;
+        struct dun_metric metric = {
+            .name = "s", .unit = "1", .kind = DUN_STATE, .states = names, .state_count = 2};
+        assert_int_equal(dun_catalog_add(&f.catalog, &metric), 0);
+        metric = (struct dun_metric){.name = "b", .unit = "1", .kind = DUN_BOOLEAN};
+        assert_int_equal(dun_catalog_add(&f.catalog, &metric), 1);
+        f.record.metric_end = 2;
+        f.renderer.format = &collecting;
+        for (uint16_t one = 0; one < 2; one++) {
+            for (int value = 0; value < 3; value++) {
+                assert_int_equal(dun_batch_add(&f.batch, one, value, 1000), DUN_OK);
+            }
+        }
+        f.record.point_count = f.batch.count;
+        pb_ostream_t out = pb_ostream_from_buffer(f.bytes, sizeof f.bytes);
+        assert_true(forms[form].encoder->encode(&out, &f.record));
+        struct dun_span payload = {f.bytes, out.bytes_written};
+        assert_int_equal(dun_decoder_feed(&f.decoder, forms[form].channel, dun_span_of("d1"),
+                                          payload, &complaint),
+                         0);
+        assert_int_equal(f.notes, 6);
+        dun_decoder_free(&f.decoder);
+    }
 }
 
 /// Tests ///
@@ -310,7 +478,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_decode_to_their_points),
         cmocka_unit_test(dated_batches_decode_to_unix_time),
+        cmocka_unit_test(doubles_decode_to_the_bits_they_were),
         cmocka_unit_test(plain_samples_decode_to_their_points),
+        cmocka_unit_test(states_keep_their_names),
         cmocka_unit_test(ledger_and_anchors_arrive),
         cmocka_unit_test(dictionaries_arrive_in_parts_and_whole),
     };

@@ -301,7 +301,7 @@ class Formats(unittest.TestCase):
         rows = list(csv.reader(io.StringIO(text)))
         self.assertEqual(rows[0][:5], ["time", "device", "metric", "value", "unit"])
         self.assertEqual(rows[1], ["1969-12-31T23:59:58.500Z", "d1", "a, b=\"c\"", "-0.05", "m s",
-                                   "00000001", "0", "0000000000000001", "1", "k=x=y, \\;e="])
+                                   "00000001", "0", "0000000000000001", "1", "k=x=y, \\;e=", ""])
         self.assertEqual(rows[2][:4], ["1970-01-01T00:00:00.000Z", "d1", "a, b=\"c\"", "12"])
 
     def test_influx(self):
@@ -343,9 +343,42 @@ class Formats(unittest.TestCase):
             record.samples.add(metric="a", value=value, time=1)
         text, _ = self.decode(record.SerializeToString(), "json", "--type", "samples")
         self.assertEqual([x["value"] for x in objects(text)], [None] * 3)
+        self.assertEqual([x["special"] for x in objects(text)], ["NaN", "Infinity", "-Infinity"])
         text, errors = self.decode(record.SerializeToString(), "influx", "--type", "samples")
         self.assertEqual(text, "")
         self.assertIn("3 points left out", errors)
+        for form in ("csv", "table"):
+            text, _ = self.decode(record.SerializeToString(), form, "--type", "samples")
+            self.assertEqual(re.findall(r"-?Infinity|NaN", text), ["NaN", "Infinity", "-Infinity"])
+
+    def test_doubles_keep_their_bits(self):
+        text, _ = self.decode(batches.reals_batch().SerializeToString(), "csv")
+        rows = [row["value"] for row in csv.DictReader(io.StringIO(text)) if row["metric"] == "#5"]
+        self.assertEqual(rows, ["0.1", "NaN", "0.3", "-0", "Infinity", "0.1"])
+        text, errors = self.decode(batches.states_batch().SerializeToString(), "influx")
+        self.assertIn("flow,device=d1,unit=m3/h value=0.125 1767225602000000000\n", text)
+        self.assertEqual(errors, "")
+
+    def test_states_are_named_in_every_form(self):
+        data = batches.states_batch().SerializeToString()
+        text, _ = self.decode(data, "json")
+        points = [x for x in objects(text) if x["type"] == "point" and x["metric"] == "door"]
+        self.assertEqual([(x["value"], x.get("state")) for x in points],
+                         [(0, "closed"), (2, 'open "wide"'), (1, "ajar"), (3, None), (-1, None)])
+        text, _ = self.decode(data, "csv")
+        rows = [(row["value"], row["state"]) for row in csv.DictReader(io.StringIO(text))]
+        self.assertEqual(rows[1:4], [("2", 'open "wide"'), ("1", "ajar"), ("3", "")])
+        self.assertEqual(rows[5:8], [("1", "true"), ("1", "true"), ("0", "false")])
+        text, _ = self.decode(data, "influx")
+        self.assertEqual(text.splitlines()[1:4],
+                         [r'door,device=d1,unit=1 value=2i,state="open \"wide\""'
+                          " 1767225601000000000",
+                          'door,device=d1,unit=1 value=1i,state="ajar" 1767225602000000000',
+                          "door,device=d1,unit=1 value=3i 1767225603000000000"])
+        text, _ = self.decode(data, "table")
+        self.assertEqual([" ".join(line.split()[3:-1]) for line in text.splitlines()
+                          if " door " in line and "metric" not in line],
+                         ["closed", 'open "wide"', "ajar", "3", "-1"])
 
 
 class Examples(unittest.TestCase):

@@ -254,7 +254,7 @@ class OneBroker(unittest.TestCase):
         for thread in watch.threads:
             thread.join()
         self.assertEqual(watch.lines[0][:12], "time,device,")
-        self.assertEqual(watch.lines[1], f",env,#7,42,,00b007ed,0,{STREAM:016x},1,\n")
+        self.assertEqual(watch.lines[1], f",env,#7,42,,00b007ed,0,{STREAM:016x},1,,\n")
 
 
 class Terminal:

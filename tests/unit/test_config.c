@@ -456,6 +456,49 @@ static void test_decimals_of_file_sensors(void **state)
     }
 }
 
+static void test_files_of_words_and_doubles(void **state)
+{
+    const char *file = "[file door]\npath = /x\nname = n\nstates = closed ,ajar,  wide open\n"
+                       "[file lamp]\npath = /x\nname = n\nkind = boolean\n"
+                       "[file flow]\npath = /x\nname = n\ntype = real\nscale = 0.001\n";
+    const struct dun_file_config *files = fixture.config.files;
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
+    assert_int_equal(files[0].kind, DUN_STATE);
+    assert_int_equal(files[0].state_count, 3);
+    assert_string_equal(files[0].states[0], "closed");
+    assert_string_equal(files[0].states[2], "wide open");
+    assert_int_equal(files[1].kind, DUN_BOOLEAN);
+    assert_true(files[2].real && files[2].scale == -3);
+}
+
+static void test_words_and_numbers_do_not_mix(void **state)
+{
+    const char *file = "[file a]\npath = /x\nname = n\nkind = state\n"
+                       "[file b]\npath = /x\nname = n\nkind = gauge\nstates = a,b\n"
+                       "[file c]\npath = /x\nname = n\nstates = a,b\nscale = 10\n"
+                       "[file d]\npath = /x\nname = n\nkind = boolean\ndecimals = 1\n"
+                       "[file e]\npath = /x\nname = n\ntype = real\ndecimals = 1\n"
+                       "[file f]\npath = /x\nname = n\nstates = a,b,a\n"
+                       "[file g]\npath = /x\nname = n\nstates = a,,b\n"
+                       "[file h]\npath = /x\nname = n\ntype = float\n";
+    static const char *const lines[] = {
+        ":1: [file a] states: and kind = state need each other\n",
+        ":5: [file b] states: and kind = state need each other\n",
+        ":10: [file c] scale: goes with numbers only",
+        ":15: [file d] decimals: goes with numbers only",
+        ":20: [file e] decimals: does not go with type = real",
+        ":28: [file f] states = a,b,a: must be 1 to 32 different names",
+        ":32: [file g] states = a,,b: must be 1 to 32 different names",
+        ":36: [file h] type = float: must be decimal or real\n",
+    };
+    (void)state;
+    assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_says(lines[i]);
+    }
+}
+
 static void test_bad_file_sensors(void **state)
 {
     const char *file = "[file a]\npath = x\nname = n\nscale = 3\ndecimals = 10\nkind = both\n"
@@ -465,10 +508,10 @@ static void test_bad_file_sensors(void **state)
         ":2: [file a] path = x: must be an absolute path",
         ":4: [file a] scale = 3: must be a power of ten",
         ":5: [file a] decimals = 10: must be a whole number from 0 to 9\n",
-        ":6: [file a] kind = both: must be gauge or counter\n",
+        ":6: [file a] kind = both: must be gauge, counter, state or boolean\n",
         ":7: [file a] interval = 1: must be a duration",
         ":8: [file a] attributes = a: must be at most 4 pairs",
-        ":9: [file a] size: no such key; there are path name unit",
+        ":9: [file a] size: no such key; there are path name scale",
         ":10: [file a] there is a section of this name already\n",
         ":11: [file b/c] a name must be 1 to 32",
         ":12: [file e] path: is missing\n",
@@ -717,6 +760,8 @@ int main(void)
         TEST(test_a_host_name_that_is_no_id),
         TEST(test_file_sensors),
         TEST(test_decimals_of_file_sensors),
+        TEST(test_files_of_words_and_doubles),
+        TEST(test_words_and_numbers_do_not_mix),
         TEST(test_bad_file_sensors),
         TEST(test_too_many_file_sensors),
         TEST(test_limits),

@@ -111,11 +111,16 @@ static void declare(void)
     static const struct dun_attribute idle = {"cpu.mode", "idle"}, user = {"cpu.mode", "user"};
     static const struct dun_metric metrics[] = {
         {.name = "hw.temperature", .unit = "Cel", .kind = DUN_GAUGE, .exponent = -1},
-        {"system.cpu.utilization", "1", &idle, 1, DUN_GAUGE, -4},
-        {"system.cpu.utilization", "1", &user, 1, DUN_GAUGE, -4},
+        {.name = "system.cpu.utilization", .unit = "1", .kind = DUN_GAUGE, .exponent = -4},
+        {.name = "system.cpu.utilization", .unit = "1", .kind = DUN_GAUGE, .exponent = -4},
     };
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(dun_agent_declare(&f.agent, &metrics[i]), i);
+    const struct dun_attribute *attributes[] = {NULL, &idle, &user};
+    for (int i = 0; i < 3; i++) {
+        struct dun_metric metric = metrics[i];
+        metric.attributes = attributes[i];
+        metric.attribute_count = i > 0;
+        assert_int_equal(dun_agent_declare(&f.agent, &metric), i);
+    }
 }
 
 static void boot(void)

@@ -191,7 +191,7 @@ static int find_metric(const char *description)
 static bool has_value(const char *description, int64_t *value)
 {
     int id = find_metric(description);
-    if (id < 0 || f.chains[id].count == 0) {
+    if (id < 0 || f.chains[id].head == DUN_POINT_NONE) {
         return false;
     }
     uint16_t last = f.chains[id].tail;
@@ -412,17 +412,20 @@ static void test_a_disk_appears_and_vanishes(void **state)
 static void test_interfaces(void **state)
 {
     (void)state;
-    put_file(
-        "proc/net/dev",
-        "Inter-|   Receive                            |  Transmit\n"
-        " face |bytes    packets errs drop fifo frame compressed multicast|bytes ...\n"
-        "    lo:    3193      29    0    0    0     0          0         0     3193      29    "
-        "0    0    0     0       0          0\n"
-        "  eth0:61204352 1446 1 2 0 0 0 0 74479 837 3 4 0 0 0 0\n"
-        "veth7b2: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n"
-        "  wlan0: 1 2 3\n");
+    put_file("proc/net/dev",
+             "Inter-|   Receive                            |  Transmit\n"
+             "    lo:    3193    29  0  0  0  0     0    0   3193    29  0  0  0   0   0     0\n"
+             "  eth0:61204352 1446 1 2 0 0 0 0 74479 837 3 4 0 0 0 0\n"
+             "veth7b2: 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n"
+             "  wlan0: 1 2 3\n");
+    put_file("sys/class/net/lo/operstate", "unknown\n");
+    put_file("sys/class/net/eth0/operstate", "down\n");
     start_sensors();
     assert_int_equal(read_sensor("network"), DUN_OK);
+    assert_value("hw.network.up{eth0}", 0);
+    put_file("sys/class/net/eth0/operstate", "up\n");
+    assert_int_equal(read_sensor("network"), DUN_OK);
+    assert_value("hw.network.up{eth0}", 1);
     assert_value("system.network.io{lo,receive}", 3193);
     assert_value("system.network.io{eth0,receive}", 61204352);
     assert_value("system.network.io{eth0,transmit}", 74479);
@@ -430,7 +433,7 @@ static void test_interfaces(void **state)
     assert_value("system.network.errors{eth0,transmit}", 3);
     assert_value("system.network.packet.dropped{eth0,receive}", 2);
     assert_value("system.network.packet.dropped{eth0,transmit}", 4);
-    assert_int_equal(f.catalog.count, 12);
+    assert_int_equal(f.catalog.count, 13);
 }
 
 static void test_names_of_any_bytes(void **state)

@@ -155,6 +155,11 @@ uint64_t dun_bits_number(struct dun_bits *bits)
     return size != 0 && dun_bits_flag(bits, 3) ? 0 - size : size;
 }
 
+uint64_t dun_bits_direct(struct dun_bits *bits, unsigned count)
+{
+    return take_direct(&bits->range, count, &bits->wrong);
+}
+
 bool dun_bits_flag(struct dun_bits *bits, unsigned flag)
 {
     return take_bit(&bits->range, &bits->models.flag[flag]);

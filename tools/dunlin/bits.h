@@ -18,7 +18,7 @@ struct dun_bits_range {
 
 /* Probabilities of a 0, in 1/4096, in the upper 12 bits; in the lower how often it learnt, to 7. */
 struct dun_bits_models {
-    uint16_t zero[3][2], sign[3], length[6], longer[64], top[8][4], flag[4], row[16];
+    uint16_t zero[3][2], sign[3], length[6], longer[64], top[8][4], flag[5], row[16];
 };
 
 struct dun_bits {
@@ -34,6 +34,7 @@ void dun_bits_values(struct dun_bits *bits, uint64_t *values, size_t count);
 
 uint64_t dun_bits_number(struct dun_bits *bits);
 bool dun_bits_flag(struct dun_bits *bits, unsigned flag);
+uint64_t dun_bits_direct(struct dun_bits *bits, unsigned count);
 uint32_t dun_bits_step(struct dun_bits *bits);
 bool dun_bits_row(struct dun_bits *bits, uint32_t gap);
 

@@ -125,6 +125,13 @@ bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence, stru
     return true;
 }
 
+void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last)
+{
+    if (!add(&coverage->received, first, last)) {
+        coverage->untracked++;
+    }
+}
+
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last)
 {
     if (!add(&coverage->lost, first, last)) {
@@ -216,12 +223,41 @@ uint64_t dun_coverage_missing(const struct dun_coverage *coverage, struct dun_ra
 {
     struct gaps gaps = {.items = items, .max = gaps_max};
     const struct dun_ranges *received = &coverage->received;
+    if (coverage->origin > 0 && received->count > 0 &&
+        received->items[0].first > coverage->origin) {
+        scan_hole(&coverage->lost, coverage->origin, received->items[0].first - 1, &gaps);
+    }
     for (size_t i = 1; i < received->count; i++) {
         scan_hole(&coverage->lost, received->items[i - 1].last + 1, received->items[i].first - 1,
                   &gaps);
     }
     *gap_count = gaps.count;
     return gaps.sum;
+}
+
+/* The end of the range that holds `sequence`, or the one before it. */
+static uint64_t end_of(const struct dun_ranges *ranges, uint64_t sequence)
+{
+    size_t at = position(ranges, sequence);
+    bool holds = at < ranges->count && ranges->items[at].first <= sequence;
+    return holds ? ranges->items[at].last : sequence - 1;
+}
+
+uint64_t dun_coverage_complete_to(const struct dun_coverage *coverage)
+{
+    uint64_t next = coverage->origin;
+    if (next == 0) {
+        next = coverage->received.count > 0 ? coverage->received.items[0].first : 1;
+    }
+    for (;;) {
+        uint64_t received = end_of(&coverage->received, next);
+        uint64_t lost = end_of(&coverage->lost, next);
+        uint64_t end = received > lost ? received : lost;
+        if (end < next || end == UINT64_MAX) {
+            return end;
+        }
+        next = end + 1;
+    }
 }
 
 bool dun_coverage_complete(const struct dun_coverage *coverage)

@@ -33,6 +33,7 @@ struct dun_recent {
 struct dun_coverage {
     char device[65];
     uint64_t stream;
+    uint64_t origin; /* what is missing counts from here; 0: from the first received */
     struct dun_ranges received;
     struct dun_ranges lost;
     uint64_t records; /* different ones */
@@ -57,14 +58,20 @@ bool dun_coverage_receive(struct dun_coverage *coverage, uint64_t sequence,
 bool dun_coverage_take(struct dun_coverage *coverage, const struct dun_parsed *record,
                        struct dun_span payload);
 
+/* All of first..last are known to have arrived. */
+void dun_coverage_receive_range(struct dun_coverage *coverage, uint64_t first, uint64_t last);
+
 /* The ledger told sequences first..last. */
 void dun_coverage_lose(struct dun_coverage *coverage, uint64_t first, uint64_t last);
 
 /* Sequences told lost that did not arrive all the same. */
 uint64_t dun_coverage_lost(const struct dun_coverage *coverage);
 
+/* All from the origin to here arrived or were told lost; 0: not even the first. */
+uint64_t dun_coverage_complete_to(const struct dun_coverage *coverage);
+
 /*
- * Sequences between the first and the last received that neither arrived nor were told lost.
+ * Sequences between the origin and the last received that neither arrived nor were told lost.
  * Up to `gaps_max` of them as ranges in `gaps` (may be NULL with 0); `*gap_count` is how many.
  */
 uint64_t dun_coverage_missing(const struct dun_coverage *coverage, struct dun_range *gaps,

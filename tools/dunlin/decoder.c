@@ -82,6 +82,9 @@ bool dun_topic_split(struct dun_span topic, struct dun_span *device, enum dun_ch
 
 /// Points ///
 
+static const struct dun_span booleans[] = {{(const uint8_t *)"false", 5},
+                                           {(const uint8_t *)"true", 4}};
+
 static void set_metric(struct dun_series *series, const struct dun_metric_text *metric)
 {
     series->metric = metric->name;
@@ -90,6 +93,13 @@ static void set_metric(struct dun_series *series, const struct dun_metric_text *
     series->pairs = metric->pairs;
     series->pair_count = metric->pair_count;
     series->exponent = metric->exponent;
+    if (metric->kind == dunlin_v1_MetricKind_METRIC_KIND_STATE) {
+        series->states = metric->states;
+        series->state_count = metric->state_count;
+    } else if (metric->kind == dunlin_v1_MetricKind_METRIC_KIND_BOOLEAN) {
+        series->states = booleans;
+        series->state_count = 2;
+    }
 }
 
 static void batch_points(struct dun_decoder *decoder, struct dun_span device,
@@ -110,7 +120,11 @@ static void batch_points(struct dun_decoder *decoder, struct dun_span device,
         }
         one.count = columns[i].rows.count;
         one.uptimes = (const int64_t *)record->times.items + columns[i].rows.first;
-        one.values = (const int64_t *)record->values.items + columns[i].values;
+        if (columns[i].real) {
+            one.reals = (const double *)record->reals.items + columns[i].values;
+        } else {
+            one.values = (const int64_t *)record->values.items + columns[i].values;
+        }
         decoder->points += one.count;
         decoder->points_unnamed += one.named ? 0 : one.count;
         decoder->points_undated += one.has_time ? 0 : one.count;
@@ -178,6 +192,9 @@ static void render_sample(struct dun_decoder *decoder, struct dun_span device,
                                 .stream = decoder->record.batch.stream,
                                 .has_sequence = decoder->record.batch.has_sequence,
                                 .sequence = decoder->record.batch.sequence};
+    if (sample->state.size > 0) {
+        series.state = sample->state;
+    }
     date_sample(decoder, device, &sample->message, &series);
     decoder->points++;
     decoder->points_undated += series.has_time ? 0 : 1;

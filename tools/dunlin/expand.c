@@ -50,6 +50,17 @@ static int64_t *add_numbers(struct dun_list *list, size_t count)
     return added;
 }
 
+/* The same for doubles: one for each point at the most. */
+static double *add_reals(struct dun_parsed *record, size_t count)
+{
+    if (!dun_list_reserve(&record->reals, DUN_RECORD_ITEMS_MAX, sizeof(double))) {
+        return NULL;
+    }
+    double *added = (double *)record->reals.items + record->reals.count;
+    record->reals.count += count;
+    return added;
+}
+
 /// Axes ///
 
 /* Each checked alone, then all together. */
@@ -155,6 +166,7 @@ struct group {
     struct dun_rows all, rows;
     size_t set_first;    /* index in record->sets of this group's set 1 */
     const int64_t *like; /* values of the last varying column with these rows */
+    bool real;           /* columns are of doubles */
     const char *wrong;
 };
 
@@ -181,7 +193,7 @@ static int64_t *add_columns(struct group *group, uint32_t columns)
         room = one != NULL ? room : NULL;
         if (one != NULL) {
             *one = (struct dun_expanded){(uint32_t)group->metric++, group->rows,
-                                         values->count - group->rows.count};
+                                         values->count - group->rows.count, false};
         }
     }
     record->points += columns * group->rows.count;
@@ -227,25 +239,154 @@ static void sum_values(uint32_t coding, uint64_t *values, size_t count, uint64_t
     }
 }
 
-static bool expand_varying(struct group *group, uint32_t coding)
+static bool is_like(uint32_t coding)
 {
-    bool is_like = coding == dunlin_v1_Coding_CODING_LIKE;
-    if ((is_like || coding == dunlin_v1_Coding_CODING_UNLIKE) && group->like == NULL) {
+    return coding == dunlin_v1_Coding_CODING_LIKE || coding == dunlin_v1_Coding_CODING_UNLIKE;
+}
+
+/* The integers of a varying column. */
+static bool take_varying(struct group *group, uint32_t coding, int64_t *room, size_t count)
+{
+    uint64_t *values = (uint64_t *)room;
+    if (is_like(coding) && group->like == NULL) {
         return blame(group, "there is no column to be like");
-    }
-    uint64_t *values = (uint64_t *)add_columns(group, 1);
-    if (values == NULL) {
-        return false;
     }
     uint64_t step = dun_bits_step(&group->bits);
     bool multiple = step > 1 && dun_bits_flag(&group->bits, 2);
     values[0] = dun_bits_number(&group->bits) * (multiple ? step : 1);
-    if (is_like) {
+    if (coding == dunlin_v1_Coding_CODING_LIKE) {
         values[0] += (uint64_t)group->like[0];
     }
-    dun_bits_values(&group->bits, values + 1, group->rows.count - 1);
-    sum_values(coding, values, group->rows.count, step, group->like);
-    group->like = (const int64_t *)values;
+    dun_bits_values(&group->bits, values + 1, count - 1);
+    sum_values(coding, values, count, step, group->like);
+    return true;
+}
+
+static bool expand_varying(struct group *group, uint32_t coding)
+{
+    int64_t *values = add_columns(group, 1);
+    if (values == NULL || !take_varying(group, coding, values, group->rows.count)) {
+        return false;
+    }
+    group->like = values;
+    return true;
+}
+
+/// Doubles ///
+
+/* Makes the last columns those of doubles, and room for the values of one. */
+static double *turn_real(struct group *group, uint32_t columns)
+{
+    struct dun_parsed *record = group->record;
+    struct dun_expanded *last = (struct dun_expanded *)record->expanded.items;
+    double *reals = add_reals(record, group->rows.count);
+    for (uint32_t i = 0; i < columns; i++) {
+        last[record->expanded.count - 1 - i].real = true;
+        last[record->expanded.count - 1 - i].values = record->reals.count - group->rows.count;
+    }
+    if (reals == NULL) {
+        group->wrong = "out of memory";
+    }
+    return reals;
+}
+
+static bool expand_zero_reals(struct group *group, uint32_t columns)
+{
+    double *reals = add_columns(group, columns) != NULL ? turn_real(group, columns) : NULL;
+    for (size_t i = 0; reals != NULL && i < group->rows.count; i++) {
+        reals[i] = 0;
+    }
+    return reals != NULL;
+}
+
+/* Marks the rows that are exceptions, and counts them. False: what is marked makes no sense. */
+static bool take_marks(struct group *group, uint32_t coding, size_t *count)
+{
+    struct dun_list *marks = &group->record->marks;
+    size_t rows = group->rows.count;
+    uint32_t gap = 0;
+    if (!dun_list_reserve(marks, rows, sizeof(bool))) {
+        return blame(group, "out of memory");
+    }
+    bool *marked = marks->items;
+    memset(marked, 0, rows * sizeof(bool));
+    *count = 0;
+    if (!dun_bits_flag(&group->bits, 4)) {
+        return true;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        marked[i] = dun_bits_row(&group->bits, gap);
+        gap = marked[i] ? 0 : gap + 1;
+        *count += marked[i];
+    }
+    return (*count > 0 && !is_like(coding)) ||
+           blame(group, "exceptions in no row, or in a column that is like another");
+}
+
+/* The integers that are scaled; all of them are doubles without a rest. */
+static bool take_scaled(struct group *group, uint32_t coding, int64_t *values, size_t count)
+{
+    if (coding == dunlin_v1_Coding_CODING_CONSTANT) {
+        int64_t value = (int64_t)dun_bits_number(&group->bits);
+        for (size_t i = 0; i < count; i++) {
+            values[i] = value;
+        }
+    } else if (!take_varying(group, coding, values, count)) {
+        return false;
+    }
+    const int64_t largest = INT64_C(1) << 53;
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] < -largest || values[i] > largest) {
+            return blame(group, "an integer is too large for a double");
+        }
+    }
+    return true;
+}
+
+/* One rounding: both operands are exact. */
+static double scale(int64_t value, int exponent)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    return exponent < 0 ? (double)value / powers[-exponent] : (double)value * powers[exponent];
+}
+
+/* The integers come to stand before the exceptions' bits, in the room of the column. */
+static bool expand_real(struct group *group, uint32_t coding)
+{
+    size_t rows = group->rows.count;
+    size_t odd = 0;
+    int exponent = 0;
+    int64_t *values = add_columns(group, 1);
+    double *reals = values != NULL ? turn_real(group, 1) : NULL;
+    if (reals == NULL || !take_marks(group, coding, &odd)) {
+        return false;
+    }
+    const int64_t *bits = values + rows - odd;
+    if (odd > 0 && !take_varying(group, dunlin_v1_Coding_CODING_DELTA, values + rows - odd, odd)) {
+        return false;
+    }
+    if (odd < rows) {
+        exponent = (int)dun_bits_direct(&group->bits, 6) - 32;
+        if (exponent < -22 || exponent > 22) {
+            return blame(group, "exponent out of range");
+        }
+        if (!take_scaled(group, coding, values, rows - odd)) {
+            return false;
+        }
+    }
+    if (odd == 0 && coding != dunlin_v1_Coding_CODING_CONSTANT) {
+        group->like = values;
+    }
+    const bool *marked = group->record->marks.items;
+    for (size_t i = 0, next = 0; i < rows; i++) {
+        if (marked[i]) {
+            memcpy(&reals[i], bits++, sizeof reals[i]);
+        } else {
+            reals[i] = scale(values[next++], exponent);
+        }
+    }
     return true;
 }
 
@@ -298,7 +439,10 @@ static bool expand_coding(struct group *group, uint32_t coding, uint32_t more)
     bool going = true;
     switch (coding) {
     case dunlin_v1_Coding_CODING_ZERO:
-        return expand_same(group, more + 1, 0);
+        return group->real ? expand_zero_reals(group, more + 1) : expand_same(group, more + 1, 0);
+    case dunlin_v1_Coding_CODING_REAL:
+        group->real = more == 1;
+        return more <= 1 || blame(group, "columns are of integers or of doubles");
     case dunlin_v1_Coding_CODING_SKIP:
         group->metric += (uint64_t)more + 1;
         return true;
@@ -308,7 +452,8 @@ static bool expand_coding(struct group *group, uint32_t coding, uint32_t more)
         return recall_rows(group, more);
     case dunlin_v1_Coding_CODING_CONSTANT:
         for (uint32_t i = 0; i <= more && going; i++) {
-            going = expand_same(group, 1, dun_bits_number(&group->bits));
+            going = group->real ? expand_real(group, coding)
+                                : expand_same(group, 1, dun_bits_number(&group->bits));
         }
         return going;
     case dunlin_v1_Coding_CODING_DELTA:
@@ -317,7 +462,7 @@ static bool expand_coding(struct group *group, uint32_t coding, uint32_t more)
     case dunlin_v1_Coding_CODING_LIKE:
     case dunlin_v1_Coding_CODING_UNLIKE:
         for (uint32_t i = 0; i <= more && going; i++) {
-            going = expand_varying(group, coding);
+            going = group->real ? expand_real(group, coding) : expand_varying(group, coding);
         }
         return going;
     default:

@@ -148,9 +148,10 @@ static struct dun_fact *add(struct dun_knowledge *knowledge, const struct fact_n
 
 /// Dictionaries ///
 
-/* Where the copies go: pairs first (they need alignment), then text. */
+/* Where the copies go: pairs and states first (they need alignment), then text. */
 struct copying {
     struct dun_pair *pairs;
+    struct dun_span *states;
     uint8_t *text;
 };
 
@@ -176,6 +177,11 @@ static void copy_metric(struct copying *to, struct dun_metric_text *metric)
         to->pairs->value = copy_text(to, pairs[i].value);
         to->pairs++;
     }
+    const struct dun_span *states = metric->states;
+    metric->states = to->states;
+    for (size_t i = 0; i < metric->state_count; i++) {
+        *to->states++ = copy_text(to, states[i]);
+    }
 }
 
 /* A link that starts at a lower id depends on less: the retained catalog replaces a late part. */
@@ -194,14 +200,16 @@ void dun_knowledge_add_metrics(struct dun_knowledge *knowledge, struct dun_span 
         return;
     }
     size_t pairs = 0;
+    size_t states = 0;
     size_t text = 0;
     for (size_t i = 0; i < list->count; i++) {
         pairs += metrics[i].pair_count;
+        states += metrics[i].state_count;
         text += metrics[i].raw.size; /* an upper bound of its strings */
     }
     struct fact_name name = {FACT_METRICS, hash, stream, device};
-    struct dun_fact *fact = add(
-        knowledge, &name, list->count * sizeof *metrics + pairs * sizeof(struct dun_pair) + text);
+    size_t parts = pairs * sizeof(struct dun_pair) + states * sizeof(struct dun_span);
+    struct dun_fact *fact = add(knowledge, &name, list->count * sizeof *metrics + parts + text);
     if (fact == NULL) {
         return;
     }
@@ -210,7 +218,8 @@ void dun_knowledge_add_metrics(struct dun_knowledge *knowledge, struct dun_span 
     fact->metrics = (struct dun_metric_text *)(fact + 1);
     memcpy(fact->metrics, metrics, list->count * sizeof *metrics);
     struct copying to = {.pairs = (struct dun_pair *)(fact->metrics + list->count)};
-    to.text = (uint8_t *)(to.pairs + pairs);
+    to.states = (struct dun_span *)(to.pairs + pairs);
+    to.text = (uint8_t *)(to.states + states);
     for (size_t i = 0; i < list->count; i++) {
         copy_metric(&to, &fact->metrics[i]);
     }

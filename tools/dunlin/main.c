@@ -14,8 +14,10 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
+    {"audit", dun_audit_main, "prove what of a fleet's records is there, missing or lost"},
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
+    {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -38,14 +40,14 @@ static int help(void)
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
          "\n"
          "exit codes: 0 ok, 1 runtime error, 2 usage, 3 unreachable, 4 refused, 5 TLS,\n"
-         "            6 data rejected");
+         "            6 data rejected, 7 not complete, 8 database");
     return fflush(stdout) == 0 ? DUN_EXIT_OK : DUN_EXIT_RUNTIME;
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return dun_usage_error("dunlin", "a command is needed: decode, log or watch");
+        return dun_usage_error("dunlin", "a command is needed");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
@@ -60,5 +62,5 @@ int main(int argc, char **argv)
             return subcommands[i].run(argc - 1, argv + 1);
         }
     }
-    return dun_usage_error("dunlin", "unknown command '%.100s': decode, log or watch", argv[1]);
+    return dun_usage_error("dunlin", "unknown command '%.100s'", argv[1]);
 }

@@ -3,6 +3,9 @@
  */
 #include "notes.h"
 
+const char *const dun_loss_reasons[DUN_LOSS_REASON_COUNT] = {
+    "unspecified", "overflow", "damaged", "storage", "rejected", "too_large", "merged", "thinned"};
+
 static void add(struct dun_note *note, struct dun_cell cell)
 {
     DUN_ASSERT(note->count < sizeof note->cells / sizeof note->cells[0]);
@@ -54,7 +57,7 @@ static struct dun_note begin(const struct dun_decoder *decoder, const char *type
 
 void dun_notes_metrics(struct dun_decoder *decoder, struct dun_span device)
 {
-    static const char *const kinds[] = {"unspecified", "gauge", "counter"};
+    static const char *const kinds[] = {"unspecified", "gauge", "counter", "state", "boolean"};
     const struct dun_metric_text *metrics = decoder->record.metrics.items;
     for (size_t i = 0; i < decoder->record.metrics.count; i++) {
         struct dun_note note = begin(decoder, "metric", device);
@@ -66,6 +69,12 @@ void dun_notes_metrics(struct dun_decoder *decoder, struct dun_span device)
         add_enum(&note, "kind", kinds, sizeof kinds / sizeof kinds[0], metrics[i].kind);
         if (metrics[i].pair_count > 0) {
             add_pairs(&note, "attributes", metrics[i].pairs, metrics[i].pair_count);
+        }
+        if (metrics[i].state_count > 0) {
+            add(&note, (struct dun_cell){.key = "states",
+                                         .kind = DUN_CELL_TEXTS,
+                                         .texts = metrics[i].states,
+                                         .text_count = metrics[i].state_count});
         }
         dun_render_note(decoder->renderer, &note);
     }
@@ -100,14 +109,12 @@ static bool date_loss(const struct dun_decoder *decoder, struct dun_span device,
 static void loss_note(struct dun_decoder *decoder, struct dun_span device,
                       const dunlin_v1_Loss *loss)
 {
-    static const char *const reasons[] = {"unspecified", "overflow",  "damaged", "storage",
-                                          "rejected",    "too_large", "merged",  "thinned"};
     struct dun_note note = begin(decoder, "loss", device);
     int64_t offset_ms = 0;
     bool dated = date_loss(decoder, device, loss, &offset_ms);
     add_number(&note, "first", DUN_CELL_NUMBER, loss->has_first, loss->first);
     add_number(&note, "last", DUN_CELL_NUMBER, loss->has_last, loss->last);
-    add_enum(&note, "reason", reasons, sizeof reasons / sizeof reasons[0], (uint32_t)loss->reason);
+    add_enum(&note, "reason", dun_loss_reasons, DUN_LOSS_REASON_COUNT, (uint32_t)loss->reason);
     add_number(&note, "points", DUN_CELL_NUMBER, loss->has_points, loss->points);
     add_number(&note, "boot", DUN_CELL_HEX8, loss->has_boot, loss->boot);
     add_number(&note, "uptime_ms", DUN_CELL_NUMBER, loss->has_uptime_ms, loss->uptime_ms);

@@ -7,6 +7,10 @@
 
 #include "decoder.h"
 
+/* Names of enum LossReason, in small letters. */
+#define DUN_LOSS_REASON_COUNT 8
+extern const char *const dun_loss_reasons[DUN_LOSS_REASON_COUNT];
+
 void dun_notes_metrics(struct dun_decoder *decoder, struct dun_span device);
 void dun_notes_ledger(struct dun_decoder *decoder, struct dun_span device); /* anchors, losses */
 void dun_notes_about(struct dun_decoder *decoder, struct dun_span device);

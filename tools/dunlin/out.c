@@ -6,6 +6,7 @@
 #include "out.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,8 @@ void dun_out_decimal(struct dun_out *out, int64_t value, int exponent)
 void dun_out_double(struct dun_out *out, double value)
 {
     char text[DUN_OUT_NUMBER];
-    for (int digits = 15; digits <= 17; digits++) {
+    bool subnormal = value > -DBL_MIN && value < DBL_MIN; /* may need fewer digits than others */
+    for (int digits = subnormal ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, value);
         double back = strtod(text, NULL);
         if (memcmp(&back, &value, sizeof back) == 0) {

@@ -75,10 +75,13 @@ void dun_parsed_free(struct dun_parsed *record)
     free(record->metrics.items);
     free(record->samples.items);
     free(record->pairs.items);
+    free(record->states.items);
     free(record->expanded.items);
     free(record->sets.items);
     free(record->times.items);
     free(record->values.items);
+    free(record->reals.items);
+    free(record->marks.items);
     free(record->chunks.items);
     dun_parsed_init(record);
 }
@@ -93,6 +96,7 @@ static void forget_last(struct dun_parsed *record)
     record->anchors.count = record->metrics.count = record->samples.count = 0;
     record->pairs.count = record->times.count = record->chunks.count = 0;
     record->expanded.count = record->sets.count = record->values.count = 0;
+    record->states.count = record->reals.count = 0;
     record->points = record->rows = 0;
 }
 
@@ -396,6 +400,24 @@ static bool take_pair(pb_istream_t *stream, const pb_field_t *field, void **arg)
     return true;
 }
 
+/* One name of a state of a metric. */
+static bool take_state(pb_istream_t *stream, const pb_field_t *field, void **arg)
+{
+    struct parse *parse = *arg;
+    struct dun_span text = dun_span_of("");
+    struct text_target target = {parse, &text};
+    void *to = &target;
+    if (!take_text(stream, field, &to)) {
+        return false;
+    }
+    struct dun_span *kept = dun_list_add(&parse->record->states, sizeof *kept);
+    if (kept == NULL) {
+        return refuse(parse, "too many states");
+    }
+    *kept = text;
+    return true;
+}
+
 static pb_callback_t on_part(bool (*take)(pb_istream_t *, const pb_field_t *, void **),
                              struct parse *parse)
 {
@@ -406,7 +428,8 @@ static bool take_metric(pb_istream_t *stream, const pb_field_t *field, void **ar
 {
     (void)field;
     struct parse *parse = *arg;
-    struct dun_metric_text metric = {.pair_first = parse->record->pairs.count};
+    struct dun_metric_text metric = {.pair_first = parse->record->pairs.count,
+                                     .state_first = parse->record->states.count};
     metric.raw = (struct dun_span){parse->payload.data + parse->at, stream->bytes_left};
     struct text_target name = {parse, &metric.name};
     struct text_target unit = {parse, &metric.unit};
@@ -414,6 +437,7 @@ static bool take_metric(pb_istream_t *stream, const pb_field_t *field, void **ar
     message.name = on_text(&name);
     message.unit = on_text(&unit);
     message.attributes = on_part(take_pair, parse);
+    message.states = on_part(take_state, parse);
     if (!take_message(parse, stream, dunlin_v1_Metric_fields, &message)) {
         return false;
     }
@@ -427,6 +451,7 @@ static bool take_metric(pb_istream_t *stream, const pb_field_t *field, void **ar
     metric.exponent = message.exponent;
     metric.kind = (uint32_t)message.kind;
     metric.pair_count = parse->record->pairs.count - metric.pair_first;
+    metric.state_count = parse->record->states.count - metric.state_first;
     struct dun_metric_text *kept = dun_list_add(&parse->record->metrics, sizeof *kept);
     if (kept == NULL) {
         return refuse(parse, "too many metrics");
@@ -446,6 +471,8 @@ static bool take_sample(pb_istream_t *stream, const pb_field_t *field, void **ar
     struct text_target device = {parse, &sample.device};
     struct text_target metric = {parse, &sample.metric};
     struct text_target unit = {parse, &sample.unit};
+    struct text_target state = {parse, &sample.state};
+    sample.message.state = on_text(&state);
     sample.message.device = on_text(&device);
     sample.message.metric = on_text(&metric);
     sample.message.unit = on_text(&unit);
@@ -514,13 +541,15 @@ static int run_parse(struct parse *parse, const pb_msgdesc_t *fields, void *mess
     return 0;
 }
 
-/* The pairs list has stopped moving: points each owner at its share. */
-static void link_pairs(struct dun_parsed *record)
+/* The lists have stopped moving: points each owner at its share. */
+static void link_parts(struct dun_parsed *record)
 {
     const struct dun_pair *pairs = record->pairs.items;
+    const struct dun_span *states = record->states.items;
     struct dun_metric_text *metrics = record->metrics.items;
     for (size_t i = 0; i < record->metrics.count; i++) {
         metrics[i].pairs = metrics[i].pair_count > 0 ? pairs + metrics[i].pair_first : NULL;
+        metrics[i].states = metrics[i].state_count > 0 ? states + metrics[i].state_first : NULL;
     }
     struct dun_sample *samples = record->samples.items;
     for (size_t i = 0; i < record->samples.count; i++) {
@@ -541,7 +570,7 @@ int dun_parse_batch(struct dun_parsed *record, struct dun_span payload,
     if (result < 0) {
         return result;
     }
-    link_pairs(record);
+    link_parts(record);
     return dun_check_batch(record, complaint);
 }
 
@@ -561,7 +590,7 @@ int dun_parse_samples(struct dun_parsed *record, struct dun_span payload,
     record->batch.stream = message.stream;
     record->batch.has_sequence = message.has_sequence;
     record->batch.sequence = message.sequence;
-    link_pairs(record);
+    link_parts(record);
     return dun_check_samples(record, complaint);
 }
 
@@ -579,7 +608,7 @@ int dun_parse_catalog(struct dun_parsed *record, struct dun_span payload,
     record->batch.stream = message.stream;
     record->batch.has_catalog = message.has_hash;
     record->batch.catalog = message.hash;
-    link_pairs(record);
+    link_parts(record);
     return dun_check_catalog(record, complaint);
 }
 

@@ -61,7 +61,8 @@ struct dun_rows {
 struct dun_expanded {
     uint32_t metric;
     struct dun_rows rows;
-    size_t values; /* index in struct dun_parsed.values */
+    size_t values; /* index in struct dun_parsed.values, or if `real` in reals */
+    bool real;
 };
 
 struct dun_metric_text {
@@ -74,6 +75,9 @@ struct dun_metric_text {
     size_t pair_first;   /* while parsing */
     size_t pair_count;
     const struct dun_pair *pairs; /* attributes */
+    size_t state_first;           /* while parsing */
+    size_t state_count;
+    const struct dun_span *states; /* what the values 0, 1, 2 ... are called */
 };
 
 struct dun_sample {
@@ -81,6 +85,7 @@ struct dun_sample {
     struct dun_span device;
     struct dun_span metric;
     struct dun_span unit;
+    struct dun_span state;
     size_t pair_first;
     size_t pair_count;
     const struct dun_pair *pairs;
@@ -97,11 +102,14 @@ struct dun_parsed {
     struct dun_list metrics;                                  /* struct dun_metric_text */
     struct dun_list samples;                                  /* struct dun_sample */
     struct dun_list pairs;                                    /* struct dun_pair */
+    struct dun_list states;                                   /* struct dun_span */
     struct dun_list expanded;                                 /* struct dun_expanded */
     struct dun_list sets;                                     /* struct dun_rows */
     struct dun_list times;                                    /* int64_t, uptimes of all rows */
     struct dun_list values;                                   /* int64_t */
-    size_t points;                                            /* of all columns */
+    struct dun_list reals;                                    /* double */
+    struct dun_list marks;  /* bool, which rows of the column at hand are exceptions */
+    size_t points;          /* of all columns */
     size_t rows;            /* of all axes, and of the axis of each set once more */
     struct dun_list chunks; /* uint8_t, packed fields that came in more than one piece */
 };

@@ -86,6 +86,36 @@ bool dun_render_value(struct dun_out *out, const struct dun_series *series, size
     return true;
 }
 
+const char *dun_render_special(const struct dun_series *series, size_t index)
+{
+    if (series->reals == NULL || isfinite(series->reals[index])) {
+        return NULL;
+    }
+    if (isnan(series->reals[index])) {
+        return "NaN";
+    }
+    return series->reals[index] > 0 ? "Infinity" : "-Infinity";
+}
+
+struct dun_span dun_render_state(const struct dun_series *series, size_t index)
+{
+    if (series->reals != NULL) {
+        return series->state;
+    }
+    uint64_t value = (uint64_t)series->values[index];
+    return value < series->state_count ? series->states[value] : (struct dun_span){NULL, 0};
+}
+
+void dun_render_words(struct dun_out *out, const struct dun_series *series, size_t index)
+{
+    struct dun_span state = dun_render_state(series, index);
+    if (state.data != NULL) {
+        dun_out_plain(out, state);
+    } else if (!dun_render_value(out, series, index)) {
+        dun_out_text(out, dun_render_special(series, index));
+    }
+}
+
 /// Dates ///
 
 static char *digits(char *text, uint64_t value, unsigned count)

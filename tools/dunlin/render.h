@@ -18,8 +18,11 @@ struct dun_series {
     const struct dun_pair *pairs; /* attributes */
     size_t pair_count;
     size_t count;
-    const int64_t *values; /* scaled integers, or */
-    const double *reals;   /* doubles, if not NULL */
+    const int64_t *values;         /* scaled integers, or */
+    const double *reals;           /* doubles, if not NULL */
+    struct dun_span state;         /* what its only value is called, or */
+    const struct dun_span *states; /* what the integers 0, 1, 2 ... are called */
+    size_t state_count;
     int32_t exponent;
     const int64_t *uptimes; /* ms; only an origin for `offset_ms` if not has_uptime */
     bool has_uptime;
@@ -42,6 +45,7 @@ enum dun_cell_kind {
     DUN_CELL_TEXT,
     DUN_CELL_BOOL,
     DUN_CELL_PAIRS, /* an object */
+    DUN_CELL_TEXTS, /* a list */
 };
 
 struct dun_cell {
@@ -51,6 +55,8 @@ struct dun_cell {
     struct dun_span text;
     const struct dun_pair *pairs;
     size_t pair_count;
+    const struct dun_span *texts;
+    size_t text_count;
 };
 
 /* Whatever is not a point: a loss, an anchor, a metric ... (SPEC.md, JSON lines). */
@@ -100,6 +106,15 @@ char *dun_text_date(char *text, int64_t unix_ms);
 
 /* The value of point `index`, as JSON and CSV write it. False: not finite. */
 bool dun_render_value(struct dun_out *out, const struct dun_series *series, size_t index);
+
+/* NaN, Infinity or -Infinity; NULL: a number. */
+const char *dun_render_special(const struct dun_series *series, size_t index);
+
+/* The value for a person: its name, if it has one. */
+void dun_render_words(struct dun_out *out, const struct dun_series *series, size_t index);
+
+/* What the value is called; nothing (no data): it has no name. */
+struct dun_span dun_render_state(const struct dun_series *series, size_t index);
 
 extern const struct dun_render_format dun_render_json;
 extern const struct dun_render_format dun_render_csv;

@@ -1,6 +1,7 @@
 /*
  * render_csv.c: RFC 4180 (but lines end as on Unix) with one header line, points only. The time is
- * RFC 3339 in UTC, which databases and spreadsheets read; unknown is empty.
+ * RFC 3339 in UTC, which databases and spreadsheets read; unknown is empty, what is no number is
+ * NaN, Infinity or -Infinity.
  */
 #include <string.h>
 
@@ -9,7 +10,7 @@
 static void csv_head(struct dun_renderer *renderer)
 {
     dun_out_text(renderer->out,
-                 "time,device,metric,value,unit,boot,uptime_ms,stream,seq,attributes\n");
+                 "time,device,metric,value,unit,boot,uptime_ms,stream,seq,attributes,state\n");
 }
 
 /* key=value;key=value: one field, quoted as a whole if need be. */
@@ -59,6 +60,8 @@ static void csv_tail(struct dun_renderer *renderer, const struct dun_series *ser
     }
     dun_out_text(out, ",");
     csv_pairs(renderer, series);
+    dun_out_text(out, ",");
+    dun_out_csv(out, dun_render_state(series, index));
     dun_out_text(out, "\n");
 }
 
@@ -72,7 +75,9 @@ static void csv_series(struct dun_renderer *renderer, const struct dun_series *s
         dun_out_text(out, ",");
         dun_out_csv(out, series->metric);
         dun_out_text(out, ",");
-        (void)dun_render_value(out, series, i);
+        if (!dun_render_value(out, series, i)) {
+            dun_out_text(out, dun_render_special(series, i));
+        }
         csv_tail(renderer, series, i);
     }
 }

@@ -1,7 +1,8 @@
 /*
  * render_influx.c: InfluxDB's line protocol: metric as measurement; device, unit and attributes
  * as tags; one field `value`; time in nanoseconds. Integers (exponent 0) carry the suffix `i`, all
- * others are floats, so that a field never changes its type.
+ * others are floats, so that a field never changes its type. A value that has a name has it in a
+ * second field, `state`.
  *
  * A point without a date would be dated by the server's arrival time, and one without a name would
  * be a comment: such points are left out and counted.
@@ -47,6 +48,23 @@ static void influx_head(struct dun_out *out, const struct dun_series *series)
     dun_out_text(out, " value=");
 }
 
+/* In a string field only quotes and backslashes are escaped. */
+static void influx_state(struct dun_out *out, struct dun_span state)
+{
+    if (state.data == NULL) {
+        return;
+    }
+    dun_out_text(out, ",state=\"");
+    for (size_t i = 0; i < state.size; i++) {
+        uint8_t byte = state.data[i];
+        if (byte == '"' || byte == '\\') {
+            dun_out_bytes(out, "\\", 1);
+        }
+        dun_out_bytes(out, byte < 0x20 ? "_" : (const char *)&state.data[i], 1);
+    }
+    dun_out_text(out, "\"");
+}
+
 static void influx_series(struct dun_renderer *renderer, const struct dun_series *series)
 {
     struct dun_out *out = renderer->out;
@@ -62,7 +80,9 @@ static void influx_series(struct dun_renderer *renderer, const struct dun_series
         influx_head(out, series);
         (void)dun_render_value(out, series, i);
         bool integer = series->reals == NULL && series->exponent == 0;
-        dun_out_text(out, integer ? "i " : " ");
+        dun_out_text(out, integer ? "i" : "");
+        influx_state(out, dun_render_state(series, i));
+        dun_out_text(out, " ");
         int64_t time = series->uptimes[i] + series->offset_ms;
         dun_out_i64(out, time);
         dun_out_text(out, time != 0 ? "000000\n" : "\n");

@@ -79,21 +79,32 @@ static void point_suffix(struct dun_out *out, const struct dun_series *series)
     dun_out_text(out, "}\n");
 }
 
-static void one_point(struct dun_out *out, const struct dun_series *series)
+static void one_point(struct dun_out *out, const struct dun_series *series, size_t index)
 {
+    struct dun_span state = dun_render_state(series, index);
+    const char *special = dun_render_special(series, index);
     point_prefix(out, series);
-    if (!dun_render_value(out, series, 0)) {
+    if (!dun_render_value(out, series, index)) {
         dun_out_text(out, "null");
+    }
+    if (state.data != NULL) {
+        dun_out_text(out, ",\"state\":");
+        dun_out_json(out, state);
+    }
+    if (special != NULL) {
+        dun_out_text(out, ",\"special\":\"");
+        dun_out_text(out, special);
+        dun_out_text(out, "\"");
     }
     dun_out_text(out, ",\"time\":");
     if (series->has_time) {
-        dun_out_i64(out, series->uptimes[0] + series->offset_ms);
+        dun_out_i64(out, series->uptimes[index] + series->offset_ms);
     } else {
         dun_out_text(out, "null");
     }
     point_middle(out, series);
     if (series->has_uptime) {
-        dun_out_i64(out, series->uptimes[0]);
+        dun_out_i64(out, series->uptimes[index]);
     } else {
         dun_out_text(out, "null");
     }
@@ -115,7 +126,7 @@ static char *put_time(char *to, const struct dun_series *series, size_t index)
     return dun_text_i64(to, series->uptimes[index] + series->offset_ms);
 }
 
-/* A column of a batch: its metric has at most 1024 bytes, so a line fits the buffer. */
+/* A column of integers of a batch: its metric has at most 1024 bytes, so a line fits the buffer. */
 static void many_points(struct dun_renderer *renderer, const struct dun_series *series)
 {
     char middle[DUN_OUT_NUMBER];
@@ -144,14 +155,26 @@ static void many_points(struct dun_renderer *renderer, const struct dun_series *
 static void json_series(struct dun_renderer *renderer, const struct dun_series *series)
 {
     renderer->points += series->count;
-    if (series->count == 1) {
-        one_point(renderer->out, series);
-    } else {
+    if (series->count > 1 && series->reals == NULL && series->state_count == 0) {
         many_points(renderer, series);
+        return;
+    }
+    for (size_t i = 0; i < series->count; i++) {
+        one_point(renderer->out, series, i);
     }
 }
 
 /// Notes ///
+
+static void json_texts(struct dun_out *out, const struct dun_span *texts, size_t count)
+{
+    dun_out_text(out, "[");
+    for (size_t i = 0; i < count; i++) {
+        dun_out_text(out, i > 0 ? "," : "");
+        dun_out_json(out, texts[i]);
+    }
+    dun_out_text(out, "]");
+}
 
 static void json_cell(struct dun_out *out, const struct dun_cell *cell)
 {
@@ -179,6 +202,9 @@ static void json_cell(struct dun_out *out, const struct dun_cell *cell)
         break;
     case DUN_CELL_PAIRS:
         json_pairs(out, cell->pairs, cell->pair_count);
+        break;
+    case DUN_CELL_TEXTS:
+        json_texts(out, cell->texts, cell->text_count);
         break;
     }
 }

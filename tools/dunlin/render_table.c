@@ -50,13 +50,12 @@ static void table_value(struct dun_renderer *renderer, const struct dun_series *
 {
     struct dun_out *scratch = &renderer->prefix;
     scratch->used = 0;
-    if (!dun_render_value(scratch, series, index)) {
-        dun_out_text(scratch, "not finite");
-    }
-    for (size_t i = scratch->used; i < 20; i++) {
+    dun_render_words(scratch, series, index);
+    struct dun_span shown = {scratch->data, scratch->used};
+    for (size_t i = width_of(shown); i < 20; i++) {
         dun_out_bytes(renderer->out, " ", 1);
     }
-    dun_out_bytes(renderer->out, scratch->data, scratch->used);
+    dun_out_span(renderer->out, shown);
 }
 
 static void table_series(struct dun_renderer *renderer, const struct dun_series *series)
@@ -87,6 +86,11 @@ static void table_cell(struct dun_out *out, const struct dun_cell *cell)
         dun_out_plain(out, cell->text);
     } else if (cell->kind == DUN_CELL_HEX8 || cell->kind == DUN_CELL_HEX16) {
         dun_out_hex(out, cell->number, cell->kind == DUN_CELL_HEX8 ? 8 : 16);
+    } else if (cell->kind == DUN_CELL_TEXTS) {
+        for (size_t i = 0; i < cell->text_count; i++) {
+            dun_out_text(out, i > 0 ? "," : "");
+            dun_out_plain(out, cell->texts[i]);
+        }
     } else if (cell->kind == DUN_CELL_PAIRS) {
         for (size_t i = 0; i < cell->pair_count; i++) {
             dun_out_text(out, i > 0 ? "," : "");

@@ -85,9 +85,7 @@ static void update_row(struct dun_screen *screen, struct row *row, const struct 
     }
     row->dated = series->has_time;
     row->time = time;
-    if (!dun_render_value(&screen->scratch, series, last)) {
-        dun_out_text(&screen->scratch, "not finite");
-    }
+    dun_render_words(&screen->scratch, series, last);
     take_scratch(screen, row->value, sizeof row->value);
     dun_out_plain(&screen->scratch, series->unit);
     take_scratch(screen, row->unit, sizeof row->unit);

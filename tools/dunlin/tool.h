@@ -15,6 +15,8 @@ enum dun_exit {
     DUN_EXIT_REFUSED = 4,
     DUN_EXIT_TLS = 5,
     DUN_EXIT_DATA = 6,
+    DUN_EXIT_INCOMPLETE = 7,
+    DUN_EXIT_DATABASE = 8,
 };
 
 /* Limits of SPEC.md: a record beyond them is refused. */
@@ -30,8 +32,10 @@ struct dun_complaint {
 };
 
 /* Each gets argv without the program's name and returns an enum dun_exit. */
+int dun_audit_main(int argc, char **argv);
 int dun_decode_main(int argc, char **argv);
 int dun_log_main(int argc, char **argv);
+int dun_record_main(int argc, char **argv);
 int dun_watch_main(int argc, char **argv);
 
 #endif

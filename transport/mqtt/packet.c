@@ -242,12 +242,18 @@ static size_t will_properties_size(const struct dun_mqtt_connect *connect)
     return u32_properties_size(connect->will_delay_s, 0) + (connect->will_text ? 2u : 0u);
 }
 
+static size_t connect_properties_size(const struct dun_mqtt_connect *connect)
+{
+    return u32_properties_size(connect->session_expiry_s, connect->maximum_packet_size) +
+           (connect->receive_maximum != 0 ? 3u : 0u);
+}
+
 static size_t connect_body_size(const struct dun_mqtt_connect *connect)
 {
     bool v5 = dun_mqtt_is_5(connect->version);
     size_t size = 10 + 2 + connect->client_id.size;
     if (v5) {
-        size += 1 + u32_properties_size(connect->session_expiry_s, connect->maximum_packet_size);
+        size += 1 + connect_properties_size(connect);
     }
     if (connect->will_topic.data != NULL) {
         size += 4 + connect->will_topic.size + connect->will_payload.size;
@@ -272,10 +278,13 @@ static uint8_t *put_connect_head(uint8_t *at, const struct dun_mqtt_connect *con
     *at++ = (uint8_t)connect_flags(connect);
     at = put_u16(at, connect->keepalive_s);
     if (v5) {
-        *at++ =
-            (uint8_t)u32_properties_size(connect->session_expiry_s, connect->maximum_packet_size);
+        *at++ = (uint8_t)connect_properties_size(connect);
         at = put_u32_property(at, DUN_MQTT_SESSION_EXPIRY, connect->session_expiry_s);
         at = put_u32_property(at, DUN_MQTT_MAXIMUM_PACKET_SIZE, connect->maximum_packet_size);
+        if (connect->receive_maximum != 0) {
+            *at++ = DUN_MQTT_RECEIVE_MAXIMUM;
+            at = put_u16(at, connect->receive_maximum);
+        }
     }
     return at;
 }

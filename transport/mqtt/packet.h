@@ -66,6 +66,7 @@ struct dun_mqtt_connect {
     uint32_t session_expiry_s;    /* v5: how long the broker keeps the session */
     uint32_t maximum_packet_size; /* v5: of what the broker may send; 0: no limit */
     uint32_t will_delay_s;        /* v5 */
+    uint16_t receive_maximum;     /* v5: messages the broker may have under way to us; 0: any */
 };
 
 /* The limits are those of 3.1.1, where there are none, unless a v5 broker says otherwise. */
