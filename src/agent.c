@@ -212,9 +212,9 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
 static void read_sensor(struct dun_agent *agent, struct dun_sensor *sensor, dun_ms now)
 {
     int result = sensor->read(sensor, agent, now);
-    /* After a long sleep the missed turns are skipped, and the phase is kept. */
-    dun_ms missed = (now - sensor->due) / (dun_ms)sensor->interval_ms;
-    sensor->due += (missed + 1) * (dun_ms)sensor->interval_ms;
+    /* After a sleep the missed turns are skipped, and the phase is kept, but for one of 49 days. */
+    uint32_t late_ms = (uint32_t)dun_ms_earlier(now - sensor->due, UINT32_MAX);
+    sensor->due = now + (dun_ms)(sensor->interval_ms - late_ms % sensor->interval_ms);
     if (result >= 0)
         return;
     agent->stats.sensor_errors++;
@@ -272,36 +272,6 @@ static void update_about(struct dun_agent *agent)
     dun_sender_refresh(&agent->sender);
 }
 
-/* An orderly end makes the acks durable, so that the next start repeats nothing. */
-static void stop_sending(struct dun_agent *agent, dun_ms now)
-{
-    agent->store.acks_due_ms = dun_ms_earlier(agent->store.acks_due_ms, now);
-    tick_store(agent, &agent->store, now);
-    dun_sender_stop(&agent->sender, now);
-}
-
-static void step_end(struct dun_agent *agent, dun_ms now)
-{
-    struct dun_sender *sender = &agent->sender;
-    /* Without a connection only what lies in RAM is worth the wait. */
-    bool pointless = sender->state == DUN_SENDER_DOWN &&
-                     (dun_store_backlog(&agent->spare) == 0 || now >= agent->end_ms);
-    if (pointless || now >= agent->stop_ms) {
-        stop_sending(agent, now);
-        return;
-    }
-    if (agent->stop_ms != DUN_MS_NEVER) {
-        if (sender->due == 0 && sender->unacked == 0)
-            stop_sending(agent, now);
-        return;
-    }
-    if (now >= agent->end_ms || dun_sender_drained(sender)) {
-        dun_sender_say_offline(sender);
-        agent->stop_ms = now + OFFLINE_GRACE_MS;
-        dun_sender_pump(sender, now);
-    }
-}
-
 static dun_ms next_deadline(const struct dun_agent *agent)
 {
     dun_ms deadline = dun_recorder_deadline(&agent->recorder);
@@ -347,7 +317,7 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
         tick_acks(agent, &agent->archive,
                   now); /* what it drops the log's ledger has told already */
     if (agent->ending)
-        step_end(agent, now);
+        agent->ending(agent, now);
     return next_deadline(agent);
 }
 
@@ -409,11 +379,41 @@ int dun_agent_seal(struct dun_agent *agent, dun_ms now)
 
 /// The end ///
 
+/* An orderly end makes the acks durable, so that the next start repeats nothing. */
+static void stop_sending(struct dun_agent *agent, dun_ms now)
+{
+    agent->store.acks_due_ms = dun_ms_earlier(agent->store.acks_due_ms, now);
+    tick_store(agent, &agent->store, now);
+    dun_sender_stop(&agent->sender, now);
+}
+
+static void step_end(struct dun_agent *agent, dun_ms now)
+{
+    struct dun_sender *sender = &agent->sender;
+    /* Without a connection only what lies in RAM is worth the wait. */
+    bool pointless = sender->state == DUN_SENDER_DOWN &&
+                     (dun_store_backlog(&agent->spare) == 0 || now >= agent->end_ms);
+    if (pointless || now >= agent->stop_ms) {
+        stop_sending(agent, now);
+        return;
+    }
+    if (agent->stop_ms != DUN_MS_NEVER) {
+        if (sender->due == 0 && sender->unacked == 0)
+            stop_sending(agent, now);
+        return;
+    }
+    if (now >= agent->end_ms || dun_sender_drained(sender)) {
+        dun_sender_say_offline(sender);
+        agent->stop_ms = now + OFFLINE_GRACE_MS;
+        dun_sender_pump(sender, now);
+    }
+}
+
 void dun_agent_end(struct dun_agent *agent, dun_ms now, dun_ms deadline)
 {
     if (agent->ending)
         return;
-    agent->ending = true;
+    agent->ending = step_end;
     agent->end_ms = deadline;
     agent->stop_ms = DUN_MS_NEVER;
     /* If storage refuses, the points go on waiting until the end: there is nothing better. */

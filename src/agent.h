@@ -77,7 +77,8 @@ struct dun_agent {
     struct dun_sender sender;
     struct dun_stats stats;
     struct dun_notices notices;
-    bool ending;
+    /* Does what is due of the end; NULL: it goes on. A board that never ends links none of it. */
+    void (*ending)(struct dun_agent *agent, dun_ms now);
     dun_ms end_ms;  /* when to stop delivering, while ending */
     dun_ms stop_ms; /* when to stop waiting for the ack of `offline` */
 };

@@ -81,6 +81,8 @@ bool dun_has_routes(void);  /* follow a Server Reference, fall back to an older 
 bool dun_has_reasons(void); /* act on the reasons of a broker: wait, quarantine, go slowly */
 bool dun_has_stored(void);  /* DUN_ACK_STORED */
 bool dun_has_remote(void);  /* remote configuration: remote.h */
+bool dun_has_inbound(void); /* subscriptions, without which the last two are not there either */
+bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
 bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */

@@ -30,8 +30,8 @@ struct dun_record {
 };
 
 struct dun_encoder {
-    const char *name; /* as configuration names it */
-    bool announces;   /* the form names metrics by id, so the dictionary must travel too */
+    const char *name;   /* as configuration names it */
+    bool announces;     /* the form names metrics by id, so the dictionary must travel too */
     bool integers_only; /* the form has no doubles: see struct dun_metric */
     /* Writes one record. Encoding twice gives the same bytes: once to learn the size, once for
      * real. False if `out` failed. */

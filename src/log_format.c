@@ -350,7 +350,7 @@ static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahea
         !looks_like_record(walk, offset, ahead_max, found))
         return false;
     length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
-    if (walk->tried >= block_size && !is_likely(walk, found))
+    if (dun_has_mending() && walk->tried >= block_size && !is_likely(walk, found))
         return false;
     if (!is_void(walk, found) &&
         crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,

@@ -24,7 +24,7 @@ static uint64_t sequence_of(const struct dun_outbox *outbox, const struct dun_wi
 
 static bool strict(const struct dun_outbox *outbox)
 {
-    return outbox->config.backfill_percent == 0;
+    return !dun_has_lanes() || outbox->config.backfill_percent == 0;
 }
 
 uint64_t dun_outbox_backlog(const struct dun_outbox *outbox)
@@ -188,7 +188,7 @@ static int next_resend(struct dun_outbox *outbox)
 
 static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
 {
-    if (strict(outbox))
+    if (!dun_has_lanes() || strict(outbox))
         return true;
     uint32_t share = outbox->window.capacity * (uint32_t)outbox->config.backfill_percent / 100;
     uint32_t used = dun_window_lane_count(&outbox->window, DUN_LANE_BACKFILL) +
@@ -345,7 +345,7 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
     if (slot->lane != DUN_LANE_ARCHIVE && lane->cursor.sequence > *highest)
         *highest = lane->cursor.sequence;
     if ((LANE_BIT(slot->lane) & OLD_LANES) && outbox->config.backfill_bytes_s > 0) {
-        uint64_t pause_ms = lane->cursor.size * UINT64_C(1000) / outbox->config.backfill_bytes_s;
+        uint32_t pause_ms = lane->cursor.size * 1000u / outbox->config.backfill_bytes_s;
         outbox->backfill_ms = now + (dun_ms)pause_ms;
     }
     outbox->window.sent++;

@@ -22,6 +22,16 @@ bool dun_has_remote(void)
     return true;
 }
 
+bool dun_has_inbound(void)
+{
+    return true;
+}
+
+bool dun_has_lanes(void)
+{
+    return true;
+}
+
 bool dun_has_archive(void)
 {
     return true;

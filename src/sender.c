@@ -187,7 +187,7 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
 /* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
 static bool subscribe(struct dun_sender *sender, dun_ms now)
 {
-    if ((!dun_has_stored() && !dun_has_remote()) || sender->subscribe_due == 0)
+    if (!dun_has_inbound() || sender->subscribe_due == 0)
         return false;
     char topic[DUN_TOPIC_MAX];
     bool stored = (sender->subscribe_due & DUN_SUBSCRIBE_STORED) != 0;
@@ -401,6 +401,8 @@ static bool asks_to_wait(const struct dun_uplink_event *event)
 
 static void note_route(struct dun_sender *sender, enum dun_route_change change, uint8_t reason)
 {
+    if (!dun_has_routes())
+        return;
     struct dun_notice notice = {
         .reason = reason, .name = sender->route.other_host, .value = sender->route.other_port};
     if (change == DUN_ROUTE_OLDER || change == DUN_ROUTE_NEWER)
@@ -568,7 +570,7 @@ static void on_config(struct dun_sender *sender, const struct dun_uplink_event *
 static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     char topic[DUN_TOPIC_MAX];
-    if (!dun_has_stored() && !dun_has_remote())
+    if (!dun_has_inbound())
         return;
     make_topic(sender, "config", topic);
     bool config = inbox_of(sender) && event->topic.size == strlen(topic) &&

@@ -22,6 +22,16 @@ bool dun_has_remote(void)
     return false;
 }
 
+bool dun_has_inbound(void)
+{
+    return false;
+}
+
+bool dun_has_lanes(void)
+{
+    return false;
+}
+
 bool dun_has_archive(void)
 {
     return false;

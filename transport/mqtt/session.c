@@ -326,7 +326,7 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
 int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter, uint8_t qos,
                             dun_ms now)
 {
-    int error = may_send(session);
+    int error = dun_has_inbound() ? may_send(session) : DUN_E_UNSUPPORTED;
     if (error != DUN_OK) {
         return error;
     }
@@ -522,6 +522,10 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 {
     uint16_t id;
     uint8_t reason;
+    if (!dun_has_inbound()) {
+        session->stats.unmatched_acks++;
+        return;
+    }
     int error = dun_mqtt_decode_suback(session->version, body, &id, &reason);
     if (error != DUN_OK) {
         fail(session, error, 0);
