@@ -103,7 +103,7 @@ void dun_agent_pace(struct dun_agent *agent, struct dun_sensor *sensor, uint32_t
     sensor->due = interval_ms == 0 ? DUN_MS_NEVER : now + (dun_ms)(hash % interval_ms);
 }
 
-static void init_recorder(struct dun_agent *agent)
+static void init_recorder(struct dun_agent *agent, const struct dun_agent_parts *parts)
 {
     const struct dun_agent_config *config = &agent->config;
     agent->recorder = (struct dun_recorder){
@@ -118,7 +118,7 @@ static void init_recorder(struct dun_agent *agent)
         .clock = &agent->clock,
         .durable = &agent->store,
         .spare = &agent->spare,
-        .thinner = agent->parts.store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
+        .thinner = parts->store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
         .limits_of = agent->parts.limits,
         .stats = &agent->stats,
         .notices = &agent->notices,
@@ -127,12 +127,12 @@ static void init_recorder(struct dun_agent *agent)
         agent->parts.limits[i] = (struct dun_limit){0};
 }
 
-static void init_sender(struct dun_agent *agent)
+static void init_sender(struct dun_agent *agent, const struct dun_agent_parts *parts)
 {
     const struct dun_agent_config *config = &agent->config;
     agent->sender = (struct dun_sender){
         .uplink = agent->parts.uplink,
-        .uplink_config = agent->parts.uplink_config,
+        .uplink_config = parts->uplink_config,
         .prefix = config->prefix,
         .about = {.device = config->device,
                   .fleet = config->fleet,
@@ -159,7 +159,7 @@ static void init_sender(struct dun_agent *agent)
                    .spare = &agent->spare,
                    .archive = &agent->archive,
                    .stats = &agent->stats,
-                   .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
+                   .window = {.slots = parts->window, .capacity = parts->window_max}},
     };
     struct dun_uplink_config *broker = &agent->sender.uplink_config;
     if (broker->session_expiry_s == 0 && !broker->clean_start)
@@ -184,7 +184,12 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
 {
     memset(agent, 0, sizeof *agent);
     agent->config = with_defaults(config, parts);
-    agent->parts = *parts;
+    agent->parts.catalog = parts->catalog;
+    agent->parts.batch = parts->batch;
+    agent->parts.limits = parts->limits;
+    agent->parts.sensors = parts->sensors;
+    agent->parts.uplink = parts->uplink;
+    agent->parts.sensor_count = parts->sensor_count;
     const char *wrong = wrong_field(&agent->config, parts);
     if (what)
         *what = wrong;
@@ -198,8 +203,8 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     dun_store_init(&agent->archive, &parts->archive);
     agent->thinner = (struct dun_thinner){
         .store = &agent->store, .archive = &agent->archive, .keep_every = agent->config.keep_every};
-    init_recorder(agent);
-    init_sender(agent);
+    init_recorder(agent, parts);
+    init_sender(agent, parts);
     for (uint16_t i = 0; i < parts->sensor_count; i++)
         dun_agent_pace(agent, &parts->sensors[i], parts->sensors[i].interval_ms, now);
     dun_recorder_start(&agent->recorder, now);

@@ -67,7 +67,14 @@ struct dun_agent_parts {
 
 struct dun_agent {
     struct dun_agent_config config;
-    struct dun_agent_parts parts;
+    struct { /* as in struct dun_agent_parts; the others went to the stage they are for */
+        struct dun_catalog *catalog;
+        struct dun_batch *batch;
+        struct dun_limit *limits;
+        struct dun_sensor *sensors;
+        struct dun_uplink *uplink;
+        uint16_t sensor_count;
+    } parts;
     struct dun_clock clock;
     struct dun_store store;
     struct dun_store spare;

@@ -78,6 +78,8 @@ target_link_libraries(dunlin-lm3s6965evb-small.elf PRIVATE dunlin_sntp lwip)
 # What tools/bench firmware counts: instructions, and the RAM of the client's structs.
 set(bench ${PROJECT_SOURCE_DIR}/tests/bench)
 dun_lm3s_image(firmware-cost ${bench}/firmware_cost.c)
+dun_lm3s_image(firmware-cost-small ${bench}/firmware_cost.c ${small})
 add_library(firmware_sizes OBJECT ${bench}/firmware_sizes.c)
 target_include_directories(firmware_sizes PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards)
 target_link_libraries(firmware_sizes PRIVATE dunlin_mqtt dun_warnings)
+set_target_properties(firmware_sizes PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)

@@ -83,7 +83,8 @@ def show_stack():
     for name in IMAGES:
         with Broker() as broker:
             broker.start()
-            with Receiver(broker.port) as receiver, Firmware(broker.port) as device:
+            with Receiver(broker.port) as receiver, Firmware(
+                    broker.port, image=os.path.join(FOLDER, f"{name}.elf")) as device:
                 device.start()
                 wait_for(lambda: receiver.records.count() > 20, "records")
                 broker.kill()
@@ -116,7 +117,8 @@ def count(name):
 def show_cost():
     rows = []
     for name in IMAGES:
-        said = [int(number) for _, number in count("firmware-cost")]
+        said = [int(number) for _, number in count(name.replace("dunlin-lm3s6965evb",
+                                                                "firmware-cost"))]
         samples, recording, records, size, published, publishing, _ = said
         rows += [[f"{name}: a sample, recorded, encoded, logged", recording / samples],
                  [f"{name}: a published batch of {size // records} bytes", publishing / published]]

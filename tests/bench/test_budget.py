@@ -55,6 +55,7 @@ class Budget(unittest.TestCase):
         for name in budgets():
             linked = image(name)
             self.assertGreater(linked.client(), 8000)
+            self.assertGreater(sum(client_ram()[0].values()), 1000)
             self.assertGreater(linked.flash["board"], 2000)
             self.assertLess(linked.flash["fill"], 1000)
 
