@@ -339,6 +339,21 @@ void dun_remote_start(struct dun_remote *remote, dun_ms now)
     dun_settings_apply(&remote->settings, now);
 }
 
+/* All that is subscribed with QoS 0 are documents, so what the uplink passed over was one. */
+static void look_for_skipped(struct dun_remote *remote, dun_ms now)
+{
+    const struct dun_uplink *uplink = remote->settings.agent->sender.uplink;
+    struct dun_uplink_stats stats;
+    uplink->stats(uplink->context, &stats);
+    if (stats.skipped_messages == remote->skipped)
+        return;
+    remote->skipped = stats.skipped_messages;
+    remote->refusal = DUN_REMOTE_TOO_LARGE;
+    remote->refused = 0;
+    note(remote);
+    tell(remote, now);
+}
+
 dun_ms dun_remote_step(struct dun_remote *remote, dun_ms now)
 {
     const struct dun_sender *sender = &remote->settings.agent->sender;
@@ -346,6 +361,7 @@ dun_ms dun_remote_step(struct dun_remote *remote, dun_ms now)
     /* WRITABLE or DOWN brings the next step. */
     if (dun_sender_is_reporting(sender))
         return DUN_MS_NEVER;
+    look_for_skipped(remote, now);
     if (dun_settings_tune(&remote->settings) && remote->running > 0)
         tell(remote, now);
     if (remote->state == DUN_REMOTE_TRIAL)

@@ -60,6 +60,7 @@ struct dun_remote {
     uint64_t refused;                /* its version */
     uint64_t version;                /* the newest one that was taken; 0: none */
     uint64_t running;                /* the one in `record`, which is in force; 0: none */
+    uint32_t skipped;                /* messages that the uplink passed over, as last seen */
     uint32_t crc;                    /* of the document `version` */
     dun_ms since_ms;                 /* when the trial began */
     dun_ms report_ms;                /* when the report was last made */

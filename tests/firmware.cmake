@@ -13,6 +13,7 @@ if(ARM_GCC)
         INSTALL_COMMAND "")
 endif()
 dun_interop_test(firmware)
+dun_interop_test(firmware_config)
 
 # Each module of the firmware by the linker's map, beside boards/lm3s6965evb/budget.txt.
 add_test(NAME bench.budget

@@ -24,6 +24,7 @@ if(TARGET dunlind)
     dun_interop_test(answers)
     dun_interop_test(outage)
     dun_interop_test(urgent)
+    dun_interop_test(config)
     dun_interop_test(agent_killed)
     dun_interop_test(takeover)
     dun_interop_test(link)
@@ -46,6 +47,9 @@ endfunction()
 if(TARGET dunlind-gateway)
     dun_gateway_test(outage)
     dun_gateway_test(agent_killed)
+    dun_gateway_test(config RemoteConfiguration.test_set_get_and_diff
+        RemoteConfiguration.test_it_is_rolled_back_when_the_broker_is_not_reached
+        RemoteConfiguration.test_what_cannot_be_taken_changes_nothing)
     dun_gateway_test(link LinkFails.test_slow LinkFails.test_one_byte_at_a_time
         LinkFails.test_half_open)
 endif()

@@ -35,7 +35,15 @@ target_link_libraries(test_log_v1 PRIVATE dun_test_support dun_warnings)
 add_test(NAME golden.log_v1
     COMMAND test_log_v1 ${CMAKE_CURRENT_SOURCE_DIR}/golden/log_v1.img)
 
-foreach(name coverage knowledge out)
+foreach(name coverage desired knowledge out)
     dun_unit_test(${name} dunlin_tool_core)
     target_compile_definitions(test_${name} PRIVATE _POSIX_C_SOURCE=200809L)
 endforeach()
+
+# What `dunlin simulate` is made of, and the whole of it against a real broker.
+if(TARGET dunlin_fleet)
+    foreach(name chaos deadlines histogram packed signals)
+        dun_unit_test(${name} dunlin_fleet)
+    endforeach()
+    dun_tool_test(tools.simulate interop/test_simulate.py)
+endif()

@@ -38,7 +38,7 @@ add_custom_command(OUTPUT ${precompiled}
     COMMAND ${WASMTIME} compile -o ${precompiled} ${PROJECT_BINARY_DIR}/dunlind.wasm
     DEPENDS dunlind_component ${PROJECT_BINARY_DIR}/dunlind.wasm)
 add_custom_target(dunlind_precompiled ALL DEPENDS ${precompiled})
-foreach(name wasi outage agent_killed link urgent)
+foreach(name wasi outage agent_killed link urgent config)
     add_test(NAME interop.${name}
         COMMAND ${PYTHON_OF_SYSTEM} ${tests}/interop/test_${name}.py)
     set_tests_properties(interop.${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 COST 50

@@ -15,9 +15,13 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"audit", dun_audit_main, "prove what of a fleet's records is there, missing or lost"},
+    {"config", dun_config_main, "read and write the configuration of devices"},
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
+#ifdef DUN_HAS_SIMULATE
+    {"simulate", dun_simulate_main, "run a fleet of devices against a broker, and audit it"},
+#endif
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -34,13 +38,13 @@ static int help(void)
          "\n"
          "What a person at a desk needs for a fleet of dunlin devices.\n");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf("  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        printf("  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     puts("\n"
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"
          "\n"
          "exit codes: 0 ok, 1 runtime error, 2 usage, 3 unreachable, 4 refused, 5 TLS,\n"
-         "            6 data rejected, 7 not complete, 8 database");
+         "            6 data rejected, 7 not complete, 8 database, 9 not as desired");
     return fflush(stdout) == 0 ? DUN_EXIT_OK : DUN_EXIT_RUNTIME;
 }
 

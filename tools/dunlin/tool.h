@@ -17,6 +17,7 @@ enum dun_exit {
     DUN_EXIT_DATA = 6,
     DUN_EXIT_INCOMPLETE = 7,
     DUN_EXIT_DATABASE = 8,
+    DUN_EXIT_DIFFERS = 9,
 };
 
 /* Limits of SPEC.md: a record beyond them is refused. */
@@ -33,9 +34,11 @@ struct dun_complaint {
 
 /* Each gets argv without the program's name and returns an enum dun_exit. */
 int dun_audit_main(int argc, char **argv);
+int dun_config_main(int argc, char **argv);
 int dun_decode_main(int argc, char **argv);
 int dun_log_main(int argc, char **argv);
 int dun_record_main(int argc, char **argv);
+int dun_simulate_main(int argc, char **argv); /* on Linux */
 int dun_watch_main(int argc, char **argv);
 
 #endif
