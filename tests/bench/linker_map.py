@@ -6,7 +6,7 @@ them. `fill` is alignment between sections.
 
 An image that was optimised as a whole has nameless objects in its map, one a source file, and
 functions of one inlined in others. Of these the debug information tells, byte by byte, which file
-an instruction comes from; what is no instruction counts where most of its object does.
+an instruction comes from; what is none counts where the functions of its object do.
 """
 import collections
 import re
@@ -50,17 +50,14 @@ def module_of(path):
     return "board"
 
 
-def lines_of(elf, sections):
-    """{(section, file): bytes} of code, by the line that each two bytes come from."""
-    spots = [(section, address) for section in sections
-             for address in range(section.address, section.address + section.size, 2)]
-    told = subprocess.run(["arm-none-eabi-addr2line", "-e", elf], check=True, text=True,
-                          input="".join(f"{address:#x}\n" for _, address in spots),
-                          capture_output=True).stdout.splitlines()
-    found = collections.Counter()
-    for (section, address), line in zip(spots, told):
-        found[section, line.rpartition(":")[0]] += min(2, section.address + section.size - address)
-    return found
+def frames_of(elf, addresses):
+    """Of each address the files of its line, innermost first: where the code comes from, and last
+    the function that it was inlined into."""
+    told = subprocess.run(["arm-none-eabi-addr2line", "-a", "-i", "-e", elf], check=True, text=True,
+                          input="".join(f"{address:#x}\n" for address in addresses),
+                          capture_output=True).stdout
+    return [[line.rpartition(":")[0] for line in block.splitlines()[1:]]
+            for block in re.split(r"^(?=0x)", told, flags=re.M)[1:]]
 
 
 def read_sections(lines):
@@ -92,22 +89,25 @@ class Image:
             text.partition("Linker script and memory map")[2].splitlines()))
         code = [section for section in sections
                 if NAMELESS.search(section.path) and section.name.startswith(".text")]
-        lines = lines_of(path.removesuffix(".map") + ".elf", code) if code else {}
-        owners = self._owners(lines)
-        for (section, file), size in lines.items():
-            known = file if file != "??" else owners.get(section.path, section.path)
-            self._count(section._replace(size=size), known)
+        owners = self._count_code(path.removesuffix(".map") + ".elf", code)
         for section in sections:
             if section not in code:
                 self._count(section, owners.get(section.path, section.path))
 
-    @staticmethod
-    def _owners(lines):
-        """{nameless object: the file that most of its code comes from}"""
-        sums = collections.defaultdict(collections.Counter)
-        for (section, file), size in lines.items():
-            sums[section.path][file] += size
-        return {path: files.most_common(1)[0][0] for path, files in sums.items()}
+    def _count_code(self, elf, code):
+        """Counts each two bytes where they come from. {nameless object: its source file}"""
+        spots = [(section, address) for section in code
+                 for address in range(section.address, section.address + section.size, 2)]
+        frames = frames_of(elf, [address for _, address in spots]) if spots else []
+        found, owners = collections.Counter(), collections.defaultdict(collections.Counter)
+        for (section, address), files in zip(spots, frames):
+            found[section, files[0]] += min(2, section.address + section.size - address)
+            owners[section.path][files[-1]] += 1
+        owners = {path: files.most_common(1)[0][0] for path, files in owners.items()}
+        for (section, file), size in found.items():
+            self._count(section._replace(size=size),
+                        file if file != "??" else owners[section.path])
+        return owners
 
     def _count(self, section, path):
         module = {"*fill*": "fill", ".stack": "stack"}.get(section.name) or module_of(path)
