@@ -32,6 +32,7 @@ void dun_render_begin(struct dun_renderer *renderer, const struct dun_render_for
 {
     renderer->format = format;
     renderer->out = out;
+    renderer->metrics = NULL;
     renderer->points = renderer->omitted = renderer->notes = 0;
     dun_out_init(&renderer->prefix, -1);
     dun_out_init(&renderer->suffix, -1);
@@ -42,7 +43,9 @@ void dun_render_begin(struct dun_renderer *renderer, const struct dun_render_for
 
 void dun_render_series(struct dun_renderer *renderer, const struct dun_series *series)
 {
-    if (series->count > 0) {
+    bool wanted =
+        renderer->metrics == NULL || dun_patterns_match(renderer->metrics, series->metric);
+    if (series->count > 0 && wanted) {
         renderer->format->series(renderer, series);
     }
 }
