@@ -49,3 +49,7 @@ if(TARGET dunlin_fleet)
     endforeach()
     dun_tool_test(tools.simulate interop/test_simulate.py)
 endif()
+
+dun_unit_test(plot dunlin_recorder)
+target_compile_definitions(test_plot PRIVATE _POSIX_C_SOURCE=200809L)
+dun_tool_test(tools.plot interop/test_plot.py)
