@@ -161,7 +161,7 @@ static void note(struct dun_remote *remote)
                                     refused ? (uint8_t)remote->refusal : (uint8_t)remote->state,
                                 .value = (int64_t)(refused ? remote->refused : remote->version),
                                 .error = refused ? DUN_E_REFUSED : DUN_OK};
-    dun_notices_add(&remote->settings.agent->notices, notice);
+    dun_notices_add(&remote->settings.agent->notices, &notice);
 }
 
 /// A document comes ///

@@ -15,7 +15,7 @@ from support import firmware, wire
 from support.agent import Agent, program
 from support.broker import Broker
 from support.firmware import BROKER_OF_GUEST, Firmware
-from support.neighbour import ADDRESS, DEVICE, DHCP, DNS, TIME, Neighbour
+from support.neighbour import ADDRESS, DEVICE, DHCP, DNS, HARDWARE, TIME, Neighbour
 from support.proxy import Fault, Proxy
 from support.receiver import Receiver, Recorder
 from support.waiting import last_for, main, wait_for
@@ -107,7 +107,6 @@ class Outages(FirmwareCase):
         device.start()
         self.settle(receiver.records, device)
 
-
     def test_half_open_link(self):
         """Nothing more comes and nobody says so: only the keepalive finds it."""
         receiver = self.receiver()
@@ -129,6 +128,31 @@ class Outages(FirmwareCase):
             wait_for(lambda: not any(map(recorder.records.missing, recorder.records.streams())),
                      device.log)
             recorder.records.check(self, lanes=0)
+
+
+class Wire(FirmwareCase):
+    FRAMES = 4000
+
+    def test_hostile_frames(self):
+        """Frames of the wire, mutated, cut and made longer: the device goes on without a reset."""
+        receiver = self.receiver()
+        neighbour = self.enterContext(Neighbour())
+        device = self.device(neighbour=neighbour, ntp=ADDRESS).start()
+        self.wait_more(receiver.records, 10, device)
+        dice = random.Random(7)
+        heard = list(neighbour.heard)
+        target = next(frame[6:12] for frame in heard if frame[6:12] != HARDWARE)
+        for count in range(self.FRAMES):
+            frame = bytearray(dice.choice(heard))
+            frame[:6] = target if dice.random() < 0.9 else b"\xff" * 6
+            for _ in range(dice.randrange(8)):
+                frame[dice.randrange(6, len(frame))] = dice.randrange(256)
+            size = dice.choice((len(frame), dice.randrange(1, len(frame)), 60, 1514, 1600))
+            neighbour.send_raw(bytes(frame[:size].ljust(size, b"\xa5")))
+            if count % 50 == 0:
+                last_for(0.02, device.alive)
+        self.settle(receiver.records, device)
+        self.assertEqual(device.log().count("boot reset"), 1, device.log())
 
 
 class Clock(FirmwareCase):
@@ -271,6 +295,30 @@ class InRam(FirmwareCase):
         about = wire.About()
         about.ParseFromString(receiver.last("about"))
         self.assertTrue(about.volatile_stream)
+
+
+class Small(FirmwareCase):
+    """The image with MQTT 3.1.1, the small encoder and no optional part."""
+
+    def test_it_delivers_over_3_1_1_and_through_outages(self):
+        self.broker.close()
+        self.broker = Broker(extra="log_type notice\n").start()
+        self.addCleanup(self.broker.close)
+        proxy = Proxy(self.broker.port)
+        self.addCleanup(proxy.close)
+        receiver = self.receiver()
+        device = self.device(proxy.port, image=firmware.SMALL).start()
+        self.wait_more(receiver.records, 5, device)
+        self.assertGreater(min(self.values(receiver, "dunlin.stack.free")), 512)
+        self.broker.kill()
+        device.wait_log("disconnected")
+        self.broker.start()
+        self.wait_more(proxy.acknowledged, 5, device)
+        device.kill()
+        device.start()
+        self.settle(proxy.acknowledged, device)
+        with open(os.path.join(self.broker.folder, "log"), encoding="utf-8") as log:
+            self.assertRegex(log.read(), r"as fw-1 \(p2,")
 
 
 class Life(FirmwareCase):
