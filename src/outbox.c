@@ -288,9 +288,10 @@ bool dun_outbox_next(struct dun_outbox *outbox, dun_ms now)
 {
     note_mount(outbox);
     outbox->backfill_paused = false; /* until the rate is all that holds it up */
-    if (outbox->later > 0) {         /* what is urgent does not wait for what the broker put off */
-        if (outbox->window.sent == outbox->window.count && push_next(outbox, DUN_LANE_URGENT) > 0)
-            return true;
+    bool all_sent = outbox->window.sent == outbox->window.count;
+    if (outbox->later > 0 && (all_sent || outbox->resending)) {
+        if (all_sent && push_next(outbox, DUN_LANE_URGENT) > 0)
+            return true; /* it does not wait for what the broker put off */
         if (dun_outbox_in_flight(outbox) > 0)
             return false;
         resend(outbox);

@@ -69,7 +69,8 @@ void thinned_note(struct facts *facts, struct stream_facts *stream, const struct
 void thinned_watch(struct facts *facts, const struct dun_agent *agent)
 {
     facts->erases_seen = sim_run->flash.erases;
-    if (sim_run->scenario.overflow != DUN_LOG_THIN || !agent->store.mounted)
+    if (sim_run->scenario.overflow != DUN_LOG_THIN ||
+        (!agent->store.mounted && !agent->archive.mounted))
         return;
     const struct dun_log *log = &agent->archive.log;
     /* In its second lap it thins itself: copies of old records go behind younger ones. */
