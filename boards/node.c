@@ -16,6 +16,7 @@ static struct dun_agent_parts parts_of(struct dun_node *node, const struct dun_n
         .batch = &node->batch,
         .store = {.name = "log",
                   .flash = config->flash,
+                  .in_ram = config->flash_in_ram,
                   .unit = BUFFER(node->unit),
                   .losses = node->losses,
                   .losses_max = DUN_PROFILE_LOSSES_MAX,

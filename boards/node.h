@@ -38,6 +38,7 @@ struct dun_node_config {
     const struct dun_link *link;      /* of an uplink over one; NULL where it brings its own */
     const struct dun_tls_config *tls; /* of an uplink that does TLS itself; NULL: none */
     const struct dun_flash *flash;    /* of the durable log */
+    bool flash_in_ram;                /* which then is not so durable, and says so */
     const struct dun_flash *archive;  /* with DUN_LOG_THIN: of what thinning keeps; NULL: none */
     const struct dun_flash *spare;    /* in RAM, for the time in which `flash` fails; NULL: none */
     uint64_t stream;                  /* random, not 0: id of the log if a new one begins */

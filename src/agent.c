@@ -266,7 +266,7 @@ static void update_about(struct dun_agent *agent)
     about->stream = stream;
     about->catalog_hash = catalog;
     about->metric_count = agent->parts.catalog->count;
-    about->volatile_stream = active == &agent->spare;
+    about->volatile_stream = active && (active == &agent->spare || active->config.in_ram);
     dun_sender_refresh(&agent->sender);
 }
 

@@ -18,6 +18,7 @@ struct dun_store_config {
     uint16_t losses_max;
     uint64_t new_stream; /* random, not 0 */
     enum dun_log_overflow overflow;
+    bool in_ram;    /* its flash survives no loss of power */
     uint16_t owner; /* see struct dun_log_config; the agent fills it in */
 };
 

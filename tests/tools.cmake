@@ -39,3 +39,11 @@ foreach(name coverage desired knowledge out)
     dun_unit_test(${name} dunlin_tool_core)
     target_compile_definitions(test_${name} PRIVATE _POSIX_C_SOURCE=200809L)
 endforeach()
+
+# What `dunlin simulate` is made of, and the whole of it against a real broker.
+if(TARGET dunlin_fleet)
+    foreach(name chaos deadlines histogram packed signals)
+        dun_unit_test(${name} dunlin_fleet)
+    endforeach()
+    dun_tool_test(tools.simulate interop/test_simulate.py)
+endif()

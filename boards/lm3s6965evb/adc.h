@@ -6,7 +6,7 @@
 
 void dun_adc_start(void);
 
-/* One conversion, 10 bits. */
+/* The next conversion, 10 bits; it comes within a millisecond. */
 uint32_t dun_adc_read(void);
 
 /* The same in tenths of a degree Celsius (data sheet: 147.5 - 225 * reading / 1023). */

@@ -3,8 +3,8 @@
  * and the agent, and sleeps until the next tick; the watchdog resets a device whose loop stands
  * still.
  *
- * Without a card, or without a valid provisioning block on it, the device says so on the UART and
- * blinks; with a card it keeps sampling to the log under the id `unprovisioned`.
+ * Without a card, or without a valid provisioning block, the device says so on the UART, blinks,
+ * and keeps sampling to the log under the id `unprovisioned`.
  */
 #include <string.h>
 
@@ -21,9 +21,6 @@
 #include "crc32c.h"
 #include "ethernet.h"
 #include "fault.h"
-#include "flash_ram.h"
-#include "flash_sd.h"
-#include "identity.h"
 #include "led.h"
 #include "link_lwip.h"
 #include "node.h"
@@ -31,23 +28,14 @@
 #include "registers.h"
 #include "remote.h"
 #include "sensors.h"
-#include "shelf_sd.h"
 #include "sntp_lwip.h"
+#include "storage.h"
 #include "uart.h"
 
 #define RECONNECT_MIN_MS 1000u
-#define LOG_SECTOR       8u /* behind the provisioning block, the counter of boots, the shelf */
-
-_Static_assert(LOG_SECTOR == DUN_SHELF_SD_FIRST + DUN_SHELF_SD_SECTORS,
-               "the shelf lies just before the log");
-_Static_assert(DUN_PROFILE_CONFIG_MAX + DUN_REMOTE_EXTRA <= DUN_SHELF_SD_MAX,
-               "profile.h: DUN_PROFILE_CONFIG_MAX must fit a sector: at most 484");
 
 static struct dun_node node;
-static struct dun_flash card_log, spare_log;
-static struct dun_flash_sd card;
-static uint8_t spare_memory[DUN_PROFILE_SPARE_BLOCK_SIZE * DUN_PROFILE_SPARE_BLOCK_COUNT +
-                            sizeof(struct dun_flash_geometry)];
+static struct dun_lm3s_storage storage;
 static struct dun_identity identity;
 static struct dun_fault_note last_reset;
 static struct dun_remote remote;
@@ -89,25 +77,6 @@ u32_t sys_now(void)
 
 /// Parts ///
 
-/* True if there is a card; the identity then holds what its provisioning block says. */
-static bool read_card(void)
-{
-    const char *what = "card";
-    int result = dun_sd_start();
-    bool there = result == DUN_OK;
-    if (there) {
-        result = dun_identity_read(&identity, &what);
-    }
-    if (result != DUN_OK) {
-        dun_uart_text(what);
-        dun_uart_event(there ? ": not provisioned; run tools/make_card" : ": none", "error",
-                       result);
-        dun_led_blink(there ? DUN_BLINK_IDENTITY : DUN_BLINK_CARD);
-        dun_identity_default(&identity);
-    }
-    return there;
-}
-
 /* What DHCP's answer says of time servers. */
 void dhcp_set_ntp_servers(u8_t count, const ip4_addr_t *servers)
 {
@@ -141,13 +110,15 @@ static void start_network(void)
     dun_link_lwip_init(&link, &link_table);
 }
 
-static struct dun_node_config configure(bool has_card)
+static struct dun_node_config configure(uint16_t sensor_count)
 {
     return (struct dun_node_config){
         .agent = {.device = identity.device,
                   .fleet = identity.fleet,
                   .board = "lm3s6965evb",
                   .batch_age_max_ms = identity.batch_age_ms,
+                  .ack_mode = identity.ack_stored ? DUN_ACK_STORED : DUN_ACK_PUBLISHED,
+                  .stored_wait_ms = identity.stored_wait_ms,
                   .backoff = {.base_ms = RECONNECT_MIN_MS < identity.reconnect_max_ms
                                              ? RECONNECT_MIN_MS
                                              : identity.reconnect_max_ms,
@@ -164,21 +135,22 @@ static struct dun_node_config configure(bool has_card)
                    .keepalive_s = identity.keepalive_s,
                    .connect_timeout_ms = 20000},
         .link = &link_table,
-        .flash = has_card ? &card_log : &spare_log,
-        .spare = has_card ? &spare_log : NULL,
+        .flash = &storage.log,
+        .flash_in_ram = storage.in_ram,
+        .spare = storage.has_spare ? &storage.spare : NULL,
         .stream = random64() | 1,
         .spare_stream = random64() | 1,
         .archive_stream = random64() | 1,
         .sensors = sensors,
-        .sensor_count = DUN_LM3S_SENSOR_COUNT,
+        .sensor_count = sensor_count,
     };
 }
 
-static void start_remote(bool has_card, dun_ms now)
+static void start_remote(dun_ms now)
 {
     remote = (struct dun_remote){
         .settings = {.agent = &node.agent},
-        .shelf = has_card ? &dun_shelf_sd : NULL,
+        .shelf = storage.shelf,
         .record = {remote_record, sizeof remote_record},
     };
     dun_remote_start(&remote, now);
@@ -194,31 +166,22 @@ static void start(void)
     dun_adc_start();
     dun_led_start();
     dun_uart_event("boot", "reset", last_reset.cause);
-    bool has_card = read_card();
-    uint32_t boots = has_card ? dun_identity_count_boot() : 0;
+    dun_lm3s_storage_start(&storage, &identity);
     mix(identity.device, strlen(identity.device));
-    mix(&boots, sizeof boots);
+    mix(&storage.boots, sizeof storage.boots);
     mix(&last_reset, sizeof last_reset);
     start_network();
-    uint32_t blocks = identity.log_kib * 1024 / DUN_PROFILE_LOG_BLOCK_SIZE;
-    dun_flash_sd_init(&card, LOG_SECTOR, DUN_PROFILE_LOG_BLOCK_SIZE, blocks, &card_log);
-    struct dun_flash_geometry geometry = {.block_size = DUN_PROFILE_SPARE_BLOCK_SIZE,
-                                          .block_count = DUN_PROFILE_SPARE_BLOCK_COUNT,
-                                          .prog_size = 1};
-    int result = dun_flash_ram_init(&spare_log, geometry,
-                                    (struct dun_buffer){spare_memory, sizeof spare_memory});
-    DUN_ASSERT(result == DUN_OK);
-    dun_lm3s_sensors(sensors, &netif, &last_reset, identity.interval_ms);
-    struct dun_node_config config = configure(has_card);
+    uint16_t sensor_count = dun_lm3s_sensors(sensors, &netif, &last_reset, identity.interval_ms);
+    struct dun_node_config config = configure(sensor_count);
     const char *what = NULL;
-    result = dun_node_init(&node, &config, dun_clock_now(), &what);
+    int result = dun_node_init(&node, &config, dun_clock_now(), &what);
     if (result != DUN_OK) {
         dun_uart_text(what != NULL ? what : "node");
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
     if (identity.remote) {
-        start_remote(has_card, dun_clock_now());
+        start_remote(dun_clock_now());
     }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
 }

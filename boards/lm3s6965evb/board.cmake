@@ -33,30 +33,46 @@ add_library(lwip STATIC
     ${lwip}/netif/ethernet.c)
 target_include_directories(lwip SYSTEM PUBLIC ${lwip}/include ${board}/lwip_port)
 
-add_executable(dunlin-lm3s6965evb.elf
+# dun_lm3s_image(NAME SOURCES...): a program for this board, and NAME.map beside it.
+function(dun_lm3s_image name)
+    add_executable(${name}.elf ${ARGN}
+        ${board}/clock_lm3s.c
+        ${board}/fault.c
+        ${board}/stack.c
+        ${board}/startup.c
+        ${board}/uart.c
+        ${PROJECT_SOURCE_DIR}/boards/node.c)
+    target_include_directories(${name}.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
+        ${PROJECT_SOURCE_DIR}/transport)
+    target_compile_options(${name}.elf PRIVATE -Wno-pedantic)
+    target_link_options(${name}.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
+        -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
+    target_link_libraries(${name}.elf PRIVATE dunlin_mqtt dun_warnings)
+    set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
+endfunction()
+
+set(firmware
     ${board}/adc.c
     ${board}/board.c
-    ${board}/clock_lm3s.c
     ${board}/console.c
     ${board}/ethernet.c
-    ${board}/fault.c
-    ${board}/flash_sd.c
+    ${board}/i2c.c
     ${board}/identity.c
     ${board}/led.c
     ${board}/notices_uart.c
-    ${board}/sdcard.c
     ${board}/sensors.c
-    ${board}/shelf_sd.c
-    ${board}/stack.c
-    ${board}/startup.c
-    ${board}/uart.c
-    ${PROJECT_SOURCE_DIR}/boards/node.c
+    ${board}/storage.c
+    ${PROJECT_SOURCE_DIR}/boards/flash_nor.c
+    ${PROJECT_SOURCE_DIR}/boards/sensor_lm75.c
     ${PROJECT_SOURCE_DIR}/transport/link_lwip.c
     ${PROJECT_SOURCE_DIR}/transport/sntp_lwip.c)
-target_include_directories(dunlin-lm3s6965evb.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
-    ${PROJECT_SOURCE_DIR}/transport)
-target_compile_options(dunlin-lm3s6965evb.elf PRIVATE -Wno-pedantic)
-target_link_options(dunlin-lm3s6965evb.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
-    -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/dunlin-lm3s6965evb.map)
-target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_mqtt dunlin_sntp lwip dun_warnings)
-set_target_properties(dunlin-lm3s6965evb.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
+dun_lm3s_image(dunlin-lm3s6965evb ${firmware}
+    ${board}/flash_sd.c
+    ${board}/sdcard.c
+    ${board}/shelf_sd.c
+    ${board}/storage_card.c)
+target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_sntp lwip)
+
+# The same for a board without a card: the log in RAM, the identity in flash.
+dun_lm3s_image(dunlin-lm3s6965evb-ram ${firmware} ${board}/storage_ram.c)
+target_link_libraries(dunlin-lm3s6965evb-ram.elf PRIVATE dunlin_sntp lwip)

@@ -3,23 +3,12 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "crc32c.h"
 
 #define MAGIC       0x53444E55u
 #define DATA_AT     8u /* of the payload in a data sector: behind magic and epoch */
 #define NOT_A_BLOCK UINT32_MAX
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> 8 * i);
-    }
-}
 
 static uint32_t header_of(const struct dun_flash_sd *sd, uint32_t block)
 {
@@ -48,7 +37,7 @@ static int store(struct dun_flash_sd *sd, uint32_t sector)
 /* The epoch that the loaded sector names, 0 if it names none. */
 static uint32_t epoch_here(const struct dun_flash_sd *sd)
 {
-    return get32(sd->sector) == MAGIC ? get32(sd->sector + 4) : 0;
+    return dun_get32(sd->sector) == MAGIC ? dun_get32(sd->sector + 4) : 0;
 }
 
 /* Learns the epoch of a block from its header. */
@@ -61,7 +50,7 @@ static int enter(struct dun_flash_sd *sd, uint32_t block)
     if (result != DUN_OK) {
         return result;
     }
-    bool valid = get32(sd->sector + 8) == dun_crc32c(0, sd->sector, 8);
+    bool valid = dun_get32(sd->sector + 8) == dun_crc32c(0, sd->sector, 8);
     sd->block = block;
     sd->epoch = valid ? epoch_here(sd) : 0;
     return DUN_OK;
@@ -109,8 +98,8 @@ static int sd_prog(void *context, uint32_t block, uint32_t offset, const void *d
     }
     while (result == DUN_OK && size > 0) {
         memset(sd->sector, 0, sizeof sd->sector);
-        put32(sd->sector, MAGIC);
-        put32(sd->sector + 4, sd->epoch);
+        dun_put32(sd->sector, MAGIC);
+        dun_put32(sd->sector + 4, sd->epoch);
         memcpy(sd->sector + DATA_AT, at, DUN_FLASH_SD_UNIT);
         result = store(sd, header_of(sd, block) + 1 + offset / DUN_FLASH_SD_UNIT);
         at += DUN_FLASH_SD_UNIT;
@@ -146,9 +135,9 @@ static int sd_erase(void *context, uint32_t block)
         return result;
     }
     memset(sd->sector, 0, sizeof sd->sector);
-    put32(sd->sector, MAGIC);
-    put32(sd->sector + 4, newest + 1);
-    put32(sd->sector + 8, dun_crc32c(0, sd->sector, 8));
+    dun_put32(sd->sector, MAGIC);
+    dun_put32(sd->sector + 4, newest + 1);
+    dun_put32(sd->sector + 8, dun_crc32c(0, sd->sector, 8));
     sd->block = NOT_A_BLOCK;
     return store(sd, header_of(sd, block));
 }

@@ -5,20 +5,14 @@
 #include <string.h>
 
 #include "agent.h"
+#include "bytes.h"
 #include "crc32c.h"
-#include "sdcard.h"
 
-#define HEAD_SIZE     16u /* "DUNLINID", size, CRC-32C of the text */
-#define TEXT_MAX      (DUN_SD_SECTOR * DUN_IDENTITY_SECTORS - HEAD_SIZE)
-#define DAY_MS        (24u * 3600 * 1000)
-#define COUNTER_MAGIC 0x544F4F42u
+#define HEAD_SIZE 16u /* "DUNLINID", size, CRC-32C of the text */
+#define TEXT_MAX  (DUN_IDENTITY_SIZE - HEAD_SIZE)
+#define DAY_MS    (24u * 3600 * 1000)
 
 static const char magic[8] = {'D', 'U', 'N', 'L', 'I', 'N', 'I', 'D'};
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
 
 /// Values ///
 
@@ -112,6 +106,13 @@ static bool set_number(struct dun_identity *identity, const char *key, const cha
     if (strcmp(key, "batch_age_ms") == 0) {
         return parse_number(value, DAY_MS, &identity->batch_age_ms);
     }
+    if (strcmp(key, "stored_wait_ms") == 0) {
+        return parse_number(value, DAY_MS, &identity->stored_wait_ms);
+    }
+    if (strcmp(key, "ack") == 0) {
+        identity->ack_stored = strcmp(value, "stored") == 0;
+        return identity->ack_stored || strcmp(value, "published") == 0;
+    }
     if (strcmp(key, "remote") == 0) {
         bool ok = parse_number(value, 1, &number);
         identity->remote = number != 0;
@@ -165,7 +166,8 @@ static int parse(struct dun_identity *identity, char *text, const char **what)
             *equals = '\0';
         }
         *what = text;
-        if (*text != '\0' && (equals == NULL || !set(identity, text, equals + 1))) {
+        bool empty = *text == '\0' && equals == NULL;
+        if (!empty && (equals == NULL || !set(identity, text, equals + 1))) {
             return DUN_E_INVALID;
         }
         text = next;
@@ -191,45 +193,19 @@ void dun_identity_default(struct dun_identity *identity)
                                       .reconnect_max_ms = 300000};
 }
 
-int dun_identity_read(struct dun_identity *identity, const char **what)
+int dun_identity_parse(struct dun_identity *identity, uint8_t block[DUN_IDENTITY_SIZE + 1],
+                       const char **what)
 {
-    static uint8_t block[DUN_SD_SECTOR * DUN_IDENTITY_SECTORS + 1];
     dun_identity_default(identity);
     identity->device[0] = '\0';
-    *what = "card";
-    for (uint32_t i = 0; i < DUN_IDENTITY_SECTORS; i++) {
-        int result = dun_sd_read(i, block + i * DUN_SD_SECTOR);
-        if (result != DUN_OK) {
-            return result;
-        }
-    }
     *what = "provisioning block";
-    uint32_t size = get32(block + 8);
+    uint32_t size = dun_get32(block + 8);
     if (memcmp(block, magic, sizeof magic) != 0) {
         return DUN_E_NOT_FOUND;
     }
-    if (size > TEXT_MAX || dun_crc32c(0, block + HEAD_SIZE, size) != get32(block + 12)) {
+    if (size > TEXT_MAX || dun_crc32c(0, block + HEAD_SIZE, size) != dun_get32(block + 12)) {
         return DUN_E_CORRUPT;
     }
     block[HEAD_SIZE + size] = '\0';
     return parse(identity, (char *)block + HEAD_SIZE, what);
-}
-
-uint32_t dun_identity_count_boot(void)
-{
-    uint8_t sector[DUN_SD_SECTOR];
-    uint32_t count = 0;
-    if (dun_sd_read(DUN_IDENTITY_SECTORS, sector) != DUN_OK) {
-        return 0;
-    }
-    if (get32(sector) == COUNTER_MAGIC) {
-        count = get32(sector + 4);
-    }
-    count++;
-    memset(sector, 0, sizeof sector);
-    for (int i = 0; i < 4; i++) {
-        sector[i] = (uint8_t)(COUNTER_MAGIC >> 8 * i);
-        sector[4 + i] = (uint8_t)(count >> 8 * i);
-    }
-    return dun_sd_write(DUN_IDENTITY_SECTORS, sector) == DUN_OK ? count : 0;
 }

@@ -16,6 +16,7 @@
 #define DUN_PROFILE_SPARE_BLOCK_SIZE                                                               \
     1024                                /* of the log in RAM, where there is no card or while it */
 #define DUN_PROFILE_SPARE_BLOCK_COUNT 6 /* fails */
+#define DUN_PROFILE_SPARE_PROG_SIZE   4 /* a word, as of the chip's own flash */
 
 /// What is sent ///
 #define DUN_PROFILE_WINDOW       8   /* publishes in flight */

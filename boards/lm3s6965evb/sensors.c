@@ -8,9 +8,15 @@
 
 #include "adc.h"
 #include "ethernet.h"
+#include "i2c.h"
+#include "sensor_lm75.h"
 #include "stack.h"
+#include "uart.h"
 
-#define VALUES_MAX 6
+#define VALUES_MAX   6
+#define LM75_ADDRESS 0x48u
+
+extern uint8_t ram_start[], ram_end[], kept_end[];
 
 /* A source: its metrics, their ids once declared, and where the values come from. */
 struct source {
@@ -50,6 +56,8 @@ static const struct dun_metric device_metrics[] = {
     {.name = "system.uptime", .unit = "s", .kind = DUN_GAUGE, .exponent = -3},
     {.name = "dunlin.stack.free", .unit = "By", .kind = DUN_GAUGE},
     {.name = "dunlin.stack.limit", .unit = "By", .kind = DUN_GAUGE},
+    {.name = "system.memory.usage", .unit = "By", .kind = DUN_GAUGE},
+    {.name = "system.memory.limit", .unit = "By", .kind = DUN_GAUGE},
 };
 
 static void device_values(struct dun_agent *agent, dun_ms now, int64_t values[VALUES_MAX])
@@ -58,6 +66,8 @@ static void device_values(struct dun_agent *agent, dun_ms now, int64_t values[VA
     values[0] = now;
     values[1] = dun_stack_free();
     values[2] = dun_stack_size();
+    values[3] = (kept_end - ram_start) - (int64_t)dun_stack_free();
+    values[4] = ram_end - ram_start;
 }
 
 static const char *const reset_causes[] = {"power", "watchdog", "assert", "fault", "ended"};
@@ -133,6 +143,16 @@ static void analog_values(struct dun_agent *agent, dun_ms now, int64_t values[VA
     values[0] = dun_adc_die_tenths();
 }
 
+/// The bus ///
+
+static const struct dun_attribute on_board = {"hw.id", "board"};
+static const struct dun_metric board_metric = {.name = "hw.temperature",
+                                               .unit = "Cel",
+                                               .attributes = &on_board,
+                                               .attribute_count = 1,
+                                               .kind = DUN_GAUGE,
+                                               .exponent = DUN_LM75_EXPONENT};
+
 /// The agent ///
 
 static const struct dun_metric agent_metrics[] = {
@@ -163,20 +183,32 @@ static void agent_values(struct dun_agent *agent, dun_ms now, int64_t values[VAL
         }                                                                                          \
     }
 
-static struct source sources[DUN_LM3S_SENSOR_COUNT] = {
+static struct source sources[] = {
     SOURCE(device), SOURCE(reset), SOURCE(network), SOURCE(analog), SOURCE(agent),
 };
 
-void dun_lm3s_sensors(struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT], struct netif *netif,
-                      const struct dun_fault_note *reset, uint32_t interval_ms)
+uint16_t dun_lm3s_sensors(struct dun_sensor sensors[DUN_LM3S_SENSOR_COUNT], struct netif *netif,
+                          const struct dun_fault_note *reset, uint32_t interval_ms)
 {
     static const char *const names[] = {"device", "reset", "network", "analog", "agent"};
+    static struct dun_lm75 thermometer;
+    uint16_t count = 0;
     interface = netif;
     last_reset = reset;
-    for (int i = 0; i < DUN_LM3S_SENSOR_COUNT; i++) {
-        sensors[i] = (struct dun_sensor){.name = names[i],
-                                         .interval_ms = interval_ms,
-                                         .read = read_source,
-                                         .context = &sources[i]};
+    for (; count < sizeof sources / sizeof sources[0]; count++) {
+        sensors[count] = (struct dun_sensor){.name = names[count],
+                                             .interval_ms = interval_ms,
+                                             .read = read_source,
+                                             .context = &sources[count]};
     }
+    int result = dun_lm75_init(&thermometer, dun_i2c_start(), LM75_ADDRESS, &board_metric);
+    if (result != DUN_OK) {
+        dun_uart_event("thermometer: none", "error", result);
+        return count;
+    }
+    sensors[count] = (struct dun_sensor){.name = "thermometer",
+                                         .interval_ms = interval_ms,
+                                         .read = dun_lm75_sensor,
+                                         .context = &thermometer};
+    return count + 1;
 }

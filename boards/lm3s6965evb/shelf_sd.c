@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "crc32c.h"
 
 #define MAGIC  0x464C4853u
@@ -15,18 +16,6 @@ struct survey {
     uint32_t serials[SLOTS];
     uint32_t sectors[SLOTS];
 };
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> 8 * i);
-    }
-}
 
 static uint32_t size_in(const uint8_t *sector)
 {
@@ -43,11 +32,11 @@ static int examine(struct survey *survey, uint8_t sector[DUN_SD_SECTOR])
             return result;
         }
         uint8_t slot = sector[8];
-        bool valid = get32(sector) == MAGIC && slot < SLOTS &&
+        bool valid = dun_get32(sector) == MAGIC && slot < SLOTS &&
                      size_in(sector) <= DUN_SHELF_SD_MAX &&
-                     get32(sector + CRC_AT) == dun_crc32c(0, sector, CRC_AT);
-        if (valid && get32(sector + 4) > survey->serials[slot]) {
-            survey->serials[slot] = get32(sector + 4);
+                     dun_get32(sector + CRC_AT) == dun_crc32c(0, sector, CRC_AT);
+        if (valid && dun_get32(sector + 4) > survey->serials[slot]) {
+            survey->serials[slot] = dun_get32(sector + 4);
             survey->sectors[slot] = i;
         }
     }
@@ -86,13 +75,13 @@ static int save(void *context, int slot, struct dun_span record)
     }
     uint32_t newest = survey.serials[0] > survey.serials[1] ? survey.serials[0] : survey.serials[1];
     memset(sector, 0, sizeof sector);
-    put32(sector, MAGIC);
-    put32(sector + 4, newest + 1);
+    dun_put32(sector, MAGIC);
+    dun_put32(sector + 4, newest + 1);
     sector[8] = (uint8_t)slot;
     sector[10] = (uint8_t)record.size;
     sector[11] = (uint8_t)(record.size >> 8);
     memcpy(sector + HEAD, record.data, record.size);
-    put32(sector + CRC_AT, dun_crc32c(0, sector, CRC_AT));
+    dun_put32(sector + CRC_AT, dun_crc32c(0, sector, CRC_AT));
     return dun_sd_write(target, sector);
 }
 

@@ -35,7 +35,7 @@ STANDARD_DUNDER = {"__FILE__", "__LINE__", "__func__", "__STDC_VERSION__", "__VA
 # src/ in groups: a module includes base.h, its own group, and what the group may see beside it.
 # The log does not know what a record means, the encoders do not know where it is stored, a seam
 # knows nothing. What is named in no group composes the stages (agent, store, messages).
-STORAGE = {"flash", "flash_ram", "crc32c", "ledger", "log"}
+STORAGE = {"bytes", "flash", "flash_ram", "crc32c", "ledger", "log"}
 ENCODING = {"metric", "catalog", "batch", "columns", "axes", "column", "coding", "range",
             "encoder", "wire", "plain", "clock"}
 SEAMS = {"link", "uplink", "sensor", "backoff"}

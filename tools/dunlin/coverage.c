@@ -56,7 +56,7 @@ static bool contains(const struct dun_ranges *ranges, uint64_t sequence)
 static bool insert(struct dun_ranges *ranges, size_t at, struct dun_range range)
 {
     if (ranges->count == ranges->capacity) {
-        size_t capacity = ranges->capacity == 0 ? 8 : ranges->capacity * 2;
+        size_t capacity = ranges->capacity == 0 ? 2 : ranges->capacity * 2;
         struct dun_range *items =
             capacity <= DUN_RANGES_MAX ? realloc(ranges->items, capacity * sizeof *items) : NULL;
         if (items == NULL) {

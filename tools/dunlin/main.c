@@ -19,6 +19,9 @@ static const struct subcommand subcommands[] = {
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
+#ifdef DUN_HAS_SIMULATE
+    {"simulate", dun_simulate_main, "run a fleet of devices against a broker, and audit it"},
+#endif
     {"watch", dun_watch_main, "subscribe to a fleet and show its points as they arrive"},
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -35,7 +38,7 @@ static int help(void)
          "\n"
          "What a person at a desk needs for a fleet of dunlin devices.\n");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf("  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+        printf("  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     puts("\n"
          "  --help, --version; dunlin COMMAND --help tells the options of a command\n"

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "signal.h"
+#include "signals.h"
 
 #define REBOOT_MS_MIN 500 /* without power */
 #define REBOOT_MS_MAX 3000

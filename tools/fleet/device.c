@@ -10,12 +10,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "secure.h"
+#include "tls.h"
 
 #define ADDRESS_TIMEOUT_MS 10000
 #define CONNECT_TIMEOUT_MS 30000
-#define ROUNDS_MAX         4    /* steps in a row of a device that has more to do */
-#define END_MS             5000 /* for its last words */
+#define ROUNDS_MAX         4     /* steps in a row of a device that has more to do */
+#define SEAL_WAIT_MS       15000 /* at the end, for a batch that fills */
+#define END_MS             5000  /* for its last words */
 
 /// Flash ///
 
@@ -170,7 +171,7 @@ static size_t flash_size(const struct dun_fleet_settings *settings)
 size_t dun_device_size(const struct dun_fleet_settings *settings)
 {
     return round_up(sizeof(struct dun_fleet_device)) + flash_size(settings) +
-           (settings->tls ? round_up(dun_secure_size()) : 0);
+           (settings->tls ? round_up(dun_fleet_tls_size()) : 0);
 }
 
 void dun_device_make(struct dun_fleet_device *device, const struct dun_fleet_settings *settings)
@@ -247,7 +248,7 @@ static struct dun_node_config node_config(struct dun_fleet_device *device)
                    .keepalive_s = settings->keepalive_s,
                    .mqtt_version = settings->mqtt_version,
                    .connect_timeout_ms = CONNECT_TIMEOUT_MS},
-        .link = settings->tls ? dun_secure_wrap(device->tls, &device->link) : &device->link,
+        .link = settings->tls ? dun_fleet_tls_wrap(device->tls, &device->link) : &device->link,
         .flash = &device->flash,
         .stream = device->stream,
         .sensors = &device->sensor,
@@ -299,12 +300,13 @@ void dun_device_cut_power(struct dun_fleet_device *device, struct dun_fleet_tota
     totals->points_forgotten += device->node.batch.count;
     totals->powered--;
     totals->up -= device->up ? 1 : 0;
+    totals->open -= device->open ? 1 : 0;
     totals->backlog -= device->backlog;
-    device->up = device->powered = false;
+    device->up = device->open = device->powered = false;
     device->backlog = 0;
     link_close(device);
     if (device->settings->tls) {
-        dun_secure_free(device->tls);
+        dun_fleet_tls_free(device->tls);
     }
     memset(&device->node, 0, sizeof device->node);
 }
@@ -355,7 +357,10 @@ static void count(struct dun_fleet_device *device, const struct before *before,
 static void count_state(struct dun_fleet_device *device, struct dun_fleet_totals *totals)
 {
     bool up = dun_agent_is_up(&device->node.agent);
+    bool open = device->node.agent.recorder.waiting_since_ms != DUN_MS_NEVER;
     uint64_t backlog = dun_agent_backlog(&device->node.agent);
+    totals->open += (uint64_t)open - (uint64_t)device->open;
+    device->open = open;
     totals->up += (uint64_t)up - (uint64_t)device->up;
     totals->backlog += backlog - device->backlog;
     device->up = up;
@@ -410,6 +415,19 @@ static void set_clock(struct dun_fleet_device *device, dun_ms uptime, dun_ms uni
     }
 }
 
+/* What the fleet asked for since the last step. */
+static void obey(struct dun_fleet_device *device, dun_ms uptime)
+{
+    if (device->seals) {
+        int result = dun_agent_seal(&device->node.agent, uptime);
+        (void)result; /* a flash in RAM does not fail */
+        device->seals = false;
+    }
+    if (device->leaves) {
+        dun_agent_end(&device->node.agent, uptime, uptime + END_MS);
+    }
+}
+
 dun_ms dun_device_step(struct dun_fleet_device *device, dun_ms now, dun_ms unix_ms,
                        struct dun_fleet_totals *totals)
 {
@@ -419,6 +437,7 @@ dun_ms dun_device_step(struct dun_fleet_device *device, dun_ms now, dun_ms unix_
     struct before before = look(device, now);
     end_fault(device, now);
     set_clock(device, uptime, unix_ms);
+    obey(device, uptime);
     for (int i = 0; i < ROUNDS_MAX; i++) {
         next = dun_agent_step(agent, uptime);
         if (next > uptime) {
@@ -457,18 +476,17 @@ uint64_t dun_device_recorded(const struct dun_fleet_device *device)
 
 /// The end ///
 
-void dun_device_hush(struct dun_fleet_device *device, dun_ms now)
+void dun_device_hush(struct dun_fleet_device *device)
 {
+    /* Sealed all at once, the last batches of a fleet would be a load that it never is. */
+    device->seals = device->settings->batch_age_ms > SEAL_WAIT_MS;
     device->sensor.due = DUN_MS_NEVER;
     device->quiet = true;
-    int result = dun_agent_seal(&device->node.agent, now - device->booted_ms);
-    (void)result; /* a flash in RAM does not fail */
 }
 
-void dun_device_end(struct dun_fleet_device *device, dun_ms now)
+void dun_device_end(struct dun_fleet_device *device)
 {
-    dun_ms uptime = now - device->booted_ms;
-    dun_agent_end(&device->node.agent, uptime, uptime + END_MS);
+    device->leaves = true;
 }
 
 bool dun_device_ended(const struct dun_fleet_device *device)

@@ -13,7 +13,7 @@
 #include "histogram.h"
 #include "link_posix.h"
 #include "node.h"
-#include "signal.h"
+#include "signals.h"
 
 #define DUN_FLEET_NAME_MAX   64
 #define DUN_FLEET_SEALED_MAX 64 /* records whose age is known while they wait for their ack */
@@ -51,9 +51,9 @@ struct dun_fleet_totals {
     uint64_t connects, reconnects, connect_failures, disconnects;
     uint64_t boots, storage_errors;
     uint64_t steps;
-    uint64_t powered, up, backlog;
-    struct dun_histogram answered;  /* a record was sealed ... the broker acknowledged it */
-    struct dun_histogram delivered; /* its oldest sample was taken ... the same */
+    uint64_t powered, up, open, backlog; /* open: devices with points in RAM */
+    struct dun_histogram answered;       /* a record was sealed ... the broker acknowledged it */
+    struct dun_histogram delivered;      /* its oldest sample was taken ... the same */
 };
 
 enum dun_fleet_fault {
@@ -80,9 +80,10 @@ struct dun_fleet_device {
     uint8_t fault; /* enum dun_fleet_fault */
     bool born, powered;
     bool was_up; /* ever */
-    bool up;
+    bool up, open;
     bool quiet; /* takes no more samples */
-    bool gone;  /* for good */
+    bool seals, leaves;
+    bool gone; /* for good */
     uint64_t backlog;
     uint64_t sealed_next, acked_first;
     dun_ms first_due;
@@ -123,11 +124,11 @@ void dun_device_fail(struct dun_fleet_device *device, enum dun_fleet_fault fault
 dun_ms dun_device_step(struct dun_fleet_device *device, dun_ms now, dun_ms unix_ms,
                        struct dun_fleet_totals *totals);
 
-/* No more samples; what was taken becomes a record now. */
-void dun_device_hush(struct dun_fleet_device *device, dun_ms now);
+/* With its next step: no more samples, and what was taken becomes a record soon. */
+void dun_device_hush(struct dun_fleet_device *device);
 
-/* Begins the end: `offline`, and a DISCONNECT. True when it has ended. */
-void dun_device_end(struct dun_fleet_device *device, dun_ms now);
+/* From its next step on: the end, with `offline` and a DISCONNECT. */
+void dun_device_end(struct dun_fleet_device *device);
 bool dun_device_ended(const struct dun_fleet_device *device);
 
 /* What to wait for: the descriptor, or -1, and events of poll(2). */

@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "secure.h"
+#include "tls.h"
 
 #define TICK_MS 50
 #define NOBODY  UINT32_MAX
@@ -51,7 +51,7 @@ static size_t model_of(const struct dun_fleet *fleet, uint32_t who)
     return model;
 }
 
-static uint64_t stream_of(const struct dun_fleet *fleet, uint32_t who)
+uint64_t dun_fleet_stream(const struct dun_fleet *fleet, uint32_t who)
 {
     return dun_signal_hash(fleet->key, who, 6) | 1;
 }
@@ -69,12 +69,14 @@ static void wake(struct dun_fleet *fleet, uint32_t who)
     DUN_ASSERT(fleet->awake == NOBODY);
     fleet->awake = who;
     if (slot->boot != 0) {
-        dun_unpack(&slot->packed, fleet->hot, fleet->models[model], fleet->image_size);
+        dun_unpack(&fleet->pool, &slot->packed, fleet->hot, fleet->models[model],
+                   fleet->image_size);
         return;
     }
     slot->boot = boot_of(fleet, who);
     dun_device_make(fleet->hot, fleet->settings);
-    dun_device_name(fleet->hot, fleet->mix->models[model], who, stream_of(fleet, who), slot->boot);
+    dun_device_name(fleet->hot, fleet->mix->models[model], who, dun_fleet_stream(fleet, who),
+                    slot->boot);
 }
 
 static uint32_t epoll_events(short events)
@@ -108,18 +110,13 @@ static void watch(struct dun_fleet *fleet)
 static void put_to_sleep(struct dun_fleet *fleet, dun_ms next)
 {
     uint32_t who = fleet->awake;
-    struct dun_packed *packed = &fleet->slots[who].packed;
-    size_t before = dun_packed_bytes(packed);
     watch(fleet);
     if (fleet->hot->powered) {
         dun_device_tidy(fleet->hot);
     }
-    if (!dun_pack(packed, fleet->hot, fleet->models[model_of(fleet, who)], fleet->image_size)) {
+    if (!dun_pack(&fleet->pool, &fleet->slots[who].packed, fleet->hot,
+                  fleet->models[model_of(fleet, who)], fleet->image_size)) {
         fleet->trouble = "out of memory";
-    }
-    fleet->packed_bytes += dun_packed_bytes(packed) - before;
-    if (fleet->packed_bytes > fleet->packed_bytes_max) {
-        fleet->packed_bytes_max = fleet->packed_bytes;
     }
     dun_deadlines_set(&fleet->deadlines, who, next);
     fleet->awake = NOBODY;
@@ -222,7 +219,6 @@ static void drop(struct dun_fleet *fleet, uint32_t who)
         }
         fleet->awake = NOBODY;
     }
-    dun_packed_free(&fleet->slots[who].packed);
 }
 
 void dun_fleet_free(struct dun_fleet *fleet)
@@ -234,6 +230,7 @@ void dun_fleet_free(struct dun_fleet *fleet)
         free(fleet->models[i]);
     }
     dun_deadlines_free(&fleet->deadlines);
+    dun_pool_free(&fleet->pool);
     free(fleet->slots);
     free(fleet->boots);
     free(fleet->hot);
@@ -385,7 +382,7 @@ static void hush(struct dun_fleet *fleet, uint32_t who, dun_ms now, dun_ms unix_
     if (!fleet->hot->powered) {
         boot(fleet, now);
     }
-    dun_device_hush(fleet->hot, now);
+    dun_device_hush(fleet->hot);
     put_to_sleep(fleet, step(fleet, now, unix_ms));
 }
 
@@ -406,7 +403,8 @@ void dun_fleet_hush(struct dun_fleet *fleet, dun_ms now, dun_ms unix_ms)
 
 bool dun_fleet_drained(const struct dun_fleet *fleet)
 {
-    return fleet->totals.backlog == 0 && fleet->totals.up == fleet->totals.powered;
+    return fleet->totals.backlog == 0 && fleet->totals.open == 0 &&
+           fleet->totals.up == fleet->totals.powered;
 }
 
 void dun_fleet_end(struct dun_fleet *fleet, dun_ms now, dun_ms unix_ms)
@@ -414,20 +412,19 @@ void dun_fleet_end(struct dun_fleet *fleet, dun_ms now, dun_ms unix_ms)
     for (uint32_t i = 0; i < fleet->count; i++) {
         if (fleet->slots[i].boot != 0) {
             wake(fleet, i);
-            dun_device_end(fleet->hot, now);
+            dun_device_end(fleet->hot);
             put_to_sleep(fleet, step(fleet, now, unix_ms));
         }
     }
 }
 
-bool dun_fleet_recorded(struct dun_fleet *fleet, uint32_t who, uint64_t *stream, uint64_t *recorded)
+uint64_t dun_fleet_recorded(struct dun_fleet *fleet, uint32_t who)
 {
     if (fleet->slots[who].boot == 0) {
-        return false;
+        return 0;
     }
     wake(fleet, who);
-    *stream = fleet->hot->stream;
-    *recorded = dun_device_recorded(fleet->hot);
+    uint64_t recorded = dun_device_recorded(fleet->hot);
     fleet->awake = NOBODY;
-    return true;
+    return recorded;
 }

@@ -60,7 +60,7 @@ struct dun_fleet {
     uint32_t boot_count, boot_room;
     struct dun_fleet_totals totals;
     struct dun_rate connects, reconnects;
-    uint64_t packed_bytes, packed_bytes_max;
+    struct dun_pool pool; /* of those who sleep */
     uint32_t ended;
     dun_ms storm_over_ms; /* when the last one passed; DUN_MS_NEVER: none waits for its end */
     dun_ms storm_back_ms; /* the longest time until all were back */
@@ -83,7 +83,7 @@ void dun_fleet_run_due(struct dun_fleet *fleet, uint32_t max, dun_ms now, dun_ms
 void dun_fleet_strike(struct dun_fleet *fleet, const struct dun_chaos_event *event, dun_ms now,
                       dun_ms unix_ms);
 
-/* No device samples any more, links that are broken come back, and what was sampled is sealed. */
+/* No device samples any more, and links that are broken come back. */
 void dun_fleet_hush(struct dun_fleet *fleet, dun_ms now, dun_ms unix_ms);
 
 /* All is delivered. */
@@ -92,9 +92,11 @@ bool dun_fleet_drained(const struct dun_fleet *fleet);
 /* All say goodbye; `ended` counts those who have. */
 void dun_fleet_end(struct dun_fleet *fleet, dun_ms now, dun_ms unix_ms);
 
-/* The device's stream, and how many sequences it gave. False: it was never powered. */
-bool dun_fleet_recorded(struct dun_fleet *fleet, uint32_t who, uint64_t *stream,
-                        uint64_t *recorded);
+/* How many sequences the device's log gave; 0: it was never powered. */
+uint64_t dun_fleet_recorded(struct dun_fleet *fleet, uint32_t who);
+
+/* The id of its log, which is another one in each run. */
+uint64_t dun_fleet_stream(const struct dun_fleet *fleet, uint32_t who);
 
 /* When that boot of that device began; false: there was none. */
 bool dun_fleet_boot_ms(const struct dun_fleet *fleet, uint32_t who, uint32_t boot, dun_ms *at);

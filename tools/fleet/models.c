@@ -4,17 +4,15 @@
  */
 #include <string.h>
 
-#include "signal.h"
+#include "signals.h"
 
-#define GAUGE(name, unit, exponent)                                                                \
+#define METRIC(its_name, its_unit, its_kind, its_exponent)                                         \
     {                                                                                              \
-        (name), (unit), NULL, 0, DUN_GAUGE, (exponent)                                             \
+        .name = (its_name), .unit = (its_unit), .kind = (its_kind), .exponent = (its_exponent)     \
     }
-#define TOTAL(name, unit, exponent)                                                                \
-    {                                                                                              \
-        (name), (unit), NULL, 0, DUN_COUNTER, (exponent)                                           \
-    }
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define GAUGE(name, unit, exponent) .metric = METRIC(name, unit, DUN_GAUGE, exponent)
+#define TOTAL(name, unit, exponent) .metric = METRIC(name, unit, DUN_COUNTER, exponent)
+#define COUNT(array)                (sizeof(array) / sizeof((array)[0]))
 
 static const struct dun_signal meter[] = {
     {TOTAL("energy.import", "W.h", 0), .shape = DUN_SIGNAL_COUNTER, .base = 450, .swing = 300,
@@ -33,12 +31,20 @@ static const struct dun_signal gateway[] = {
      .spread = 300},
     {GAUGE("system.memory.usage", "By", 3), .base = 212000, .swing = 9000, .noise = 4000,
      .spread = 200},
-    {{"system.network.io", "By", in, 1, DUN_COUNTER, 0},
+    {.metric = {.name = "system.network.io",
+                .unit = "By",
+                .attributes = in,
+                .attribute_count = 1,
+                .kind = DUN_COUNTER},
      .shape = DUN_SIGNAL_COUNTER,
      .base = 21000000,
      .swing = 9000000,
      .spread = 600},
-    {{"system.network.io", "By", out, 1, DUN_COUNTER, 0},
+    {.metric = {.name = "system.network.io",
+                .unit = "By",
+                .attributes = out,
+                .attribute_count = 1,
+                .kind = DUN_COUNTER},
      .shape = DUN_SIGNAL_COUNTER,
      .base = 4000000,
      .swing = 2000000,
@@ -46,6 +52,8 @@ static const struct dun_signal gateway[] = {
     {GAUGE("hw.temperature", "Cel", -1), .base = 484, .swing = 40, .noise = 12, .spread = 60},
     {GAUGE("system.uptime", "s", 0), .shape = DUN_SIGNAL_UPTIME},
 };
+
+static const char *const motor_states[] = {"stopped", "starting", "running", "braking"};
 
 static const struct dun_signal motor[] = {
     {GAUGE("rotation.speed", "{revolution}/min", 0), .shape = DUN_SIGNAL_STEPS, .base = 1480,
@@ -55,7 +63,14 @@ static const struct dun_signal motor[] = {
     {GAUGE("vibration.velocity", "mm/s", -2), .shape = DUN_SIGNAL_STEPS, .base = 180, .noise = 70,
      .dwell_s = 120, .spread = 400},
     {GAUGE("hw.temperature", "Cel", -1), .base = 610, .swing = 45, .noise = 8, .spread = 80},
-    {GAUGE("state", "1", 0), .shape = DUN_SIGNAL_LEVELS, .base = 3, .dwell_s = 120},
+    {.metric = {.name = "motor.state",
+                .unit = "1",
+                .states = motor_states,
+                .state_count = COUNT(motor_states),
+                .kind = DUN_STATE},
+     .shape = DUN_SIGNAL_LEVELS,
+     .base = COUNT(motor_states) - 1,
+     .dwell_s = 120},
 };
 
 static const struct dun_signal room[] = {

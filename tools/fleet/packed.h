@@ -11,21 +11,35 @@
 
 #include "base.h"
 
-/* One that sleeps: for each 64 words a bit for each word that is kept, then these words. */
-struct dun_packed {
-    uint64_t *words; /* from the heap; NULL: nothing differs */
-    uint32_t count;  /* in use */
-    uint32_t room;
+#define DUN_CHUNK_WORDS     32                /* the first names the next chunk */
+#define DUN_PACKED_SIZE_MAX ((size_t)1 << 27) /* bytes of an image */
+
+struct dun_chunk {
+    uint64_t words[DUN_CHUNK_WORDS];
 };
 
-/* `size` is a multiple of 8, and both are aligned to 8. False if memory is out: then what was
- * packed before is as it was. */
-DUN_MUST_USE bool dun_pack(struct dun_packed *packed, const void *image, const void *model,
-                           size_t size);
-void dun_unpack(const struct dun_packed *packed, void *image, const void *model, size_t size);
-void dun_packed_free(struct dun_packed *packed);
+/* Chunks of equal size, so that nothing is lost between pieces that grow and shrink. */
+struct dun_pool {
+    struct dun_chunk **slabs; /* from the heap */
+    uint32_t slab_count, slab_room;
+    uint32_t fresh; /* chunks from here on were never used */
+    uint32_t free;  /* the first of those that are free again; 0: none */
+    uint32_t used, used_max;
+};
 
-/* Bytes on the heap. */
-size_t dun_packed_bytes(const struct dun_packed *packed);
+/* One that sleeps. All zero: it is as new. */
+struct dun_packed {
+    uint32_t first; /* chunk, 0: none */
+};
+
+/* Keeps how `image` differs from `model`; `size` is a multiple of 8, both are aligned to 8. False
+ * if memory is out: then what was packed is lost. */
+DUN_MUST_USE bool dun_pack(struct dun_pool *pool, struct dun_packed *packed, const void *image,
+                           const void *model, size_t size);
+void dun_unpack(const struct dun_pool *pool, const struct dun_packed *packed, void *image,
+                const void *model, size_t size);
+
+/* Ends with all that is packed in it. */
+void dun_pool_free(struct dun_pool *pool);
 
 #endif

@@ -1,7 +1,8 @@
 """The firmware under test: QEMU's lm3s6965evb with a card of its own and one way to the broker.
 
 Each connection of the guest is handed to a process of its own, so it may connect as often as it
-likes. The monitor resets the device and takes its network cable away; the UART is a pipe.
+likes. The monitor takes the network cable away, sets the thermometer and looks at the LED; the UART
+is a pipe. A neighbour, if there is one, sits on the same wire.
 """
 import os
 import shutil
@@ -15,6 +16,9 @@ from .waiting import wait_for
 
 TOOLS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "tools")
 IMAGE = program(os.path.join("firmware", "dunlin-lm3s6965evb.elf"))
+IMAGE_IN_RAM = program(os.path.join("firmware", "dunlin-lm3s6965evb-ram.elf"))
+IDENTITY_ADDRESS = 0x3F800
+LED_ADDRESS = 0x40025004
 BROKER_OF_GUEST = "10.0.2.100"
 
 
@@ -27,14 +31,18 @@ def missing():
 
 
 class Firmware:
-    def __init__(self, port, device="fw-1", provisioned=True, card=True, **values):
+    def __init__(self, port, device="fw-1", provisioned=True, card=True, in_ram=False,
+                 neighbour=None, thermometer=False, **values):
+        """`in_ram`: the image without a card, its identity in flash. `port` None: no way out."""
         self.folder = tempfile.mkdtemp(prefix="dunlin-firmware-")
-        self.card = os.path.join(self.folder, "card") if card else None
+        self.in_ram = in_ram
+        self.card = os.path.join(self.folder, "card") if card or in_ram else None
         self.port, self.device = port, device
+        self.neighbour, self.thermometer = neighbour, thermometer
         self.process = None
-        if card:
+        if self.card:
             self.provision(**values)
-        if card and not provisioned:
+        if self.card and not provisioned:
             with open(self.card, "r+b") as stream:
                 stream.write(bytes(512))
 
@@ -43,8 +51,10 @@ class Firmware:
         given = {"device": self.device, "fleet": fleet, "host": BROKER_OF_GUEST,
                  "interval-ms": interval_ms, "batch-age-ms": interval_ms,
                  "reconnect-max-ms": 500, **values}
-        options = [item for key, value in given.items() for item in (f"--{key}", str(value))]
-        subprocess.run([os.path.join(TOOLS, "make_card"), self.card, "--size", "4", *options],
+        options = [item for key, value in given.items()
+                   for item in ("--" + key.replace("_", "-"), str(value))]
+        where = ["--flash"] if self.in_ram else ["--size", "4"]
+        subprocess.run([os.path.join(TOOLS, "make_card"), self.card, *where, *options],
                        check=True, stdout=subprocess.DEVNULL)
 
     def __enter__(self):
@@ -58,16 +68,30 @@ class Firmware:
     def monitor(self):
         return os.path.join(self.folder, "monitor")
 
+    def _wires(self):
+        """The way to the broker's port, and the neighbour, on the cable of the device."""
+        way_out = f"guestfwd=tcp:{BROKER_OF_GUEST}:1883-cmd:socat - TCP4:127.0.0.1:{self.port}"
+        broker = f"user,id=broker,restrict=on,{way_out}"
+        if not self.neighbour:
+            return ["-netdev", broker.replace("id=broker", "id=cable")]
+        wires = ["-netdev", "hubport,id=cable,hubid=0", "-netdev", self.neighbour.options(),
+                 "-netdev", "hubport,id=one,hubid=0,netdev=neighbour"]
+        if self.port is None:
+            return wires
+        return wires + ["-netdev", broker, "-netdev", "hubport,id=two,hubid=0,netdev=broker"]
+
     def start(self):
         assert self.process is None
-        way_out = f"guestfwd=tcp:{BROKER_OF_GUEST}:1883-cmd:socat - TCP4:127.0.0.1:{self.port}"
         command = ["qemu-system-arm", "-M", "lm3s6965evb", "-nodefaults", "-display", "none",
-                   "-kernel", IMAGE, "-serial", "stdio",
+                   "-kernel", IMAGE_IN_RAM if self.in_ram else IMAGE, "-serial", "stdio",
                    "-monitor", f"unix:{self.monitor},server,nowait",
-                   "-netdev", f"user,id=cable,restrict=on,{way_out}",
-                   "-net", "nic,model=stellaris,netdev=cable"]
-        if self.card:
+                   *self._wires(), "-net", "nic,model=stellaris,netdev=cable"]
+        if self.in_ram:
+            command += ["-device", f"loader,file={self.card},addr={IDENTITY_ADDRESS},force-raw=on"]
+        elif self.card:
             command += ["-drive", f"if=sd,format=raw,file={self.card},cache=writethrough"]
+        if self.thermometer:
+            command += ["-device", "tmp105,address=0x48,id=thermometer"]
         with open(os.path.join(self.folder, "uart"), "ab") as uart:
             self.process = spawn(command, stdin=subprocess.PIPE, stdout=uart, stderr=uart)
         return self
@@ -106,12 +130,20 @@ class Firmware:
             seen = b""
             while seen.count(b"(qemu)") < 2:
                 seen += monitor.recv(4096)
+            return seen.decode().rsplit("\n", 2)[-2]
 
     def unplug(self):
         self.command("set_link cable off")
 
     def plug(self):
         self.command("set_link cable on")
+
+    def set_temperature(self, millidegrees):
+        self.command(f"qom-set /machine/peripheral/thermometer temperature {millidegrees}")
+
+    def led(self):
+        """True if the status LED is on."""
+        return int(self.command(f"xp /1wx {LED_ADDRESS:#x}").split(":")[1], 16) != 0
 
     def kill(self):
         """SIGKILL of QEMU: the power is gone."""

@@ -1,10 +1,10 @@
 /*
- * signal.h: what the sensors of simulated devices read: daily cycles with noise, states that step,
+ * signals.h: what the sensors of simulated devices read: daily cycles with noise, states that step,
  * counters, batteries that run down, and stretches without a reading. A value follows from seed,
  * device, metric and time alone, so that nothing need be remembered and every run can be repeated.
  */
-#ifndef DUN_FLEET_SIGNAL_H
-#define DUN_FLEET_SIGNAL_H
+#ifndef DUN_FLEET_SIGNALS_H
+#define DUN_FLEET_SIGNALS_H
 
 #include "metric.h"
 

@@ -1,5 +1,5 @@
-/* signal.c: see signal.h. Noise is a hash of where and when, smoothed where that is plausible. */
-#include "signal.h"
+/* signals.c: see signals.h. Noise is a hash of where and when, smoothed where that is plausible. */
+#include "signals.h"
 
 #include <math.h>
 
