@@ -21,12 +21,13 @@ void dun_coder_restart(struct dun_coder *coder)
 
 uint32_t dun_bit_length(uint64_t value)
 {
+    static const uint8_t lengths[16] = {0, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4};
     uint32_t length = 0;
     for (; value >= 256; value >>= 8)
         length += 8;
-    for (; value != 0; value >>= 1)
-        length++;
-    return length;
+    for (; value >= 16; value >>= 4)
+        length += 4;
+    return length + lengths[value];
 }
 
 /* The low `depth` bits of `value`, each under the model that the bits before it lead to. */

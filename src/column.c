@@ -46,28 +46,49 @@ bool dun_column_may_be_like(const struct dun_column *column)
 
 /* Rows of one sort, one after the other. */
 struct rows {
-    const struct dun_column *column;
-    const struct dun_point *point;
+    const struct dun_column *column; /* NULL: there are none */
+    const struct dun_point *points, *point;
     int64_t value;
-    bool odd; /* of a column of doubles the exceptions */
+    uint16_t limit;
+    bool real; /* of a column of doubles */
+    bool odd;  /* the exceptions of one */
 };
 
 /* On to the first row from `point` on that is of this sort. False: there is none. */
-static bool seek_row(struct rows *rows, const struct dun_point *point)
+static bool seek_real(struct rows *rows, const struct dun_point *point)
 {
     const struct dun_batch *batch = rows->column->batch;
-    const struct dun_chain *chain = &batch->chains[rows->column->metric];
-    if (chain->form & DUN_FORM_REAL) {
-        while (point &&
-               batch->reals->scaled(point->value, chain->exponent, &rows->value) == rows->odd)
-            point = dun_column_next(rows->column, point);
-    }
-    if (!point)
-        return false;
+    int exponent = batch->chains[rows->column->metric].exponent;
+    while (point && batch->reals->scaled(point->value, exponent, &rows->value) == rows->odd)
+        point = dun_column_next(rows->column, point);
     rows->point = point;
-    if (rows->odd || !(chain->form & DUN_FORM_REAL))
+    if (rows->odd && point)
         rows->value = point->value;
+    return point != NULL;
+}
+
+static inline bool seek_row(struct rows *rows, uint16_t index)
+{
+    if (index >= rows->limit)
+        return false;
+    if (rows->real)
+        return seek_real(rows, &rows->points[index]);
+    rows->point = &rows->points[index];
+    rows->value = rows->point->value;
     return true;
+}
+
+/* Stands at the first row if there is one; else its point is NULL. */
+static struct rows begin_rows(const struct dun_column *column, bool odd)
+{
+    const struct dun_chain *chain = &column->batch->chains[column->metric];
+    struct rows rows = {.column = column,
+                        .points = column->batch->points,
+                        .limit = column->limit,
+                        .real = chain->form & DUN_FORM_REAL,
+                        .odd = odd};
+    (void)seek_row(&rows, chain->head);
+    return rows;
 }
 
 /* A walk along a column, with the one that it may be like beside it. */
@@ -80,25 +101,24 @@ struct walk {
 static struct walk begin_walk(const struct dun_column *column, const struct dun_column *like,
                               bool odd)
 {
-    struct walk walk = {.row = {.column = column, .odd = odd}, .other = {.column = like}};
-    bool any = seek_row(&walk.row, dun_column_first(column));
-    DUN_ASSERT(any);
+    struct walk walk = {.row = begin_rows(column, odd)};
+    DUN_ASSERT(walk.row.point);
     if (like)
-        (void)seek_row(&walk.other, dun_column_first(like));
+        walk.other = begin_rows(like, false);
     walk.first = (uint64_t)walk.row.value;
     return walk;
 }
 
-static bool next_row(struct walk *walk)
+static inline bool next_row(struct walk *walk)
 {
     uint64_t before = (uint64_t)walk->row.value;
-    if (!seek_row(&walk->row, dun_column_next(walk->row.column, walk->row.point)))
+    if (!seek_row(&walk->row, walk->row.point->next))
         return false;
     walk->delta_before = walk->delta;
     walk->delta = (uint64_t)walk->row.value - before;
     if (walk->other.column) {
         uint64_t other_before = (uint64_t)walk->other.value;
-        (void)seek_row(&walk->other, dun_column_next(walk->other.column, walk->other.point));
+        (void)seek_row(&walk->other, walk->other.point->next);
         walk->other_delta = (uint64_t)walk->other.value - other_before;
     }
     return true;
@@ -202,11 +222,8 @@ static void choose_form(struct dun_batch *batch, const struct dun_column *column
     if (!(chain->form & DUN_FORM_REAL))
         return;
     chain->exponent = batch->reals->exponent(batch, column->metric, column->limit);
-    struct rows odd = {.column = column, .odd = true};
-    struct rows exact = {.column = column};
-    const struct dun_point *first = dun_column_first(column);
-    bool any_odd = seek_row(&odd, first);
-    bool any_exact = seek_row(&exact, first);
+    bool any_odd = begin_rows(column, true).point;
+    bool any_exact = begin_rows(column, false).point;
     chain->form = (uint8_t)(DUN_FORM_REAL | (any_odd ? DUN_FORM_ODD : 0) |
                             (any_exact ? 0 : DUN_FORM_ALL_ODD));
 }

@@ -31,16 +31,14 @@ static struct dun_column column_of(const struct group *group, uint16_t metric)
     return (struct dun_column){group->batch, metric, group->batch->plan.limit};
 }
 
-static bool belongs(const struct group *group, uint16_t metric)
-{
-    struct dun_column column = column_of(group, metric);
-    return dun_column_first(&column) &&
-           (group->batch->plan.shared || group->batch->chains[metric].axis == group->axis);
-}
-
+/* The first metric from this one on that has points here: a column of the group's axis. */
 static uint16_t next_metric(const struct group *group, uint16_t metric)
 {
-    while (metric < group->batch->chain_count && !belongs(group, metric))
+    const struct dun_batch *batch = group->batch;
+    const struct dun_chain *chains = batch->chains;
+    while (metric < batch->chain_count &&
+           (chains[metric].head >= batch->plan.limit ||
+            (!batch->plan.shared && chains[metric].axis != group->axis)))
         metric++;
     return metric;
 }

@@ -37,8 +37,12 @@ bool dun_wire_string(pb_ostream_t *out, uint32_t tag, const char *text)
 bool dun_wire_message(pb_ostream_t *out, uint32_t tag, dun_wire_body body, const void *context)
 {
     pb_ostream_t sizing = PB_OSTREAM_SIZING;
-    return body(&sizing, context) && pb_encode_tag(out, PB_WT_STRING, tag) &&
-           pb_encode_varint(out, sizing.bytes_written) && body(out, context);
+    if (!body(&sizing, context) || !pb_encode_tag(out, PB_WT_STRING, tag) ||
+        !pb_encode_varint(out, sizing.bytes_written))
+        return false;
+    if (!out->callback) /* only its size is wanted: what is nested is not gone through again */
+        return pb_write(out, NULL, sizing.bytes_written);
+    return body(out, context);
 }
 
 size_t dun_wire_size(dun_wire_body body, const void *context)

@@ -5,7 +5,7 @@ set_target_properties(count_heap PROPERTIES PREFIX "" C_EXTENSIONS ON
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 add_executable(samples bench/samples.c)
 target_link_libraries(samples PRIVATE dunlin_core dun_warnings)
-add_executable(encode_trace bench/encode_trace.c)
+add_executable(encode_trace bench/encode_trace.c bench/cost_none.c)
 target_link_libraries(encode_trace PRIVATE dunlin_core dun_warnings)
 
 # The log and a rival on the same counted flash: the figures of `tools/bench log`, and the bounds as

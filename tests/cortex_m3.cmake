@@ -61,6 +61,12 @@ foreach(transcript ${transcripts})
     set_tests_properties(transcript.${name} PROPERTIES TIMEOUT 60)
 endforeach()
 
+## What encoding costs, for tools/bench compression
+
+add_executable(encode_trace ${tests}/bench/encode_trace.c ${tests}/bench/cost_m3.c)
+target_link_libraries(encode_trace PRIVATE dunlin_core dun_warnings)
+dun_on_qemu(encode_trace)
+
 ## The simulator: the seeds of sim.fixed give the same runs here and native
 
 file(GLOB sim_sources CONFIGURE_DEPENDS ${tests}/sim/*.c)

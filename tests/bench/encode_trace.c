@@ -1,16 +1,18 @@
 /*
- * encode_trace.c: a trace as records of so many points each, by the unchanged encoder.
+ * encode_trace.c: a trace as records of so many points, or seconds, each, by the unchanged encoder.
  *
- *     encode_trace POINTS < TRACE > RECORDS
+ *     encode_trace POINTS|SECONDSs [TRACE] > RECORDS
  *
- * A line of the trace is "uptime_ms metric value", in order of time. The records are delimited
- * dunlin.v1.Batch messages, each self-contained, as a device with a known clock would send them.
- * With POINTS 0 nothing is encoded: what that costs is what reading the trace costs.
+ * A line of the trace, or of stdin, is "uptime_ms metric value", in order of time. The records are
+ * delimited dunlin.v1.Batch messages, each self-contained, as a device with a known clock would
+ * send them. With POINTS 0 nothing is encoded: what that costs is what reading the trace costs. On
+ * a Cortex-M3 it tells the instructions of gathering and encoding on stderr: see cost.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cost.h"
 #include "encoder.h"
 
 enum { POINTS_MAX = 65000, METRICS_MAX = 2048, RECORD_MAX = 1 << 20 };
@@ -50,21 +52,35 @@ static void seal(uint64_t sequence)
                                 .point_count = batch.count};
     pb_ostream_t sizing = PB_OSTREAM_SIZING;
     pb_ostream_t out = pb_ostream_from_buffer(record_bytes, sizeof record_bytes);
+    bench_cost_begin();
     if (!dun_columns.encode(&sizing, &record) || !dun_columns.encode(&out, &record) ||
         out.bytes_written != sizing.bytes_written)
         abort();
+    bench_cost_end();
     put_varint(out.bytes_written);
     (void)fwrite(record_bytes, 1, out.bytes_written, stdout);
     dun_batch_consume(&batch, batch.count);
 }
 
+static void add(uint16_t metric, int64_t value, dun_ms uptime_ms)
+{
+    bench_cost_begin();
+    int result = dun_batch_add(&batch, metric, value, uptime_ms);
+    bench_cost_end();
+    if (result < 0)
+        abort();
+}
+
 int main(int argc, char **argv)
 {
-    unsigned long limit = argc == 2 ? strtoul(argv[1], NULL, 10) : POINTS_MAX;
-    if (argc != 2 || limit >= POINTS_MAX) {
-        fprintf(stderr, "usage: encode_trace POINTS < TRACE > RECORDS\n");
+    char *unit = NULL;
+    unsigned long limit = argc >= 2 ? strtoul(argv[1], &unit, 10) : POINTS_MAX;
+    if (argc < 2 || argc > 3 || limit >= POINTS_MAX ||
+        (argc == 3 && !freopen(argv[2], "r", stdin))) {
+        fprintf(stderr, "usage: encode_trace POINTS|SECONDSs [TRACE] > RECORDS\n");
         return 2;
     }
+    bool by_age = *unit == 's';
     dun_ms step_ms, uptime_ms;
     uint16_t metric;
     int64_t value;
@@ -77,12 +93,15 @@ int main(int argc, char **argv)
     dun_clock_set(&device_clock, 0, INT64_C(1790000000000), &step_ms);
     dun_clock_stored(&device_clock);
     while (scanf("%" SCNd64 " %" SCNu16 " %" SCNd64, &uptime_ms, &metric, &value) == 3) {
-        if (limit > 0 && dun_batch_add(&batch, metric, value, uptime_ms) < 0)
-            abort();
-        if (limit > 0 && batch.count == limit)
+        if (by_age && batch.count > 0 && uptime_ms >= batch.base_ms + (dun_ms)limit * 1000)
+            seal(sequence++);
+        if (limit > 0)
+            add(metric, value, uptime_ms);
+        if (!by_age && limit > 0 && batch.count == limit)
             seal(sequence++);
     }
     if (batch.count > 0)
         seal(sequence);
+    bench_cost_tell();
     return 0;
 }

@@ -19,6 +19,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "..", "golden"))
+from google.protobuf.internal.decoder import _DecodeVarint32  # noqa: E402
 import batches  # noqa: E402
 import decode  # noqa: E402
 from batches import pb  # noqa: E402
@@ -306,6 +307,36 @@ class Formats(unittest.TestCase):
         self.assertEqual(rows[1], ["1969-12-31T23:59:58.500Z", "d1", "a, b=\"c\"", "-0.05", "m s",
                                    "00000001", "0", "0000000000000001", "1", "k=x=y, \\;e=", ""])
         self.assertEqual(rows[2][:4], ["1970-01-01T00:00:00.000Z", "d1", "a, b=\"c\"", "12"])
+
+    def delimited(self, record, *arguments):
+        """What --format delimited writes, read by protobuf's own library."""
+        done = dunlin("decode", "-f", "delimited", *arguments, "-", stdin=record)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        samples, data = [], done.stdout
+        while data:
+            size, begin = _DecodeVarint32(data, 0)
+            samples.append(pb.Sample.FromString(data[begin:begin + size]))
+            data = data[begin + size:]
+        return samples, done.stderr.decode()
+
+    def test_delimited(self):
+        samples, _ = self.delimited(self.odd_batch(-2), "--device", "d1")
+        want = pb.Sample(device="d1", metric='a, b="c"', unit="m s", value=-0.05, time=-1500,
+                         boot=1, uptime_ms=0)
+        want.attributes.extend([pb.Attribute(key="k", value="x=y, \\"), pb.Attribute(key="e")])
+        self.assertEqual(samples[0], want)
+        self.assertEqual((samples[1].value, samples[1].time, samples[1].uptime_ms), (12, 0, 1500))
+        samples, _ = self.delimited(batches.states_batch().SerializeToString())
+        self.assertIn("closed", [sample.state for sample in samples])
+
+    def test_delimited_leaves_out_only_what_has_no_name(self):
+        samples, errors = self.delimited(batches.undated_batch().SerializeToString())
+        self.assertEqual(samples, [])
+        self.assertIn("1 points left out", errors)
+        batch = pb.Batch.FromString(self.odd_batch())
+        batch.ClearField("boot_unix_ms")
+        samples, _ = self.delimited(batch.SerializeToString())
+        self.assertEqual([sample.HasField("time") for sample in samples], [False, False])
 
     def test_influx(self):
         text, _ = self.decode(self.odd_batch(), "influx")

@@ -81,14 +81,15 @@ class WhatIsStored(unittest.TestCase):
     @staticmethod
     def point(line):
         time = "" if line["time"] is None else str(line["time"])
-        return (line["metric"], line["unit"] or "", f"{float(line['value']):.9g}", time,
+        return (line["metric"], line["unit"] or "", f"{float(line['value']) + 0.0:.9g}", time,
                 line["stream"], str(line["seq"]))
 
     @staticmethod
     def rows(database):
         for row in database.query("SELECT metric, unit, value, time_ms, stream, sequence "
                                   "FROM points"):
-            yield (*row[:2], f"{float(row[2]):.9g}", *row[3:])
+            value = float(row[2] or "nan") + 0.0  # SQLite has no NaN, and no -0
+            yield (*row[:2], f"{value:.9g}", *row[3:])
 
     def test_later_anchors_date_and_later_dictionaries_name(self):
         late = batches.host_batch()  # it announces the dictionary

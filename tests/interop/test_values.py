@@ -79,6 +79,7 @@ class Values(unittest.TestCase):
         self.agent = Agent(self.broker.port, sensors=0)
         self.addCleanup(self.agent.__exit__)
         self.agent.settings["batch"]["points"] = 64
+        self.agent.settings["sensors"]["resolution"] = "exact"
 
     def batches(self):
         return list(self.receiver.records.batches.values())

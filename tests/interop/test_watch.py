@@ -4,6 +4,7 @@ terminal, its reconnects, TLS, and how it ends.
 """
 import decimal
 import fcntl
+import http.client
 import json
 import os
 import pty
@@ -27,6 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "..", "golden"))
 import batches  # noqa: E402
 import decode  # noqa: E402
+from batches import pb  # noqa: E402
 from support.broker import Broker, mosquitto_path  # noqa: E402
 from support.waiting import can_connect, free_port, main, wait_for  # noqa: E402
 
@@ -205,6 +207,68 @@ class OneBroker(unittest.TestCase):
         self.assertEqual((code, errors), (0, ""))
         self.assertEqual((got[0]["streams"], got[0]["missing"], got[0]["complete"]), (4, 0, True))
 
+    def test_patterns_choose_devices_and_metrics(self):
+        watch = self.watch("-t", "dunlin/f/#", "--device", "pump-*", "--device", "fan", "--metric",
+                           "system.[cm]*", "-C", "2", "--verdict")
+        for device in ("pump-1", "pumpe", "fan", "valve"):
+            self.publisher.send("status", b"online", device=device)
+            self.publisher.send("batch", batches.host_batch(), device=device)
+        code, got, _ = watch.end(how=None)
+        self.assertEqual(code, 0)
+        self.assertEqual({x["device"] for x in got if "device" in x}, {"pump-1", "fan"})
+        names = {x["metric"] for x in got if x["type"] == "point"}
+        self.assertTrue(names and all(re.match(r"system\.[cm]", name) for name in names), names)
+        self.assertEqual(verdict_of(got)["streams"], 2)
+
+    def scrape(self, port, path="/metrics", method="GET"):
+        connection = http.client.HTTPConnection(HOST, port, timeout=DEADLINE_S)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Content-Type"), answer.read().decode()
+        finally:
+            connection.close()
+
+    def test_prometheus_gets_health_and_no_history(self):
+        watch = self.watch("-t", "dunlin/f/+/batch", "-t", "dunlin/f/+/status", "--device",
+                           "prom-*", "--listen", "0", "--format", "none")
+        port = int(re.search(r"/metrics on port (\d+)", "".join(watch.errors))[1])
+        self.assertEqual(self.scrape(port)[:2], (200, "text/plain; version=0.0.4; charset=utf-8"))
+        self.publisher.send("status", b"online", device="prom-1")
+        self.publisher.send("status", b"offline", device="prom-2")
+        for batch in (numbered(1), numbered(1), numbered(5),
+                      numbered(6, losses={"first": 2, "last": 3, "reason": 1})):
+            self.publisher.send("batch", batch, device="prom-1")
+        wait_for(lambda: 'records_total{device="prom-1"} 3\n' in self.scrape(port)[2],
+                 lambda: self.scrape(port)[2])
+        text = self.scrape(port)[2]
+        for line in ('dunlin_watch_connected 1', 'dunlin_device_online{device="prom-1"} 1',
+                     'dunlin_device_online{device="prom-2"} 0',
+                     'dunlin_device_points_total{device="prom-1"} 3',
+                     'dunlin_device_duplicates_total{device="prom-1"} 1',
+                     'dunlin_device_records_lost{device="prom-1"} 2',
+                     'dunlin_device_records_missing{device="prom-1"} 1',
+                     'dunlin_device_last_record_timestamp_seconds{device="prom-2"} 0'):
+            self.assertIn(line + "\n", text)
+        # Each family is told once, before its samples; each line is of the format.
+        for name in re.findall(r"^# TYPE (\S+)", text, re.M):
+            self.assertEqual(text.count(f"# TYPE {name} "), 1)
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) dunlin_\w+ .+|'
+                                   r'dunlin_\w+({device="[^"]+"})? \d+)$')
+        self.assertEqual(self.scrape(port, "/")[0], 404)
+        self.assertEqual(self.scrape(port, method="DELETE")[0], 405)
+        self.assertEqual(watch.end()[0], 0)
+
+    def test_a_port_that_is_taken_or_none(self):
+        with socket.create_server((HOST, 0)) as taken:
+            for where, words in ((f"{HOST}:{taken.getsockname()[1]}", "Address already in use"),
+                                 ("nowhere:1:", "not ADDRESS:PORT")):
+                watch = self.watch("--listen", where, wait=None)
+                code, _, errors = watch.end(how=None)
+                self.assertEqual(code, 1)
+                self.assertIn(f"--listen '{where}': {words}", errors)
+
     def test_hostile_payloads_are_refused_and_it_goes_on(self):
         watch = self.watch("-t", "dunlin/f/bad/#", "-C", "1", "--verdict")
         for record in batches.HOSTILE.values():
@@ -302,8 +366,8 @@ class OnATerminal(unittest.TestCase):
         self.publisher = Publisher(self.broker.port)
         self.addCleanup(self.publisher.close)
 
-    def terminal(self, env=None):
-        terminal = Terminal("-L", f"mqtt://{HOST}:{self.broker.port}", env=env)
+    def terminal(self, env=None, *arguments):
+        terminal = Terminal("-L", f"mqtt://{HOST}:{self.broker.port}", *arguments, env=env)
         terminal.expect("connected to 127.0.0.1")
         return terminal
 
@@ -323,6 +387,36 @@ class OnATerminal(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertIn("NOT COMPLETE, sequences 1 to 3: records 2, points 23, missing 1 (2)", errors)
         self.assertTrue(terminal.text.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l"), terminal.text[-50:])
+
+    def plain_rows(self, terminal):
+        """The lines of the last whole picture."""
+        pictures = terminal.read().split("\x1b[H")
+        return re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", pictures[-2]).split("\r\n")
+
+    def test_marks_trends_and_order(self):
+        terminal = self.terminal(None, "--sort", "time", "--stale", "2")
+        terminal.resize(24, 160)
+        metrics = [batches.metric(0, "level", "1")]
+        batch = pb.Batch(stream=1, sequence=1, boot=1, base_uptime_ms=0, boot_unix_ms=0,
+                         catalog=batches.dictionary_hash(metrics))
+        batch.metrics.extend(metrics)
+        batches.add_column(batch, 0, batches.add_axis(batch, range(8)), list(range(8)))
+        self.publisher.send("batch", batch, device="old")
+        terminal.expect("old +level .*\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
+        batch.boot_unix_ms, batch.sequence, batch.stream = 60000, 1, 2
+        self.publisher.send("batch", batch, device="new")
+        batch.sequence = 5
+        self.publisher.send("batch", batch, device="gap")
+        batch.sequence = 7
+        batch.boot_unix_ms = 61000
+        self.publisher.send("batch", batch, device="gap")
+        terminal.expect(r"gap +level +7 1 +00:01:01 +missing")
+        self.publisher.send("status", b"offline", device="new")
+        terminal.expect(r"new +level +7 1 +00:01:00 +offline")
+        terminal.expect(r"old +level +7 1 +00:00:00 +stale")
+        self.assertEqual([line.split()[0] for line in self.plain_rows(terminal)[1:4]],
+                         ["gap", "new", "old"])
+        self.assertEqual(terminal.end()[0], 0)
 
     def test_no_color(self):
         for env, bold in (({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)):

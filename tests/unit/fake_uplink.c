@@ -87,7 +87,9 @@ static bool fake_poll(void *context, dun_ms now, struct dun_uplink_event *event)
         fake->state = 2;
         *event = (struct dun_uplink_event){
             .kind = DUN_UPLINK_UP,
-            .terms = {.packet_max = UINT32_MAX, .qos_max = 1, .retain = true}};
+            .terms = {.packet_max = fake->packet_max > 0 ? fake->packet_max : UINT32_MAX,
+                      .qos_max = 1,
+                      .retain = true}};
         return true;
     }
     if (fake->writable_due) {

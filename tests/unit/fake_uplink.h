@@ -23,8 +23,9 @@ struct fake_uplink {
     bool reachable; /* open leads to UP */
     bool auto_ack;
     uint8_t ack_reason;
-    int state;        /* 0 closed, 1 opened, 2 up */
-    bool message_due; /* `stored` is to be delivered */
+    uint32_t packet_max; /* told with UP; 0: no limit */
+    int state;           /* 0 closed, 1 opened, 2 up */
+    bool message_due;    /* `stored` is to be delivered */
     uint8_t stored[32];
     uint32_t stored_size;
     bool subscribed;

@@ -598,6 +598,22 @@ static void test_metrics(void **state)
     assert_null(dun_tuning_for(&fixture.config, &metric));
 }
 
+static void test_the_profile_gives_way(void **state)
+{
+    static const struct dun_metric_default defaults[] = {{"m", "5", "", ""}, {"n", "5", "", ""}};
+    const char *printed = "[metric profile-0]\nmetric = m\nresolution = 7\n";
+    (void)state;
+    limits.metrics = defaults;
+    limits.metric_count = 2;
+    assert_int_equal(read_all(printed, NULL, NULL), DUN_OK);
+    assert_int_equal(fixture.config.limit_count, 2); /* the label is not given twice */
+    assert_string_equal(fixture.config.limits[0].resolution_text, "7");
+    assert_string_equal(fixture.config.limits[1].metric, "n");
+    assert_int_equal(read_all("[sensors]\nresolution = exact\n", NULL, NULL), DUN_OK);
+    assert_int_equal(fixture.config.limit_count, 0);
+    limits.metric_count = 0;
+}
+
 static void test_bad_metrics(void **state)
 {
     const char *file = "[metric a]\nmetric = m\nresolution = 0\ndead_band = -0.5\n"
@@ -786,6 +802,7 @@ int main(void)
         TEST(test_too_many_file_sensors),
         TEST(test_limits),
         TEST(test_metrics),
+        TEST(test_the_profile_gives_way),
         TEST(test_bad_metrics),
         TEST(test_bad_limits),
         TEST(test_too_many_limits),

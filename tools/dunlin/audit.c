@@ -4,8 +4,6 @@
  */
 #include "audit.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "frame.h"
-#include "ingest.h"
+#include "capture.h"
 #include "record.h"
 
-#define MESSAGES_A_COMMIT 1000
-#define GAPS_MAX          8
+#define GAPS_MAX 8
 
 static const char command[] = "dunlin audit";
 
@@ -81,15 +77,12 @@ struct audit_command {
     struct dun_record_options record; /* for the broker and the database */
     const char **files;
     int file_count;
-    enum dun_framing framing;
     bool framed;
     const char *device;
     bool from_first;
     uint64_t gaps;
     bool json;
-    uint64_t refused;
-    struct dun_frames frames;
-    struct dun_ingest ingest;
+    struct dun_capture capture;
     struct dun_audit audit;
     struct dun_out out;
 };
@@ -99,13 +92,7 @@ struct audit_command {
 static int set_framing(struct audit_command *audit, const char *value)
 {
     audit->framed = true;
-    if (strcmp(value, "hex") == 0) {
-        audit->framing = DUN_FRAMING_HEX;
-    } else if (strcmp(value, "base64") == 0) {
-        audit->framing = DUN_FRAMING_BASE64;
-    } else if (strcmp(value, "delimited") == 0) {
-        audit->framing = DUN_FRAMING_DELIMITED;
-    } else {
+    if (!dun_capture_framing(value, &audit->capture.framing)) {
         return dun_usage_error(command, "--framing '%.100s' is not hex, base64 or delimited",
                                value);
     }
@@ -226,82 +213,6 @@ static int parse(struct audit_command *audit, int argc, char **argv)
     return result == 0 ? finish(audit, &line) : result;
 }
 
-/// Captures ///
-
-static int take_frame(struct audit_command *audit, const char *file, const struct dun_frame *frame)
-{
-    struct dun_complaint complaint = {.offset = 0};
-    char topic[160];
-    struct dun_span where = frame->topic;
-    if (where.size == 0) {
-        (void)snprintf(topic, sizeof topic, "dunlin/capture/%s/batch",
-                       audit->device != NULL ? audit->device : "device");
-        where = dun_span_of(topic);
-    }
-    int error = dun_ingest_take(&audit->ingest, where, frame->payload, 0, &complaint);
-    if (error == DUN_E_CORRUPT) {
-        audit->refused++;
-        fprintf(stderr, "%s: %s: record %llu at byte %llu: refused: %s\n", command, file,
-                (unsigned long long)frame->number, (unsigned long long)frame->offset,
-                complaint.text);
-    }
-    return error == DUN_E_IO ? error : 0;
-}
-
-static int take_fd(struct audit_command *audit, const char *file, int fd)
-{
-    struct dun_frame frame;
-    struct dun_complaint complaint;
-    int result;
-    int error = dun_ingest_begin(&audit->ingest);
-    dun_frames_init(&audit->frames, fd, audit->framing);
-    while (error == 0 && (result = dun_frames_next(&audit->frames, &frame, &complaint)) != 0) {
-        if (result == DUN_E_IO) {
-            fprintf(stderr, "%s: %s: %s\n", command, file, strerror(errno));
-            dun_frames_free(&audit->frames);
-            return DUN_EXIT_RUNTIME;
-        }
-        if (result < 0) {
-            audit->refused++;
-            fprintf(stderr, "%s: %s: record %llu: refused: %s\n", command, file,
-                    (unsigned long long)frame.number, complaint.text);
-            continue;
-        }
-        error = take_frame(audit, file, &frame);
-        if (error == 0 && frame.number % MESSAGES_A_COMMIT == 0) {
-            error = dun_ingest_commit(&audit->ingest, 0);
-            error = error == 0 ? dun_ingest_begin(&audit->ingest) : error;
-        }
-    }
-    dun_frames_free(&audit->frames);
-    error = error == 0 ? dun_ingest_commit(&audit->ingest, 0) : error;
-    if (error != 0) {
-        fprintf(stderr, "%s: %s\n", command, audit->ingest.store->error);
-    }
-    return error == 0 ? 0 : DUN_EXIT_RUNTIME;
-}
-
-static int take_files(struct audit_command *audit, struct dun_store *store)
-{
-    int result = dun_ingest_init(&audit->ingest, store) == 0 ? 0 : DUN_EXIT_RUNTIME;
-    for (int i = 0; i < audit->file_count && result == 0; i++) {
-        const char *file = audit->files[i];
-        bool is_stdin = strcmp(file, "-") == 0;
-        int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) {
-            fprintf(stderr, "%s: %s: %s\n", command, file, strerror(errno));
-            result = DUN_EXIT_RUNTIME;
-        } else {
-            result = take_fd(audit, file, fd);
-        }
-        if (fd > STDIN_FILENO) {
-            (void)close(fd);
-        }
-    }
-    dun_ingest_free(&audit->ingest);
-    return result;
-}
-
 /// The command ///
 
 static int judge(struct audit_command *audit, struct dun_store *store)
@@ -328,7 +239,7 @@ static int judge(struct audit_command *audit, struct dun_store *store)
     if (!dun_audit_complete(&audit->audit)) {
         return DUN_EXIT_INCOMPLETE;
     }
-    return audit->refused > 0 ? DUN_EXIT_DATA : DUN_EXIT_OK;
+    return audit->capture.refused > 0 ? DUN_EXIT_DATA : DUN_EXIT_OK;
 }
 
 static int audit_all(struct audit_command *audit)
@@ -346,11 +257,15 @@ static int audit_all(struct audit_command *audit)
     }
     int result = 0;
     if (audit->file_count > 0) {
-        result = take_files(audit, store);
+        audit->capture.command = command;
+        audit->capture.files = audit->files;
+        audit->capture.file_count = audit->file_count;
+        audit->capture.device = audit->device;
+        result = dun_capture_into(&audit->capture, store);
     } else if (record->database == NULL) {
         struct dun_ingest_totals totals = {0};
         result = dun_record_into(record, store, command, &totals);
-        audit->refused = totals.refused;
+        audit->capture.refused = totals.refused;
     }
     result = result == 0 ? judge(audit, store) : result;
     store->ops->close(store);

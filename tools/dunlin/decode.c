@@ -22,8 +22,9 @@ static const char help_text[] =
     "\n"
     "Reads records as devices publish them and prints their points.\n"
     "\n"
-    "  -f, --format FORMAT   json, csv, influx, table or none (only check); default: table on a\n"
-    "                        terminal, json elsewhere\n"
+    "  -f, --format FORMAT   json, csv, influx, delimited (Sample messages, each with its\n"
+    "                        length before it), table or none (only check); default: table on\n"
+    "                        a terminal, json elsewhere\n"
     "      --framing FRAMING bare: a file is one record (default); delimited: each is preceded by\n"
     "                        its length as a varint; hex, base64: one a line, its topic may\n"
     "                        stand before it (mosquitto_sub -F '%t %x')\n"
@@ -109,9 +110,10 @@ static int set_option(struct decode *decode, int id, const char *value)
         decode->format = dun_render_find(value);
         return decode->format != NULL
                    ? 0
-                   : dun_usage_error(command,
-                                     "--format '%.100s' is not json, csv, influx, table or none",
-                                     value);
+                   : dun_usage_error(
+                         command,
+                         "--format '%.100s' is not json, csv, influx, delimited, table or none",
+                         value);
     case OPTION_FRAMING:
         return find_framing(value, &decode->framing)
                    ? 0

@@ -277,15 +277,21 @@ static int split_line(struct dun_frames *frames, struct dun_frame *frame,
     return 1;
 }
 
-static bool line_is_blank(const struct dun_frames *frames)
+/* Nothing at all, or a topic with nothing behind the blank: a retained message was cleared. */
+static bool line_is_empty(const struct dun_frames *frames)
 {
     const uint8_t *line = frames->record.items;
-    for (size_t i = 0; i < frames->record.count; i++) {
-        if (!is_blank(line[i])) {
+    size_t end = frames->record.count;
+    size_t blanks = 0;
+    for (; end > 0 && is_blank(line[end - 1]); end--) {
+        blanks += line[end - 1] != '\r' ? 1 : 0;
+    }
+    for (size_t i = 0; i < end; i++) {
+        if (is_blank(line[i])) {
             return false;
         }
     }
-    return true;
+    return end == 0 || (blanks > 0 && memchr(line, '/', end) != NULL);
 }
 
 static int next_line(struct dun_frames *frames, struct dun_frame *frame,
@@ -298,7 +304,7 @@ static int next_line(struct dun_frames *frames, struct dun_frame *frame,
         if (result <= 0) {
             return result;
         }
-    } while (line_is_blank(frames));
+    } while (line_is_empty(frames));
     if (frames->record.count > LINE_MAX_BYTES) {
         return refuse(complaint, "larger than 16 MiB");
     }

@@ -405,7 +405,10 @@ static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
 {
     const struct dun_parsed *record = &ingest->decoder.record;
     const int64_t *uptimes = (const int64_t *)record->times.items + column->rows.first;
-    const int64_t *values = (const int64_t *)record->values.items + column->values;
+    const double *reals =
+        column->real ? (const double *)record->reals.items + column->values : NULL;
+    const int64_t *values =
+        column->real ? NULL : (const int64_t *)record->values.items + column->values;
     int64_t series = 0;
     int error = find_series(ingest, row->stream, record->batch.catalog, column->metric, &series);
     struct dun_point_row *points =
@@ -417,7 +420,9 @@ static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
         points[i].series = series;
         points[i].uptime_ms = uptimes[i];
         points[i].has_uptime = true;
-        points[i].value = values[i];
+        points[i].is_real = column->real;
+        points[i].real = column->real ? reals[i] : 0;
+        points[i].value = column->real ? 0 : values[i];
         see_uptime(row, uptimes[i]);
     }
     row->point_count += column->rows.count;

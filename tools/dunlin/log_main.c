@@ -26,7 +26,8 @@ static const char help_text[] =
     "a flash. Nothing is written and no lock is taken: it may be done while the agent runs.\n"
     "\n"
     "  -f, --format FORMAT   table or json; default: table on a terminal, json elsewhere. With\n"
-    "                        --points also csv, influx or none: then only the points\n"
+    "                        --points also csv, influx, delimited or none: then only\n"
+    "                        the points\n"
     "      --records         one line a waiting record\n"
     "      --points          what the waiting records hold, as `dunlin decode` prints it\n"
     "      --rejected        instead of what waits: what the broker refused for good, as long as "
@@ -99,7 +100,8 @@ static int set_format(struct log_command *log, const char *value)
     return log->format != NULL
                ? 0
                : dun_usage_error(
-                     command, "--format '%.100s' is not table, json, csv, influx or none", value);
+                     command,
+                     "--format '%.100s' is not table, json, csv, influx, delimited or none", value);
 }
 
 static int set_device(struct log_command *log, const char *value)

@@ -18,6 +18,8 @@ static const struct subcommand subcommands[] = {
     {"config", dun_config_main, "read and write the configuration of devices"},
     {"decode", dun_decode_main, "read recorded batches and print their points"},
     {"log", dun_log_main, "look into the log of a device"},
+    {"plot", dun_plot_main, "draw metrics of a database or a capture as SVG"},
+    {"provision", dun_provision_main, "make a fleet: devices, credentials, the broker's files"},
     {"record", dun_record_main, "store what a fleet publishes in SQLite or PostgreSQL"},
 #ifdef DUN_HAS_SIMULATE
     {"simulate", dun_simulate_main, "run a fleet of devices against a broker, and audit it"},

@@ -17,7 +17,8 @@ const struct dun_render_format dun_render_none = {.name = "none", .series = none
 const struct dun_render_format *dun_render_find(const char *name)
 {
     static const struct dun_render_format *const formats[] = {
-        &dun_render_json, &dun_render_csv, &dun_render_influx, &dun_render_table, &dun_render_none};
+        &dun_render_json,      &dun_render_csv,   &dun_render_influx,
+        &dun_render_delimited, &dun_render_table, &dun_render_none};
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(name, formats[i]->name) == 0) {
             return formats[i];
@@ -31,6 +32,7 @@ void dun_render_begin(struct dun_renderer *renderer, const struct dun_render_for
 {
     renderer->format = format;
     renderer->out = out;
+    renderer->metrics = NULL;
     renderer->points = renderer->omitted = renderer->notes = 0;
     dun_out_init(&renderer->prefix, -1);
     dun_out_init(&renderer->suffix, -1);
@@ -41,7 +43,9 @@ void dun_render_begin(struct dun_renderer *renderer, const struct dun_render_for
 
 void dun_render_series(struct dun_renderer *renderer, const struct dun_series *series)
 {
-    if (series->count > 0) {
+    bool wanted =
+        renderer->metrics == NULL || dun_patterns_match(renderer->metrics, series->metric);
+    if (series->count > 0 && wanted) {
         renderer->format->series(renderer, series);
     }
 }

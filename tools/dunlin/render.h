@@ -6,6 +6,7 @@
 #ifndef DUN_RENDER_H
 #define DUN_RENDER_H
 
+#include "choice.h"
 #include "out.h"
 #include "parse.h"
 
@@ -82,6 +83,7 @@ struct dun_renderer {
     uint64_t points;  /* written */
     uint64_t omitted; /* points that the format cannot carry: no date, no name, not finite */
     uint64_t notes;
+    const struct dun_patterns *metrics; /* those that are written; NULL: all */
     struct dun_out prefix; /* what the points of a series have in common, before and after */
     struct dun_out suffix;
 };
@@ -119,6 +121,7 @@ struct dun_span dun_render_state(const struct dun_series *series, size_t index);
 extern const struct dun_render_format dun_render_json;
 extern const struct dun_render_format dun_render_csv;
 extern const struct dun_render_format dun_render_influx;
+extern const struct dun_render_format dun_render_delimited;
 extern const struct dun_render_format dun_render_table;
 extern const struct dun_render_format dun_render_none;
 

@@ -4,6 +4,7 @@
  * render format, so that points reach it as they reach any other output. What does not fit the
  * window is counted, not scrolled.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define ROWS_MAX       4096
 #define NAME_MAX_BYTES 120
+#define TREND_MAX      16 /* values of a sparkline */
 
 struct row {
     char device[65];
@@ -23,12 +25,17 @@ struct row {
     bool dated;
     int64_t time;
     uint64_t points;
+    int64_t heard_ms;
+    double trend[TREND_MAX]; /* the newest values, a ring */
+    size_t trend_count;      /* ever */
 };
 
 struct dun_screen {
     struct dun_out *out;
     struct dun_out scratch;
     bool color;
+    enum dun_sort sort;
+    int64_t now_ms;
     bool sorted;
     size_t count;
     uint64_t untold; /* points that found no room */
@@ -74,17 +81,30 @@ static struct row *find_row(struct dun_screen *screen, const char *device, const
     return row;
 }
 
+static void add_trend(struct row *row, const struct dun_series *series, size_t index)
+{
+    double value = series->reals != NULL ? series->reals[index] : (double)series->values[index];
+    if (isfinite(value)) {
+        row->trend[row->trend_count++ % TREND_MAX] = value;
+    }
+}
+
 /* Only the newest value counts; a backlog that drains must not turn the clock back. */
 static void update_row(struct dun_screen *screen, struct row *row, const struct dun_series *series)
 {
     size_t last = series->count - 1;
     int64_t time = series->uptimes[last] + (series->has_time ? series->offset_ms : 0);
     row->points += series->count;
+    row->heard_ms = screen->now_ms;
     if (row->points > series->count && row->dated == series->has_time && time < row->time) {
         return;
     }
     row->dated = series->has_time;
     row->time = time;
+    for (size_t i = series->count > TREND_MAX ? series->count - TREND_MAX : 0; i < series->count;
+         i++) {
+        add_trend(row, series, i);
+    }
     dun_render_words(&screen->scratch, series, last);
     take_scratch(screen, row->value, sizeof row->value);
     dun_out_plain(&screen->scratch, series->unit);
@@ -115,7 +135,7 @@ static void screen_series(struct dun_renderer *renderer, const struct dun_series
 
 const struct dun_render_format dun_render_screen = {.name = "screen", .series = screen_series};
 
-static int compare_rows(const void *a, const void *b)
+static int by_device(const void *a, const void *b)
 {
     const struct row *left = a;
     const struct row *right = b;
@@ -123,10 +143,39 @@ static int compare_rows(const void *a, const void *b)
     return devices != 0 ? devices : strcmp(left->name, right->name);
 }
 
+static int by_metric(const void *a, const void *b)
+{
+    const struct row *left = a;
+    const struct row *right = b;
+    int metrics = strcmp(left->name, right->name);
+    return metrics != 0 ? metrics : strcmp(left->device, right->device);
+}
+
+/* The newest first; what has no date comes last. */
+static int by_time(const void *a, const void *b)
+{
+    const struct row *left = a;
+    const struct row *right = b;
+    if (left->dated != right->dated) {
+        return left->dated ? -1 : 1;
+    }
+    return left->time != right->time ? (left->time > right->time ? -1 : 1) : by_device(a, b);
+}
+
 /// Drawing ///
 
 /* How wide the columns are. Only the metric's follows the window. */
-enum { DEVICE_WIDTH = 16, VALUE_WIDTH = 20, UNIT_WIDTH = 10, TIME_WIDTH = 11, NAME_WIDTH_MIN = 16 };
+enum {
+    DEVICE_WIDTH = 16,
+    VALUE_WIDTH = 20,
+    UNIT_WIDTH = 10,
+    TIME_WIDTH = 11,
+    MARK_WIDTH = 9,
+    TREND_WIDTH = TREND_MAX,
+    FIXED_WIDTH = DEVICE_WIDTH + VALUE_WIDTH + UNIT_WIDTH + TIME_WIDTH + MARK_WIDTH + 5,
+    NAME_WIDTH_MIN = 16,
+    NAME_WIDTH_GOOD = 40, /* a trend is drawn where this much is left for the name */
+};
 
 /* `text` in `width` characters (not bytes): cut or padded, on the right or on the left. */
 static void draw_cell(struct dun_out *out, const char *text, unsigned width, bool to_the_right)
@@ -156,10 +205,15 @@ static void end_line(struct dun_out *out)
     dun_out_text(out, "\033[K\r\n");
 }
 
-static void draw_columns(struct dun_out *out, const struct row *row, const char *time,
-                         unsigned width)
+static bool has_trend(unsigned width)
 {
-    const unsigned fixed = DEVICE_WIDTH + VALUE_WIDTH + UNIT_WIDTH + TIME_WIDTH + 4;
+    return width >= FIXED_WIDTH + NAME_WIDTH_GOOD + TREND_WIDTH + 1;
+}
+
+static void draw_columns(struct dun_out *out, const struct row *row, const char *time,
+                         const char *mark, unsigned width)
+{
+    unsigned fixed = FIXED_WIDTH + (has_trend(width) ? TREND_WIDTH + 1 : 0);
     unsigned name_width = width > fixed + NAME_WIDTH_MIN ? width - fixed : NAME_WIDTH_MIN;
     draw_cell(out, row->device, DEVICE_WIDTH, false);
     dun_out_text(out, " ");
@@ -169,20 +223,60 @@ static void draw_columns(struct dun_out *out, const struct row *row, const char 
     dun_out_text(out, " ");
     draw_cell(out, row->unit, UNIT_WIDTH, false);
     dun_out_text(out, " ");
-    dun_out_text(out, time);
-    end_line(out);
+    draw_cell(out, time, TIME_WIDTH, false);
+    dun_out_text(out, " ");
+    draw_cell(out, mark, MARK_WIDTH, false);
 }
 
-static void draw_row(struct dun_out *out, const struct row *row, unsigned width)
+/* Eight heights between the smallest and the largest of them; one level: the lowest. */
+static void draw_trend(struct dun_out *out, const struct row *row)
+{
+    static const char *const bars[] = {"\u2581", "\u2582", "\u2583", "\u2584",
+                                       "\u2585", "\u2586", "\u2587", "\u2588"};
+    size_t count = row->trend_count < TREND_MAX ? row->trend_count : TREND_MAX;
+    double low = INFINITY;
+    double high = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        low = fmin(low, row->trend[i]);
+        high = fmax(high, row->trend[i]);
+    }
+    dun_out_text(out, " ");
+    for (size_t i = row->trend_count - count; i < row->trend_count; i++) {
+        double height = high > low ? (row->trend[i % TREND_MAX] - low) / (high - low) * 7.5 : 0;
+        dun_out_text(out, bars[(size_t)height]);
+    }
+}
+
+/* What a person should look at, the worst first. */
+static const char *mark_of(const struct row *row, const struct dun_device_health *health,
+                           int64_t stale_before_ms)
+{
+    return health != NULL && health->presence == DUN_PRESENCE_OFFLINE ? "offline"
+           : row->heard_ms < stale_before_ms                          ? "stale"
+           : health != NULL && health->missing > 0                    ? "missing"
+           : health != NULL && health->lost + health->lost_points > 0 ? "lost some"
+                                                                      : "";
+}
+
+static void draw_row(struct dun_screen *screen, const struct row *row,
+                     const struct dun_health *health, int64_t stale_before_ms, unsigned width)
 {
     char date[DUN_OUT_NUMBER] = "no date yet";
+    const char *mark = mark_of(row, dun_health_find(health, row->device), stale_before_ms);
     if (row->dated) {
         *dun_text_date(date, row->time) = '\0';
         char *time = strchr(date, 'T') + 1;
         time[strcspn(time, ".")] = '\0';
         memmove(date, time, strlen(time) + 1);
     }
-    draw_columns(out, row, date, width);
+    bool faint = screen->color && (mark[0] == 'o' || mark[0] == 's');
+    dun_out_text(screen->out, faint ? "\033[2m" : "");
+    draw_columns(screen->out, row, date, mark, width);
+    if (has_trend(width)) {
+        draw_trend(screen->out, row);
+    }
+    dun_out_text(screen->out, faint ? "\033[0m" : "");
+    end_line(screen->out);
 }
 
 static void window_size(unsigned *width, unsigned *height)
@@ -193,24 +287,38 @@ static void window_size(unsigned *width, unsigned *height)
     *height = known && size.ws_row > 3 ? size.ws_row : 24;
 }
 
-void dun_screen_redraw(struct dun_screen *screen, const char *footer)
+static void sort_rows(struct dun_screen *screen)
+{
+    static int (*const orders[])(const void *, const void *) = {by_device, by_metric, by_time};
+    if (!screen->sorted || screen->sort == DUN_SORT_TIME) {
+        qsort(screen->rows, screen->count, sizeof screen->rows[0], orders[screen->sort]);
+        screen->sorted = true;
+    }
+}
+
+void dun_screen_tell(struct dun_screen *screen, int64_t now_ms)
+{
+    screen->now_ms = now_ms;
+}
+
+void dun_screen_redraw(struct dun_screen *screen, const char *footer,
+                       const struct dun_health *health, int64_t stale_before_ms)
 {
     unsigned width;
     unsigned height;
     window_size(&width, &height);
-    if (!screen->sorted) {
-        qsort(screen->rows, screen->count, sizeof screen->rows[0], compare_rows);
-        screen->sorted = true;
-    }
+    sort_rows(screen);
     static const struct row title = {
         .device = "DEVICE", .name = "METRIC", .value = "VALUE", .unit = "UNIT"};
     dun_out_text(screen->out, screen->color ? "\033[H\033[1m" : "\033[H");
-    draw_columns(screen->out, &title, "TIME (UTC)", width);
+    draw_columns(screen->out, &title, "TIME (UTC)", "STATE", width);
+    dun_out_text(screen->out, has_trend(width) ? " TREND" : "");
     dun_out_text(screen->out, screen->color ? "\033[0m" : "");
+    end_line(screen->out);
     size_t room = height - 3;
     size_t shown = screen->count <= room ? screen->count : room;
     for (size_t i = 0; i < shown; i++) {
-        draw_row(screen->out, &screen->rows[i], width);
+        draw_row(screen, &screen->rows[i], health, stale_before_ms, width);
     }
     dun_out_u64(screen->out, screen->count);
     dun_out_text(screen->out, " rows, ");
@@ -222,7 +330,7 @@ void dun_screen_redraw(struct dun_screen *screen, const char *footer)
     (void)dun_out_flush(screen->out);
 }
 
-struct dun_screen *dun_screen_open(struct dun_out *out)
+struct dun_screen *dun_screen_open(struct dun_out *out, enum dun_sort sort)
 {
     struct dun_screen *screen = calloc(1, sizeof *screen);
     if (screen == NULL) {
@@ -230,6 +338,7 @@ struct dun_screen *dun_screen_open(struct dun_out *out)
     }
     const char *no_color = getenv("NO_COLOR");
     screen->out = out;
+    screen->sort = sort;
     screen->color = no_color == NULL || no_color[0] == '\0';
     dun_out_init(&screen->scratch, -1);
     the_screen = screen;

@@ -37,6 +37,8 @@ int dun_audit_main(int argc, char **argv);
 int dun_config_main(int argc, char **argv);
 int dun_decode_main(int argc, char **argv);
 int dun_log_main(int argc, char **argv);
+int dun_plot_main(int argc, char **argv);
+int dun_provision_main(int argc, char **argv);
 int dun_record_main(int argc, char **argv);
 int dun_simulate_main(int argc, char **argv); /* on Linux */
 int dun_watch_main(int argc, char **argv);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "exposition.h"
 #include "options.h"
 
 #define STREAMS_MAX        16384
@@ -24,6 +25,7 @@
 #define DELAY_MIN_MS       100
 #define DELAY_MAX_MS       5000
 #define REDRAW_MS          250
+#define SCRAPE_MS          50 /* how long a scrape may wait for the loop */
 
 static const char command[] = "dunlin watch";
 
@@ -36,6 +38,8 @@ struct watch {
     struct dun_screen *screen;    /* NULL: not a terminal */
     struct dun_coverage *streams; /* newest first */
     size_t stream_count;
+    struct dun_health health;
+    struct dun_exposition *exposition; /* NULL: nobody scrapes */
     uint64_t rejected;
     uint64_t ignored; /* topics that are not ours */
     uint64_t records;
@@ -65,6 +69,13 @@ static int64_t now_ms(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t unix_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -125,6 +136,22 @@ static void reject(struct watch *watch, const char *topic, const struct dun_comp
     }
 }
 
+/* What the topic and its payload say of the device, beside what they hold. */
+static void learn_health(struct watch *watch, struct dun_span device, enum dun_channel channel,
+                         struct dun_span payload)
+{
+    struct dun_device_health *health = dun_health_of(&watch->health, device);
+    if (health == NULL) {
+        return;
+    }
+    if (channel == DUN_CHANNEL_STATUS) {
+        health->presence = dun_span_equal(payload, dun_span_of("online")) ? DUN_PRESENCE_ONLINE
+                                                                          : DUN_PRESENCE_OFFLINE;
+    } else if (channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES) {
+        health->heard_ms = unix_ms();
+    }
+}
+
 static void on_message(struct mosquitto *client, void *context,
                        const struct mosquitto_message *message)
 {
@@ -138,12 +165,17 @@ static void on_message(struct mosquitto *client, void *context,
         watch->ignored++;
         return;
     }
-    if (payload.size == 0 && message->retain) {
-        return; /* a retained topic that was cleared */
+    if ((payload.size == 0 && message->retain) /* a retained topic that was cleared */ ||
+        !dun_patterns_match(&watch->options.choice.devices, device)) {
+        return;
     }
     if (dun_decoder_parse(&watch->decoder, channel, payload, &complaint) < 0) {
         reject(watch, message->topic, &complaint);
         return;
+    }
+    learn_health(watch, device, channel, payload);
+    if (watch->screen != NULL) {
+        dun_screen_tell(watch->screen, now_ms());
     }
     bool counts = channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES;
     if (counts && !is_new(watch, device, payload)) {
@@ -228,8 +260,12 @@ static void lost(struct watch *watch, int result)
 
 static void wait_and_reconnect(struct watch *watch)
 {
-    struct timespec delay = {watch->delay_ms / 1000, (long)(watch->delay_ms % 1000) * 1000000};
-    (void)nanosleep(&delay, NULL);
+    const struct timespec slice = {0, SCRAPE_MS * 1000000L};
+    int64_t end_ms = now_ms() + watch->delay_ms;
+    while (now_ms() < end_ms && !stop_requested && !time_is_up) {
+        (void)nanosleep(&slice, NULL);
+        dun_exposition_serve(watch->exposition);
+    }
     watch->delay_ms = watch->delay_ms * 2 < DELAY_MAX_MS ? watch->delay_ms * 2 : DELAY_MAX_MS;
     if (stop_requested || time_is_up) {
         return;
@@ -275,13 +311,16 @@ static void show(struct watch *watch)
                    (unsigned long long)totals.points, (unsigned long long)totals.missing,
                    (unsigned long long)totals.lost, (unsigned long long)totals.duplicates,
                    (unsigned long long)watch->rejected);
-    dun_screen_redraw(watch->screen, footer);
+    dun_health_count(&watch->health, watch->streams);
+    dun_screen_redraw(watch->screen, footer, &watch->health,
+                      now_ms() - (int64_t)watch->options.stale_s * 1000);
     watch->redraw_ms = now_ms() + REDRAW_MS;
 }
 
 static void step(struct watch *watch)
 {
-    int result = mosquitto_loop(watch->client, REDRAW_MS, 1);
+    int result = mosquitto_loop(watch->client, watch->exposition ? SCRAPE_MS : REDRAW_MS, 1);
+    dun_exposition_serve(watch->exposition);
     if (result != MOSQ_ERR_SUCCESS) {
         lost(watch, result);
         if (!watch->done) {
@@ -309,6 +348,43 @@ static void run(struct watch *watch)
     /* A few rounds, so that the acks of the last records leave too. */
     for (int i = 0; i < 10 && mosquitto_loop(watch->client, 50, 1) == MOSQ_ERR_SUCCESS; i++) {
     }
+}
+
+/// Scrapes ///
+
+static void expose(void *context, struct dun_out *out)
+{
+    struct watch *watch = context;
+    dun_health_count(&watch->health, watch->streams);
+    dun_out_text(out, "# HELP dunlin_watch_connected 1: the watch has a broker.\n"
+                      "# TYPE dunlin_watch_connected gauge\ndunlin_watch_connected ");
+    dun_out_u64(out, watch->connected ? 1 : 0);
+    dun_out_text(out, "\n# HELP dunlin_watch_refused_total Payloads that are no records.\n"
+                      "# TYPE dunlin_watch_refused_total counter\ndunlin_watch_refused_total ");
+    dun_out_u64(out, watch->rejected);
+    dun_out_text(out, "\n");
+    dun_health_expose(&watch->health, out);
+}
+
+static bool listen_for_scrapes(struct watch *watch)
+{
+    const char *problem;
+    char where[300];
+    if (watch->options.listen == NULL) {
+        return true;
+    }
+    watch->exposition = dun_exposition_open(watch->options.listen, expose, watch, &problem);
+    if (watch->exposition == NULL) {
+        (void)snprintf(where, sizeof where, "--listen '%.200s'", watch->options.listen);
+        end(watch, DUN_EXIT_RUNTIME, where, problem);
+        return false;
+    }
+    (void)snprintf(where, sizeof where, "/metrics on port %u",
+                   dun_exposition_port(watch->exposition));
+    if (watch->options.verbose) {
+        say(watch, false, where, "");
+    }
+    return true;
 }
 
 /// Beginning and end ///
@@ -375,13 +451,14 @@ static bool set_up_output(struct watch *watch)
     const struct dun_render_format *format = watch->options.format;
     dun_out_init(&watch->out, STDOUT_FILENO);
     if (format == NULL && isatty(STDOUT_FILENO) == 1) {
-        watch->screen = dun_screen_open(&watch->out);
+        watch->screen = dun_screen_open(&watch->out, watch->options.sort);
         format = &dun_render_screen;
         if (watch->screen == NULL) {
             return false;
         }
     }
     dun_render_begin(&watch->renderer, format != NULL ? format : &dun_render_json, &watch->out);
+    watch->renderer.metrics = &watch->options.choice.metrics;
     watch->delay_ms = DELAY_MIN_MS;
     return dun_decoder_init(&watch->decoder, &watch->renderer) == 0;
 }
@@ -404,7 +481,7 @@ static bool arguments_ok(struct watch *watch)
 
 static int watch_all(struct watch *watch)
 {
-    if (!arguments_ok(watch)) {
+    if (!arguments_ok(watch) || !listen_for_scrapes(watch)) {
         return watch->exit_code;
     }
     catch_signals(watch->options.timeout_s);
@@ -433,6 +510,8 @@ static void free_all(struct watch *watch)
         free(watch->streams);
         watch->streams = next;
     }
+    dun_exposition_close(watch->exposition);
+    dun_health_free(&watch->health);
     dun_decoder_free(&watch->decoder);
     mosquitto_destroy(watch->client);
     (void)mosquitto_lib_cleanup();

@@ -2,6 +2,7 @@
  * watch_options.c: the command line of `dunlin watch`.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "options.h"
 #include "watch.h"
@@ -21,7 +22,13 @@ static const char own_help[] =
     "  -q, --qos 0|1|2       default 1\n"
     "  -C, --count N         end after N records\n"
     "  -W, --timeout S       end after S seconds; exit code 1 if -C was not reached by then\n"
-    "  -f, --format FORMAT   json, csv, influx, table or none\n"
+    "  -f, --format FORMAT   json, csv, influx, delimited, table or none\n"
+    "      --device PATTERN, --metric PATTERN   only these, as a shell matches file names;\n"
+    "                        may be given several times\n"
+    "      --sort ORDER      of the table: device (default), metric, or time: the newest first\n"
+    "      --stale S         mark rows without news for S seconds, default 60\n"
+    "      --listen [ADDRESS:]PORT   serve the fleet's health to Prometheus at /metrics; address:\n"
+    "                        127.0.0.1\n"
     "      --verdict         print the summary as one JSON object on stdout, last\n"
     "  -v, --verbose         tell about connections\n"
     "      --quiet           no summary and no notes on stderr, only errors\n"
@@ -36,6 +43,11 @@ enum option_id {
     OPTION_COUNT,
     OPTION_TIMEOUT,
     OPTION_FORMAT,
+    OPTION_DEVICE,
+    OPTION_METRIC,
+    OPTION_SORT,
+    OPTION_STALE,
+    OPTION_LISTEN,
     OPTION_VERDICT,
     OPTION_VERBOSE,
     OPTION_QUIET,
@@ -50,6 +62,11 @@ static const struct dun_option option_table[] = {
     {OPTION_COUNT, 'C', true, "count"},
     {OPTION_TIMEOUT, 'W', true, "timeout"},
     {OPTION_FORMAT, 'f', true, "format"},
+    {OPTION_DEVICE, '\0', true, "device"},
+    {OPTION_METRIC, '\0', true, "metric"},
+    {OPTION_SORT, '\0', true, "sort"},
+    {OPTION_STALE, '\0', true, "stale"},
+    {OPTION_LISTEN, '\0', true, "listen"},
     {OPTION_VERDICT, '\0', false, "verdict"},
     {OPTION_VERBOSE, 'v', false, "verbose"},
     {OPTION_QUIET, '\0', false, "quiet"},
@@ -69,7 +86,8 @@ static int set_number(struct dun_watch_options *options, const struct dun_option
         uint64_t minimum, maximum;
     } numbers[] = {{OPTION_QOS, "-q", 0, 2},
                    {OPTION_COUNT, "-C", 1, UINT64_C(1) << 53},
-                   {OPTION_TIMEOUT, "-W", 1, 1000000000}};
+                   {OPTION_TIMEOUT, "-W", 1, 1000000000},
+                   {OPTION_STALE, "--stale", 1, 1000000000}};
     uint64_t number = 0;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (numbers[i].id == id &&
@@ -85,6 +103,9 @@ static int set_number(struct dun_watch_options *options, const struct dun_option
     case OPTION_COUNT:
         options->count = number;
         break;
+    case OPTION_STALE:
+        options->stale_s = number;
+        break;
     default:
         options->timeout_s = number;
         break;
@@ -98,7 +119,28 @@ static int set_format(struct dun_watch_options *options, const char *value)
     return options->format != NULL
                ? 0
                : dun_usage_error(
-                     command, "--format '%.100s' is not json, csv, influx, table or none", value);
+                     command,
+                     "--format '%.100s' is not json, csv, influx, delimited, table or none", value);
+}
+
+static int set_sort(struct dun_watch_options *options, const char *value)
+{
+    static const char *const orders[] = {"device", "metric", "time"};
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        if (strcmp(value, orders[i]) == 0) {
+            options->sort = (enum dun_sort)i;
+            return 0;
+        }
+    }
+    return dun_usage_error(command, "--sort '%.100s' is not device, metric or time", value);
+}
+
+static int add_pattern(struct dun_patterns *patterns, const char *name, const char *value)
+{
+    return dun_patterns_add(patterns, value)
+               ? 0
+               : dun_usage_error(command, "%s '%.100s': %d patterns at most", name, value,
+                                 DUN_CHOICE_PATTERNS_MAX);
 }
 
 /* Options without a value; NULL: not one of them. */
@@ -131,6 +173,15 @@ static int set_option(struct dun_watch_options *options, const struct dun_option
     switch (id) {
     case OPTION_FORMAT:
         return set_format(options, value);
+    case OPTION_DEVICE:
+        return add_pattern(&options->choice.devices, "--device", value);
+    case OPTION_METRIC:
+        return add_pattern(&options->choice.metrics, "--metric", value);
+    case OPTION_SORT:
+        return set_sort(options, value);
+    case OPTION_LISTEN:
+        options->listen = value;
+        return 0;
     case OPTION_HELP:
     case OPTION_VERSION:
         if (id == OPTION_VERSION) {
@@ -161,6 +212,7 @@ int dun_watch_parse(struct dun_watch_options *options, int argc, char **argv)
     struct dun_options line = {
         .command = command, .table = option_table, .argc = argc, .argv = argv, .next = 1};
     options->qos = 1;
+    options->stale_s = 60;
     int result = dun_broker_begin(&options->broker, &line);
     while (result == 0) {
         const char *value;
