@@ -18,7 +18,8 @@ target_include_directories(dun_test_support BEFORE PUBLIC ${tests}/wasi/include
     ${tests}/unit/small)
 
 # Not here: fork, signals, threads and a /proc of its own making, or libc calls that are replaced.
-set(not_here link_posix flash_file shelf_file sensor_file sensors system config say lines)
+set(not_here link_posix flash_file shelf_file sensor_file sensors system config config_remote say
+    lines)
 function(dun_unit_test name)
     if(name IN_LIST not_here)
         return()

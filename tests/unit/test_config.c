@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "config.h"
-#include "settings.h"
 
 static struct dun_config_limits limits = {.points_max = 1000,
                                           .record_max = 4096,
@@ -687,25 +686,6 @@ static size_t print_config(char *out, size_t size)
     return (size_t)used;
 }
 
-static void test_what_documents_may_change(void **state)
-{
-    const struct dun_config *config = &fixture.config;
-    const char *file = "[remote]\nuse = no\nallow = high, interval\ntrial = 5s\n";
-    const uint32_t all = (1u << DUN_SETTING_COUNT) - 1;
-    (void)state;
-    assert_int_equal(read_all(NULL, NULL, NULL), DUN_OK);
-    assert_int_equal(config->remote, 1);
-    assert_int_equal(config->remote_withheld, 0);
-    assert_int_equal(config->remote_trial_ms, 120000);
-    assert_int_equal(read_all(file, NULL, NULL), DUN_OK);
-    assert_int_equal(config->remote, 0);
-    assert_int_equal(config->remote_withheld,
-                     all & ~(1u << DUN_SETTING_HIGH | 1u << DUN_SETTING_INTERVAL));
-    assert_string_equal(errors(), "");
-    assert_int_equal(read_all("[remote]\nallow = low hat\n", NULL, NULL), DUN_E_INVALID);
-    assert_says("no setting is called \"hat\"; there are interval batch.points");
-}
-
 static void test_versions_of_mqtt(void **state)
 {
     static const struct {
@@ -806,7 +786,6 @@ int main(void)
         TEST(test_bad_metrics),
         TEST(test_bad_limits),
         TEST(test_too_many_limits),
-        TEST(test_what_documents_may_change),
         TEST(test_versions_of_mqtt),
         TEST(test_what_is_printed_reads_back),
         TEST(test_help_names_every_option),
