@@ -74,7 +74,8 @@ add_executable(dunlin_sim ${sim_sources})
 target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dunlin_tool_core)
 target_compile_options(dunlin_sim PRIVATE -O2 -include ${tests}/cortex_m3/time_utc.h)
 dun_on_qemu(dunlin_sim)
-foreach(seeds 1..25 26..50 51..75 76..100)
+include(${tests}/sim/seeds.cmake)
+foreach(seeds 1..25 26..50 51..75 76..100 ${DUN_SIM_FOUND})
     add_test(NAME sim.same_as_native_${seeds} COMMAND ${PYTHON_OF_SYSTEM} ${tests}/sim/test_same.py
         ${PROJECT_SOURCE_DIR}/build/linux/dunlin_sim ${seeds}
         ${emulator} $<TARGET_FILE:dunlin_sim> -append {})

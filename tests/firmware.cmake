@@ -12,7 +12,7 @@ if(ARM_GCC)
         INSTALL_COMMAND "")
 endif()
 # Each of these mostly waits; together they would be the longest test of all.
-foreach(part Outages Life InRam Clock Measuring)
+foreach(part Outages Life InRam Wire Clock Measuring)
     string(TOLOWER ${part} name)
     add_test(NAME interop.firmware_${name} COMMAND ${PYTHON_OF_SYSTEM}
         ${CMAKE_CURRENT_SOURCE_DIR}/interop/test_firmware.py ${part})

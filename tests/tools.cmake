@@ -23,6 +23,7 @@ dun_tool_test(tools.log interop/test_log_command.py)
 dun_tool_test(tools.watch interop/test_watch.py)
 if(TARGET dunlind AND NOT DUN_PROFILE) # once is enough: a profile is a matter of devices
     dun_tool_test(tools.record interop/test_record.py)
+    dun_tool_test(tools.chaos interop/test_chaos.py)
     dun_tool_test(tools.examples interop/test_examples.py)
 endif()
 
@@ -37,6 +38,7 @@ target_link_libraries(test_log_v1 PRIVATE dun_test_support dun_warnings)
 add_test(NAME golden.log_v1
     COMMAND test_log_v1 ${CMAKE_CURRENT_SOURCE_DIR}/golden/log_v1.img)
 
+dun_unit_test(subscriber dunlin_recorder)
 foreach(name coverage desired knowledge out)
     dun_unit_test(${name} dunlin_tool_core)
     target_compile_definitions(test_${name} PRIVATE _POSIX_C_SOURCE=200809L)

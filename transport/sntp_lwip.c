@@ -9,6 +9,7 @@
 
 #define FIRST_MS     500     /* from the address to the first question, at most the double */
 #define POLL_MS      3600000 /* between two answers */
+#define ANSWER_MS    10000   /* a later one errs by too much */
 #define RETRY_MIN_MS 15000u
 #define RETRY_MAX_MS (64u * RETRY_MIN_MS)
 
@@ -22,12 +23,13 @@ static void on_received(void *context, struct udp_pcb *pcb, struct pbuf *input,
     uint16_t size = pbuf_copy_partial(input, bytes, sizeof bytes, 0);
     (void)pcb;
     pbuf_free(input);
-    if (sntp->asked_ms == DUN_MS_NEVER || port != DUN_SNTP_PORT ||
+    dun_ms round_trip_ms = sntp->now_ms - sntp->asked_ms;
+    if (sntp->asked_ms == DUN_MS_NEVER || round_trip_ms > ANSWER_MS || port != DUN_SNTP_PORT ||
         !ip_addr_cmp(from, &sntp->server)) {
         return;
     }
-    int result = dun_sntp_answer((struct dun_span){bytes, size}, sntp->cookie,
-                                 sntp->now_ms - sntp->asked_ms, &sntp->unix_ms);
+    int result = dun_sntp_answer((struct dun_span){bytes, size}, sntp->cookie, round_trip_ms,
+                                 &sntp->unix_ms);
     if (result == DUN_E_PROTOCOL) {
         return; /* the answer may still come */
     }

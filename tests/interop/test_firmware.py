@@ -15,7 +15,7 @@ from support import firmware, wire
 from support.agent import Agent, program
 from support.broker import Broker
 from support.firmware import BROKER_OF_GUEST, Firmware
-from support.neighbour import ADDRESS, DEVICE, DHCP, DNS, TIME, Neighbour
+from support.neighbour import ADDRESS, DEVICE, DHCP, DNS, HARDWARE, TIME, Neighbour
 from support.proxy import Fault, Proxy
 from support.receiver import Receiver, Recorder
 from support.waiting import last_for, main, wait_for
@@ -129,6 +129,31 @@ class Outages(FirmwareCase):
             wait_for(lambda: not any(map(recorder.records.missing, recorder.records.streams())),
                      device.log)
             recorder.records.check(self, lanes=0)
+
+
+class Wire(FirmwareCase):
+    FRAMES = 4000
+
+    def test_hostile_frames(self):
+        """Frames of the wire, mutated, cut and made longer: the device goes on without a reset."""
+        receiver = self.receiver()
+        neighbour = self.enterContext(Neighbour())
+        device = self.device(neighbour=neighbour, ntp=ADDRESS).start()
+        self.wait_more(receiver.records, 10, device)
+        dice = random.Random(7)
+        heard = list(neighbour.heard)
+        target = next(frame[6:12] for frame in heard if frame[6:12] != HARDWARE)
+        for count in range(self.FRAMES):
+            frame = bytearray(dice.choice(heard))
+            frame[:6] = target if dice.random() < 0.9 else b"\xff" * 6
+            for _ in range(dice.randrange(8)):
+                frame[dice.randrange(6, len(frame))] = dice.randrange(256)
+            size = dice.choice((len(frame), dice.randrange(1, len(frame)), 60, 1514, 1600))
+            neighbour.send_raw(bytes(frame[:size].ljust(size, b"\xa5")))
+            if count % 50 == 0:
+                last_for(0.02, device.alive)
+        self.settle(receiver.records, device)
+        self.assertEqual(device.log().count("boot reset"), 1, device.log())
 
 
 class Clock(FirmwareCase):

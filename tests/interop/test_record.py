@@ -2,6 +2,7 @@
 """`dunlin record` and `dunlin audit`: what is stored is what was published, in SQLite and in
 PostgreSQL; cursors, acknowledgements and kills; databases that fail, or are somebody else's.
 """
+import math
 import os
 import resource
 import sqlite3
@@ -39,6 +40,13 @@ def wait_count(database, number, what="record"):
              lambda: f"{number} rows of {what}; there are {count(database, what)}")
 
 
+def number(value):
+    """To nine digits: databases print doubles in their own ways, and know no NaN and no -0."""
+    if value in (None, "") or not math.isfinite(float(value)):
+        return ""
+    return f"{float(value) + 0.0:.9g}"
+
+
 class Stored(Receiver):
     """What a device sees of its cursor."""
 
@@ -57,6 +65,10 @@ class WhatIsStored(unittest.TestCase):
         for seed in range(6):
             stream = batches.RandomStream(seed)
             records += [("batch", stream.batch().SerializeToString()) for _ in range(20)]
+        for sequence, make in ((101, batches.states_batch), (102, batches.reals_batch)):
+            batch = make()
+            batch.sequence = sequence
+            records.append(("batch", batch.SerializeToString()))
         records += [("samples", batches.samples().SerializeToString()),
                     ("catalog", batches.catalog().SerializeToString()),
                     ("batch", batches.anchored_batch().SerializeToString())]
@@ -81,15 +93,14 @@ class WhatIsStored(unittest.TestCase):
     @staticmethod
     def point(line):
         time = "" if line["time"] is None else str(line["time"])
-        return (line["metric"], line["unit"] or "", f"{float(line['value']) + 0.0:.9g}", time,
-                line["stream"], str(line["seq"]))
+        return (line["metric"], line["unit"] or "", number(line["value"]), line.get("state") or "",
+                time, line["stream"], str(line["seq"]))
 
     @staticmethod
     def rows(database):
-        for row in database.query("SELECT metric, unit, value, time_ms, stream, sequence "
+        for row in database.query("SELECT metric, unit, value, state, time_ms, stream, sequence "
                                   "FROM points"):
-            value = float(row[2] or "nan") + 0.0  # SQLite has no NaN, and no -0
-            yield (*row[:2], f"{value:.9g}", *row[3:])
+            yield (*row[:2], number(row[2]), *row[3:])
 
     def test_later_anchors_date_and_later_dictionaries_name(self):
         late = batches.host_batch()  # it announces the dictionary

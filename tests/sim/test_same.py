@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A seed is a run, bit for bit, wherever it runs: the traces are those of the machine that builds.
 
-test_same.py NATIVE A..B COMMAND...: of the words of COMMAND, `--` stands for the arguments of the
+test_same.py NATIVE A..B,C COMMAND...: of the words of COMMAND, `--` stands for the arguments of the
 simulator, and `{}` for all of them in one word. A seed that needs more memory than a small machine
 has is told as skipped.
 """
@@ -41,13 +41,14 @@ def same(seed, native, elsewhere):
 
 
 def main(native, seeds, *elsewhere):
-    first, last = map(int, seeds.split(".."))
+    ranges = [[int(end) for end in part.split("..")] for part in seeds.split(",")]
     for needed, why in ((shutil.which(elsewhere[0]), f"there is no {elsewhere[0]}"),
                         (os.path.exists(native), f"{native} is not built: the preset linux")):
         if not needed:
             print(f"SKIPPED {why}")
             return 77
-    return 0 if all([same(seed, native, elsewhere) for seed in range(first, last + 1)]) else 1
+    return 0 if all([same(seed, native, elsewhere) for ends in ranges
+                     for seed in range(ends[0], ends[-1] + 1)]) else 1
 
 
 if __name__ == "__main__":

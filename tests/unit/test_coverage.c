@@ -170,9 +170,47 @@ static void agrees_with_a_model(void **state)
     }
 }
 
+static void an_origin_asks_for_what_came_before_the_first(void **state)
+{
+    (void)state;
+    struct dun_range gaps[2];
+    size_t count;
+    dun_coverage_receive_range(&coverage, 5, 9);
+    assert_int_equal(dun_coverage_missing(&coverage, gaps, 2, &count), 0);
+    assert_int_equal(dun_coverage_complete_to(&coverage), 9);
+    coverage.origin = 1;
+    assert_int_equal(dun_coverage_missing(&coverage, gaps, 2, &count), 4);
+    assert_int_equal(gaps[0].first, 1);
+    assert_int_equal(gaps[0].last, 4);
+    assert_int_equal(dun_coverage_complete_to(&coverage), 0);
+    dun_coverage_lose(&coverage, 1, 3);
+    assert_int_equal(dun_coverage_missing(&coverage, gaps, 2, &count), 1);
+    assert_int_equal(dun_coverage_complete_to(&coverage), 3);
+    assert_true(receive(4));
+    assert_true(dun_coverage_complete(&coverage));
+    assert_int_equal(dun_coverage_complete_to(&coverage), 9);
+}
+
+static void ranges_and_losses_lead_on_in_turn(void **state)
+{
+    (void)state;
+    coverage.origin = 1;
+    assert_int_equal(dun_coverage_complete_to(&coverage), 0);
+    for (uint64_t i = 1; i <= 1000; i += 4) {
+        dun_coverage_receive_range(&coverage, i, i + 1);
+        dun_coverage_lose(&coverage, i + 1, i + 3);
+    }
+    assert_int_equal(dun_coverage_complete_to(&coverage), 1000);
+    dun_coverage_lose(&coverage, 900, UINT64_MAX);
+    assert_true(dun_coverage_complete_to(&coverage) == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_origin_asks_for_what_came_before_the_first, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(ranges_and_losses_lead_on_in_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_order_is_one_range, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gap_is_missing_until_it_arrives_or_is_told_lost, set_up,
                                         tear_down),

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bind.h"
 #include "crc32c.h"
+#include "points.h"
 
 #define MAP_ENTRIES_MAX ((size_t)1 << 22)
 #define PLAIN_CATALOG   (-1)
@@ -104,62 +106,6 @@ static void *append(struct dun_ingest *ingest, struct dun_list *list, size_t cou
     return items;
 }
 
-/// Binds ///
-
-static struct dun_bind number(int64_t value)
-{
-    return (struct dun_bind){.kind = DUN_BIND_NUMBER, .number = value};
-}
-
-static struct dun_bind maybe(bool known, uint64_t value)
-{
-    uint64_t capped = value > DUN_SEQUENCE_MAX ? DUN_SEQUENCE_MAX : value;
-    return known ? number((int64_t)capped) : (struct dun_bind){.kind = DUN_BIND_NULL};
-}
-
-static struct dun_bind text(struct dun_span span)
-{
-    return (struct dun_bind){.kind = DUN_BIND_TEXT, .text = span};
-}
-
-/* A copy in which U+0000, which PostgreSQL knows no text with, is a question mark. Valid until the
- * scratch is emptied. */
-static struct dun_bind clean(struct dun_ingest *ingest, struct dun_span span)
-{
-    struct dun_out *scratch = &ingest->scratch;
-    if (span.size == 0 || memchr(span.data, 0, span.size) == NULL ||
-        span.size > sizeof scratch->data - scratch->used) {
-        return text(memchr(span.size > 0 ? (const char *)span.data : "", 0, span.size) == NULL
-                        ? span
-                        : dun_span_of("?"));
-    }
-    uint8_t *copy = scratch->data + scratch->used;
-    for (size_t i = 0; i < span.size; i++) {
-        copy[i] = span.data[i] != 0 ? span.data[i] : (uint8_t)'?';
-    }
-    scratch->used += span.size;
-    return text((struct dun_span){copy, span.size});
-}
-
-/* Attributes as a JSON object, NULL if there are none. They have 1,024 bytes at most. */
-static struct dun_bind attributes(struct dun_ingest *ingest, const struct dun_pair *pairs,
-                                  size_t count)
-{
-    struct dun_out *scratch = &ingest->scratch;
-    size_t from = scratch->used;
-    for (size_t i = 0; i < count; i++) {
-        dun_out_text(scratch, i == 0 ? "{" : ",");
-        dun_out_json(scratch, pairs[i].key);
-        dun_out_text(scratch, ":");
-        dun_out_json(scratch, pairs[i].value);
-    }
-    if (count == 0) {
-        return (struct dun_bind){.kind = DUN_BIND_NULL};
-    }
-    dun_out_text(scratch, "}");
-    return text((struct dun_span){scratch->data + from, scratch->used - from});
-}
-
 /// Devices and streams ///
 
 /* prefix/fleet/device/channel, of which dun_topic_split said that it is one. */
@@ -181,7 +127,8 @@ static int find_device(struct dun_ingest *ingest, struct dun_span topic, int64_t
     struct dun_span parts[3];
     struct dun_span root;
     cut_topic(topic, parts, &root);
-    const struct dun_bind binds[] = {text(parts[0]), text(parts[1]), text(parts[2])};
+    const struct dun_bind binds[] = {dun_bind_text(parts[0]), dun_bind_text(parts[1]),
+                                     dun_bind_text(parts[2])};
     return ingest->store->ops->run(ingest->store, DUN_SQL_DEVICE, binds, 3, id);
 }
 
@@ -246,7 +193,7 @@ static int find_stream(struct dun_ingest *ingest, struct dun_span topic, uint64_
         int64_t device = 0;
         int64_t id = 0;
         error = find_device(ingest, topic, &device);
-        const struct dun_bind binds[] = {number(device), number((int64_t)stream)};
+        const struct dun_bind binds[] = {dun_bind_number(device), dun_bind_number((int64_t)stream)};
         if (error == 0) {
             error = ingest->store->ops->run(ingest->store, DUN_SQL_STREAM, binds, 2, &id);
         }
@@ -273,7 +220,7 @@ static void touch(struct dun_ingest *ingest, struct dun_stream_known *known)
 static int know_boot(struct dun_ingest *ingest, int64_t stream, uint32_t boot)
 {
     const uint64_t key[] = {KEY_BOOT, (uint64_t)stream, boot};
-    const struct dun_bind binds[] = {number(stream), number(boot)};
+    const struct dun_bind binds[] = {dun_bind_number(stream), dun_bind_number(boot)};
     int64_t nothing = 0;
     return id_of(ingest, key, DUN_SQL_BOOT, binds, 2, &nothing);
 }
@@ -297,7 +244,7 @@ static int learn_metrics(struct dun_ingest *ingest, int64_t stream)
     const struct dun_metric_text *metrics = record->metrics.items;
     int64_t catalog = record->batch.catalog;
     int64_t known = 0;
-    const struct dun_bind whose[] = {number(stream), number(catalog)};
+    const struct dun_bind whose[] = {dun_bind_number(stream), dun_bind_number(catalog)};
     int error = store->ops->run(store, DUN_SQL_METRICS, whose, 2, &known);
     if (error != 0 || known >= (int64_t)record->metrics.count) {
         return error;
@@ -308,14 +255,15 @@ static int learn_metrics(struct dun_ingest *ingest, int64_t stream)
         const struct dun_bind binds[] = {
             whose[0],
             whose[1],
-            number(metric->id),
-            number(record->batch.catalog_base),
-            clean(ingest, metric->name),
-            clean(ingest, metric->unit),
-            number(metric->exponent),
+            dun_bind_number(metric->id),
+            dun_bind_number(record->batch.catalog_base),
+            dun_bind_clean(&ingest->scratch, metric->name),
+            dun_bind_clean(&ingest->scratch, metric->unit),
+            dun_bind_number(metric->exponent),
             {.kind = DUN_BIND_REAL, .real = power_of_ten(metric->exponent)},
-            number(metric->kind),
-            attributes(ingest, metric->pairs, metric->pair_count)};
+            dun_bind_number(metric->kind),
+            dun_bind_attributes(&ingest->scratch, metric->pairs, metric->pair_count),
+            dun_bind_states(&ingest->scratch, metric)};
         error = store->ops->run(store, DUN_SQL_METRIC, binds, sizeof binds / sizeof binds[0], NULL);
     }
     return error == 0 ? store->ops->run(store, DUN_SQL_NAME_STREAM, whose, 1, NULL) : error;
@@ -325,13 +273,14 @@ static int find_series(struct dun_ingest *ingest, int64_t stream, uint32_t catal
                        int64_t *id)
 {
     const uint64_t key[] = {(uint64_t)stream, catalog, metric};
-    const struct dun_bind binds[] = {number(stream), number(catalog), number(metric)};
+    const struct dun_bind binds[] = {dun_bind_number(stream), dun_bind_number(catalog),
+                                     dun_bind_number(metric)};
     bool fresh = dun_map_find(&ingest->map, key) == NULL;
     int error = id_of(ingest, key, DUN_SQL_SERIES, binds, 3, id);
     if (error != 0 || !fresh) {
         return error;
     }
-    const struct dun_bind which = number(*id);
+    const struct dun_bind which = dun_bind_number(*id);
     return ingest->store->ops->run(ingest->store, DUN_SQL_NAME_SERIES, &which, 1, NULL);
 }
 
@@ -340,15 +289,26 @@ static int find_plain_series(struct dun_ingest *ingest, int64_t stream,
                              const struct dun_sample *sample, int64_t *id)
 {
     ingest->scratch.used = 0;
-    struct dun_bind name = clean(ingest, sample->metric);
-    struct dun_bind unit = clean(ingest, sample->unit);
-    struct dun_bind pairs = attributes(ingest, sample->pairs, sample->pair_count);
+    struct dun_bind name = dun_bind_clean(&ingest->scratch, sample->metric);
+    struct dun_bind unit = dun_bind_clean(&ingest->scratch, sample->unit);
+    struct dun_bind pairs =
+        dun_bind_attributes(&ingest->scratch, sample->pairs, sample->pair_count);
     uint64_t metric = hash_text(name.text) * 31 + hash_text(unit.text);
     metric = metric * 31 + (pairs.kind == DUN_BIND_TEXT ? hash_text(pairs.text) : 0);
+    struct dun_bind state = {.kind = DUN_BIND_NULL};
+    if (sample->state.size > 0) {
+        state = dun_bind_clean(&ingest->scratch, sample->state);
+        metric = metric * 31 + hash_text(state.text);
+    }
     const uint64_t key[] = {(uint64_t)stream, (uint64_t)(int64_t)PLAIN_CATALOG, metric};
-    const struct dun_bind binds[] = {
-        number(stream), number(PLAIN_CATALOG), number((int64_t)metric), name, unit, pairs};
-    return id_of(ingest, key, DUN_SQL_PLAIN, binds, 6, id);
+    const struct dun_bind binds[] = {dun_bind_number(stream),
+                                     dun_bind_number(PLAIN_CATALOG),
+                                     dun_bind_number((int64_t)metric),
+                                     name,
+                                     unit,
+                                     pairs,
+                                     state};
+    return id_of(ingest, key, DUN_SQL_PLAIN, binds, 7, id);
 }
 
 /// Records ///
@@ -400,15 +360,27 @@ static void see_uptime(struct dun_record_row *row, int64_t uptime_ms)
     row->uptime_last_ms = uptime_ms > row->uptime_last_ms ? uptime_ms : row->uptime_last_ms;
 }
 
+static void set_values(const struct dun_parsed *record, const struct dun_expanded *column,
+                       struct dun_point_row *points)
+{
+    if (column->real) {
+        const double *reals = (const double *)record->reals.items + column->values;
+        for (size_t i = 0; i < column->rows.count; i++) {
+            points[i].real = reals[i];
+        }
+    } else {
+        const int64_t *values = (const int64_t *)record->values.items + column->values;
+        for (size_t i = 0; i < column->rows.count; i++) {
+            points[i].value = values[i];
+        }
+    }
+}
+
 static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
                       const struct dun_expanded *column)
 {
     const struct dun_parsed *record = &ingest->decoder.record;
     const int64_t *uptimes = (const int64_t *)record->times.items + column->rows.first;
-    const double *reals =
-        column->real ? (const double *)record->reals.items + column->values : NULL;
-    const int64_t *values =
-        column->real ? NULL : (const int64_t *)record->values.items + column->values;
     int64_t series = 0;
     int error = find_series(ingest, row->stream, record->batch.catalog, column->metric, &series);
     struct dun_point_row *points =
@@ -421,10 +393,9 @@ static int add_column(struct dun_ingest *ingest, struct dun_record_row *row,
         points[i].uptime_ms = uptimes[i];
         points[i].has_uptime = true;
         points[i].is_real = column->real;
-        points[i].real = column->real ? reals[i] : 0;
-        points[i].value = column->real ? 0 : values[i];
         see_uptime(row, uptimes[i]);
     }
+    set_values(record, column, points);
     row->point_count += column->rows.count;
     return 0;
 }
@@ -498,6 +469,8 @@ static int take_samples(struct dun_ingest *ingest, struct dun_stream_known *know
         error = take_sample(ingest, row, &samples[i]);
     }
     if (row != NULL) {
+        dun_points_sort((struct dun_point_row *)ingest->rows.points.items + row->point_first,
+                        row->point_count);
         add_notes(ingest);
     }
     return error;
@@ -513,14 +486,14 @@ static int take_about(struct dun_ingest *ingest, struct dun_span topic, int64_t 
     int error = find_device(ingest, topic, &device);
     ingest->scratch.used = 0;
     const struct dun_bind binds[] = {
-        number(device),
-        clean(ingest, record->board),
-        clean(ingest, record->firmware),
-        clean(ingest, record->encoding),
-        about->has_stream ? number((int64_t)about->stream) : maybe(false, 0),
-        maybe(about->has_boot, about->boot),
-        maybe(about->has_volatile_stream, about->volatile_stream ? 1 : 0),
-        number(now_ms)};
+        dun_bind_number(device),
+        dun_bind_clean(&ingest->scratch, record->board),
+        dun_bind_clean(&ingest->scratch, record->firmware),
+        dun_bind_clean(&ingest->scratch, record->encoding),
+        about->has_stream ? dun_bind_number((int64_t)about->stream) : dun_bind_maybe(false, 0),
+        dun_bind_maybe(about->has_boot, about->boot),
+        dun_bind_maybe(about->has_volatile_stream, about->volatile_stream ? 1 : 0),
+        dun_bind_number(now_ms)};
     return error == 0 ? ingest->store->ops->run(ingest->store, DUN_SQL_ABOUT, binds,
                                                 sizeof binds / sizeof binds[0], NULL)
                       : error;
@@ -532,7 +505,9 @@ static int take_status(struct dun_ingest *ingest, struct dun_span topic, struct 
     int64_t device = 0;
     int error = find_device(ingest, topic, &device);
     ingest->scratch.used = 0;
-    const struct dun_bind binds[] = {number(device), clean(ingest, payload), number(now_ms)};
+    const struct dun_bind binds[] = {dun_bind_number(device),
+                                     dun_bind_clean(&ingest->scratch, payload),
+                                     dun_bind_number(now_ms)};
     return error == 0 ? ingest->store->ops->run(ingest->store, DUN_SQL_STATUS, binds, 3, NULL)
                       : error;
 }
@@ -574,7 +549,8 @@ static int refuse(struct dun_ingest *ingest, struct dun_span topic,
 {
     int64_t device = 0;
     int error = find_device(ingest, topic, &device);
-    const struct dun_bind binds[] = {number(device), number(1), text(dun_span_of(complaint->text))};
+    const struct dun_bind binds[] = {dun_bind_number(device), dun_bind_number(1),
+                                     dun_bind_text(dun_span_of(complaint->text))};
     ingest->refused++;
     error = error == 0 ? ingest->store->ops->run(ingest->store, DUN_SQL_REFUSED, binds, 3, NULL)
                        : error;
@@ -629,15 +605,15 @@ int dun_ingest_take(struct dun_ingest *ingest, struct dun_span topic, struct dun
 static int write_loss(struct dun_ingest *ingest, const struct dun_record_row *row,
                       const dunlin_v1_Loss *loss)
 {
-    const struct dun_bind binds[] = {number(row->stream),
-                                     maybe(row->has_sequence, row->sequence),
-                                     maybe(loss->has_first, loss->first),
-                                     maybe(loss->has_last, loss->last),
-                                     number((int64_t)loss->reason),
-                                     maybe(loss->has_points, loss->points),
-                                     maybe(loss->has_boot, loss->boot),
-                                     maybe(loss->has_uptime_ms, loss->uptime_ms),
-                                     maybe(loss->has_code, loss->code)};
+    const struct dun_bind binds[] = {dun_bind_number(row->stream),
+                                     dun_bind_maybe(row->has_sequence, row->sequence),
+                                     dun_bind_maybe(loss->has_first, loss->first),
+                                     dun_bind_maybe(loss->has_last, loss->last),
+                                     dun_bind_number((int64_t)loss->reason),
+                                     dun_bind_maybe(loss->has_points, loss->points),
+                                     dun_bind_maybe(loss->has_boot, loss->boot),
+                                     dun_bind_maybe(loss->has_uptime_ms, loss->uptime_ms),
+                                     dun_bind_maybe(loss->has_code, loss->code)};
     return ingest->store->ops->run(ingest->store, DUN_SQL_LOSS, binds,
                                    sizeof binds / sizeof binds[0], NULL);
 }
@@ -647,9 +623,9 @@ static int write_anchor(struct dun_ingest *ingest, const struct dun_record_row *
 {
     struct dun_store *store = ingest->store;
     const struct dun_bind binds[] = {
-        number(row->stream),     maybe(row->has_sequence, row->sequence),
-        number(anchor->boot),    maybe(true, anchor->uptime_ms),
-        number(anchor->unix_ms), number((int64_t)anchor->cause)};
+        dun_bind_number(row->stream),     dun_bind_maybe(row->has_sequence, row->sequence),
+        dun_bind_number(anchor->boot),    dun_bind_maybe(true, anchor->uptime_ms),
+        dun_bind_number(anchor->unix_ms), dun_bind_number((int64_t)anchor->cause)};
     const struct dun_bind date[] = {binds[0], binds[2], binds[3], binds[4]};
     int error = store->ops->run(store, DUN_SQL_ANCHOR, binds, sizeof binds / sizeof binds[0], NULL);
     return error == 0 ? store->ops->run(store, DUN_SQL_DATE, date, 4, NULL) : error;
@@ -702,9 +678,9 @@ static int write_streams(struct dun_ingest *ingest, int64_t now_ms)
         return dun_store_fail(store, "", "out of memory");
     }
     for (size_t i = 0; i < count && error == 0; i++) {
-        const struct dun_bind binds[] = {number(touched[i]->id),
-                                         number((int64_t)touched[i]->duplicates),
-                                         number((int64_t)touched[i]->altered), number(now_ms)};
+        const struct dun_bind binds[] = {
+            dun_bind_number(touched[i]->id), dun_bind_number((int64_t)touched[i]->duplicates),
+            dun_bind_number((int64_t)touched[i]->altered), dun_bind_number(now_ms)};
         cursors[i].stream = touched[i]->id;
         error = store->ops->run(store, DUN_SQL_HEARD, binds, 4, NULL);
     }

@@ -181,18 +181,26 @@ void dun_out_decimal(struct dun_out *out, int64_t value, int exponent)
     dun_out_bytes(out, text, (size_t)(dun_text_decimal(text, value, exponent) - text));
 }
 
-void dun_out_double(struct dun_out *out, double value)
+char *dun_text_double(char *text, double value)
 {
-    char text[DUN_OUT_NUMBER];
+    if (value > -1e15 && value < 1e15 && value != 0 && value == (double)(int64_t)value) {
+        return dun_text_i64(text, (int64_t)value);
+    }
     bool subnormal = value > -DBL_MIN && value < DBL_MIN; /* may need fewer digits than others */
     for (int digits = subnormal ? 1 : 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+        (void)snprintf(text, DUN_OUT_NUMBER, "%.*g", digits, value);
         double back = strtod(text, NULL);
         if (memcmp(&back, &value, sizeof back) == 0) {
             break;
         }
     }
-    dun_out_text(out, text);
+    return text + strlen(text);
+}
+
+void dun_out_double(struct dun_out *out, double value)
+{
+    char text[DUN_OUT_NUMBER];
+    dun_out_bytes(out, text, (size_t)(dun_text_double(text, value) - text));
 }
 
 /// Strings ///

@@ -45,6 +45,7 @@ void dun_out_csv(struct dun_out *out, struct dun_span text);
 /* The text of a number, without an out: returns the end. `text` has DUN_OUT_NUMBER bytes. */
 char *dun_text_u64(char *text, uint64_t value);
 char *dun_text_i64(char *text, int64_t value);
+char *dun_text_double(char *text, double value); /* finite */
 char *dun_text_decimal(char *text, int64_t value, int exponent);
 
 /* A C string as a span, without its NUL. */

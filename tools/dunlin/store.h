@@ -26,19 +26,20 @@ enum dun_statement {
     DUN_SQL_DEVICE,      /* prefix, fleet, device -> id */
     DUN_SQL_STREAM,      /* device, stream -> id */
     DUN_SQL_SERIES,      /* stream, catalog, metric -> id, unnamed if new */
-    DUN_SQL_PLAIN,       /* the same of a plain sample, + name, unit, attributes -> id */
+    DUN_SQL_PLAIN,       /* the same of a plain sample, + name, unit, attributes, state */
     DUN_SQL_NAME_SERIES, /* id: named by the dictionary that its catalog stands for */
     DUN_SQL_NAME_STREAM, /* stream: the same for all that have no name */
     DUN_SQL_METRICS,     /* stream, catalog -> how many of them are known */
-    DUN_SQL_METRIC,      /* stream, catalog, id, base, name, unit, exponent, scale, kind, attr. */
-    DUN_SQL_BOOT,        /* stream, boot */
-    DUN_SQL_ANCHOR,      /* stream, sequence, boot, uptime, unix, cause */
-    DUN_SQL_DATE,        /* stream, boot, uptime, unix: the boot is dated by its latest anchor */
-    DUN_SQL_LOSS,        /* stream, sequence, first, last, reason, points, boot, uptime, code */
-    DUN_SQL_HEARD,       /* stream, duplicates, altered, now */
-    DUN_SQL_STATUS,      /* device, text, now */
-    DUN_SQL_ABOUT,       /* device, board, firmware, encoding, stream, boot, volatile, now */
-    DUN_SQL_REFUSED,     /* device, how many, why */
+    DUN_SQL_METRIC,  /* stream, catalog, id, base, name, unit, exponent, scale, kind, attributes,
+                        states */
+    DUN_SQL_BOOT,    /* stream, boot */
+    DUN_SQL_ANCHOR,  /* stream, sequence, boot, uptime, unix, cause */
+    DUN_SQL_DATE,    /* stream, boot, uptime, unix: the boot is dated by its latest anchor */
+    DUN_SQL_LOSS,    /* stream, sequence, first, last, reason, points, boot, uptime, code */
+    DUN_SQL_HEARD,   /* stream, duplicates, altered, now */
+    DUN_SQL_STATUS,  /* device, text, now */
+    DUN_SQL_ABOUT,   /* device, board, firmware, encoding, stream, boot, volatile, now */
+    DUN_SQL_REFUSED, /* device, how many, why */
     DUN_SQL_COUNT,
 };
 
@@ -64,13 +65,14 @@ struct dun_point_row {
     int64_t uptime_ms;
     int64_t value; /* scaled integer, or */
     double real;   /* if is_real */
+    uint32_t nth;  /* of points.c */
     bool has_uptime, is_real;
 };
 
 /* What one transaction writes. */
 struct dun_store_rows {
     struct dun_list records; /* struct dun_record_row */
-    struct dun_list points;  /* struct dun_point_row */
+    struct dun_list points;  /* struct dun_point_row: of a record those of a series together */
 };
 
 /* How far a stream is complete. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "out.h"
-#include "store.h"
+#include "points.h"
 
 #define BINDS_MAX    16
 #define BLOCK_SIZE   1024 /* ids of records that one nextval stands for */
@@ -34,7 +34,8 @@ struct postgres {
     int64_t next_id; /* of a record; ids_left of them are ours */
     int64_t ids_left;
     struct text columns[RECORD_TERMS];
-    struct text copy;
+    struct dun_list copy; /* char */
+    struct text texts;
 };
 
 /// Results ///
@@ -158,12 +159,12 @@ static int run(struct dun_store *store, enum dun_statement which, const struct d
     for (size_t i = 0; i < count; i++) {
         bytes += binds[i].kind == DUN_BIND_TEXT ? binds[i].text.size + 1 : 0;
     }
-    postgres->copy.used = 0;
-    if (room_for(&postgres->copy, bytes) == NULL) {
+    postgres->texts.used = 0;
+    if (room_for(&postgres->texts, bytes) == NULL) {
         return dun_store_fail(store, "", "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
-        values[i] = text_of(&binds[i], numbers[i], &postgres->copy);
+        values[i] = text_of(&binds[i], numbers[i], &postgres->texts);
     }
     int error = prepare(postgres, which, name);
     if (error != 0) {
@@ -345,22 +346,27 @@ static uint8_t *put_be(uint8_t *at, uint64_t value, unsigned bytes)
     return at;
 }
 
-static uint8_t *put_field(uint8_t *at, bool known, uint64_t value)
-{
-    at = put_be(at, known ? 8 : UINT32_MAX, 4);
-    return known ? put_be(at, value, 8) : at;
-}
+#define ROW_HEAD 42 /* a count of two bytes, three fields of 4 + 8, the length of the fourth */
 
-#define POINT_BYTES_MAX 62 /* a count of two bytes, and five fields of 4 + 8 */
+/* Room for the head of a row whose JSON follows. */
+static void put_head(uint8_t *at, int64_t id, const struct dun_point_row *point, size_t json_size)
+{
+    const uint64_t fields[] = {(uint64_t)id, (uint64_t)point->series, point->is_real ? 1 : 0};
+    at = put_be(at, 4, 2);
+    for (size_t i = 0; i < 3; i++) {
+        at = put_be(put_be(at, 8, 4), fields[i], 8);
+    }
+    (void)put_be(at, json_size, 4);
+}
 
 static bool send_copy(struct postgres *postgres, size_t keep)
 {
-    if (postgres->copy.used <= keep) {
+    if (postgres->copy.count <= keep) {
         return true;
     }
     bool sent =
-        PQputCopyData(postgres->connection, postgres->copy.data, (int)postgres->copy.used) == 1;
-    postgres->copy.used = 0;
+        PQputCopyData(postgres->connection, postgres->copy.items, (int)postgres->copy.count) == 1;
+    postgres->copy.count = 0;
     return sent;
 }
 
@@ -369,20 +375,20 @@ static bool copy_points(struct postgres *postgres, const struct dun_store_rows *
 {
     const struct dun_point_row *points =
         (const struct dun_point_row *)rows->points.items + record->point_first;
-    for (size_t i = 0; i < record->point_count; i++) {
-        uint8_t *from = (uint8_t *)room_for(&postgres->copy, POINT_BYTES_MAX);
-        if (from == NULL) {
+    struct dun_list *copy = &postgres->copy;
+    int64_t id = record->id << 16;
+    size_t run;
+    for (size_t at = 0; at < record->point_count; at += run) {
+        run = dun_points_run(points + at, record->point_count - at);
+        size_t head = copy->count;
+        if (!dun_list_reserve(copy, head + ROW_HEAD, 1)) {
             return false;
         }
-        uint64_t real;
-        memcpy(&real, &points[i].real, sizeof real);
-        uint8_t *at = put_be(from, 5, 2);
-        at = put_field(at, true, ((uint64_t)record->id << 16) + i);
-        at = put_field(at, true, (uint64_t)points[i].series);
-        at = put_field(at, points[i].has_uptime, (uint64_t)points[i].uptime_ms);
-        at = put_field(at, !points[i].is_real, (uint64_t)points[i].value);
-        at = put_field(at, points[i].is_real, real);
-        postgres->copy.used += (size_t)(at - from);
+        copy->count += ROW_HEAD;
+        if (!dun_points_write(copy, points + at, run, record->uptime_first_ms)) {
+            return false;
+        }
+        put_head((uint8_t *)copy->items + head, id++, &points[at], copy->count - head - ROW_HEAD);
         if (!send_copy(postgres, COPY_CHUNK)) {
             return false;
         }
@@ -395,28 +401,28 @@ static int write_points(struct postgres *postgres, const struct dun_store_rows *
     static const uint8_t head[19] = "PGCOPY\n\377\r\n"; /* and its NUL, flags, no extension */
     const struct dun_record_row *records = rows->records.items;
     int error = expect(postgres,
-                       PQexec(postgres->connection, "COPY sample (id, series, uptime_ms, value, "
-                                                    "real) FROM STDIN (FORMAT binary)"),
+                       PQexec(postgres->connection, "COPY sample (id, series, real, points) "
+                                                    "FROM STDIN (FORMAT binary)"),
                        PGRES_COPY_IN);
     if (error != 0) {
         return error;
     }
-    postgres->copy.used = 0;
-    char *at = room_for(&postgres->copy, sizeof head);
-    bool good = at != NULL;
+    struct dun_list *copy = &postgres->copy;
+    copy->count = 0;
+    bool good = dun_list_reserve(copy, sizeof head, 1);
     if (good) {
-        memcpy(at, head, sizeof head);
-        postgres->copy.used = sizeof head;
+        memcpy(copy->items, head, sizeof head);
+        copy->count = sizeof head;
     }
     for (size_t i = 0; i < rows->records.count && good; i++) {
         good = records[i].state != DUN_RECORD_NEW || copy_points(postgres, rows, &records[i]);
     }
-    at = good ? room_for(&postgres->copy, 2) : NULL;
-    if (at != NULL) {
-        memset(at, 0xFF, 2);
-        postgres->copy.used += 2;
+    good = good && dun_list_reserve(copy, copy->count + 2, 1);
+    if (good) {
+        memset((uint8_t *)copy->items + copy->count, 0xFF, 2); /* the end */
+        copy->count += 2;
+        good = send_copy(postgres, 0);
     }
-    good = at != NULL && send_copy(postgres, 0);
     (void)PQputCopyEnd(postgres->connection, good ? NULL : "given up");
     error = expect(postgres, PQgetResult(postgres->connection), PGRES_COMMAND_OK);
     PQclear(PQgetResult(postgres->connection));
@@ -591,7 +597,8 @@ static void close_store(struct dun_store *store)
     for (size_t i = 0; i < RECORD_TERMS; i++) {
         free(postgres->columns[i].data);
     }
-    free(postgres->copy.data);
+    free(postgres->copy.items);
+    free(postgres->texts.data);
     free(postgres);
 }
 

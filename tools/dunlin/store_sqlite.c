@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store.h"
+#include "points.h"
 
 #define BUSY_MS        1000
 #define APPLICATION_ID 0x44754C6E /* "DuLn", in the header of the file: file(1) can tell it */
@@ -17,7 +17,7 @@
 enum bulk {
     BULK_RECORD,
     BULK_CRC,
-    BULK_POINT,
+    BULK_POINTS,
     BULK_STORED,
     BULK_SEQUENCES,
     BULK_TOLD,
@@ -26,15 +26,15 @@ enum bulk {
 };
 
 static const char *const bulk_sql[BULK_COUNT] = {
-    [BULK_RECORD] = "INSERT INTO record (stream, sequence, crc, bytes, points, boot, catalog, "
-                    "boot_unix_ms, uptime_first_ms, uptime_last_ms, received_ms) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+    [BULK_RECORD] =
+        ("INSERT INTO record (stream, sequence, crc, bytes, points, boot, catalog, "
+         "boot_unix_ms, uptime_first_ms, uptime_last_ms, received_ms) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING"),
     [BULK_CRC] = "SELECT crc FROM record WHERE stream = ?1 AND sequence = ?2",
-    [BULK_POINT] = "INSERT INTO sample (id, series, uptime_ms, value, real) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [BULK_POINTS] = "INSERT INTO sample (id, series, real, points) VALUES (?1, ?2, ?3, ?4)",
     [BULK_STORED] = "SELECT stored FROM stream WHERE id = ?1",
-    [BULK_SEQUENCES] = "SELECT sequence FROM record WHERE stream = ?1 AND sequence > ?2 "
-                       "ORDER BY sequence",
+    [BULK_SEQUENCES] = ("SELECT sequence FROM record WHERE stream = ?1 AND sequence > ?2 "
+                        "ORDER BY sequence"),
     [BULK_TOLD] = "SELECT max(last) FROM loss WHERE stream = ?1 AND last > ?2 AND first <= ?2 + 1",
     [BULK_ADVANCE] = "UPDATE stream SET stored = ?2 WHERE id = ?1",
 };
@@ -44,6 +44,7 @@ struct sqlite {
     sqlite3 *database;
     sqlite3_stmt *shared[DUN_SQL_COUNT]; /* prepared at their first use */
     sqlite3_stmt *bulk[BULK_COUNT];
+    struct dun_list json;
 };
 
 static int fail(struct sqlite *sqlite, const char *what)
@@ -183,23 +184,25 @@ static void bind_known(sqlite3_stmt *statement, int at, bool known, int64_t valu
 static int write_points(struct sqlite *sqlite, const struct dun_store_rows *rows,
                         const struct dun_record_row *record)
 {
-    sqlite3_stmt *statement = bulk(sqlite, BULK_POINT);
+    sqlite3_stmt *statement = bulk(sqlite, BULK_POINTS);
     const struct dun_point_row *points =
         (const struct dun_point_row *)rows->points.items + record->point_first;
     if (statement == NULL) {
         return fail(sqlite, "");
     }
-    for (size_t i = 0; i < record->point_count; i++) {
-        (void)sqlite3_bind_int64(statement, 1, (record->id << 16) + (int64_t)i);
-        (void)sqlite3_bind_int64(statement, 2, points[i].series);
-        bind_known(statement, 3, points[i].has_uptime, points[i].uptime_ms);
-        if (points[i].is_real) {
-            (void)sqlite3_bind_null(statement, 4);
-            (void)sqlite3_bind_double(statement, 5, points[i].real);
-        } else {
-            (void)sqlite3_bind_int64(statement, 4, points[i].value);
-            (void)sqlite3_bind_null(statement, 5);
+    int64_t id = record->id << 16;
+    size_t run;
+    for (size_t at = 0; at < record->point_count; at += run) {
+        run = dun_points_run(points + at, record->point_count - at);
+        sqlite->json.count = 0;
+        if (!dun_points_write(&sqlite->json, points + at, run, record->uptime_first_ms)) {
+            return dun_store_fail(&sqlite->store, "", "out of memory");
         }
+        (void)sqlite3_bind_int64(statement, 1, id++);
+        (void)sqlite3_bind_int64(statement, 2, points[at].series);
+        (void)sqlite3_bind_int64(statement, 3, points[at].is_real ? 1 : 0);
+        (void)sqlite3_bind_text64(statement, 4, sqlite->json.items, sqlite->json.count,
+                                  SQLITE_STATIC, SQLITE_UTF8);
         int result = sqlite3_step(statement);
         (void)sqlite3_reset(statement);
         if (result != SQLITE_DONE) {
@@ -351,6 +354,7 @@ static void close_store(struct dun_store *store)
         (void)sqlite3_finalize(sqlite->bulk[i]);
     }
     (void)sqlite3_close(sqlite->database);
+    free(sqlite->json.items);
     free(sqlite);
 }
 
@@ -425,7 +429,7 @@ struct dun_store *dun_store_sqlite(const char *file, bool create, char *why, siz
         return NULL;
     }
     sqlite->store.ops = &operations;
-    int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     int error =
         sqlite3_open_v2(file, &sqlite->database, flags, NULL) == SQLITE_OK ? 0 : fail(sqlite, "");
     (void)sqlite3_busy_timeout(sqlite->database, BUSY_MS);

@@ -549,7 +549,7 @@ int dun_subscriber_step(struct dun_subscriber *subscriber, dun_ms now, int wait_
     bool moved = false;
     int error = 0;
     if (subscriber->state == DUN_SUBSCRIBER_DOWN) {
-        return fail(subscriber, DUN_E_CLOSED, "not connected");
+        return DUN_E_CLOSED; /* `why` stays */
     }
     if (subscriber->state == DUN_SUBSCRIBER_OPENING) {
         int ready = subscriber->link->ready(subscriber->link->context, now);

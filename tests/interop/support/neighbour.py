@@ -34,7 +34,7 @@ class Neighbour:
         self.answers_time = True
         self.clock_offset_s = 0
         self.asked = {DNS: [], DHCP: [], TIME: []}  # names, kinds of message, questions
-        self.connects = []        # (address, port) of TCP connections tried
+        self.heard = []           # frames, all of them
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -57,11 +57,16 @@ class Neighbour:
         """What QEMU is told, for a network device of the id `neighbour`."""
         return f"socket,id=neighbour,udp=127.0.0.1:{self.port},localaddr=127.0.0.1:0"
 
+    def send_raw(self, frame):
+        """Puts any bytes on the wire, once the device has said something."""
+        self.socket.sendto(frame, self.sender)
+
     def _serve(self):
         while True:
             frame, self.sender = self.socket.recvfrom(2048)
             if not frame:
                 return
+            self.heard.append(frame)
             kind = frame[12:14]
             if kind == b"\x08\x06" and frame[38:42] == _packed(ADDRESS):
                 self._send(frame[6:12], kind, frame[14:20] + b"\0\2" + HARDWARE
@@ -75,9 +80,6 @@ class Neighbour:
     def _take(self, hardware, packet):
         head = (packet[0] & 15) * 4
         body = packet[head:int.from_bytes(packet[2:4], "big")]
-        if packet[9] == 6 and body[13] & 0x12 == 2:  # SYN
-            self.connects.append((socket.inet_ntoa(packet[16:20]),
-                                  int.from_bytes(body[2:4], "big")))
         if packet[9] != 17 or packet[16:20] not in (_packed(ADDRESS), b"\xff" * 4):
             return
         port = int.from_bytes(body[2:4], "big")
