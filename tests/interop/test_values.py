@@ -47,6 +47,8 @@ EXPECTED = {
     ("system.network.packet.dropped", ("eth0", "transmit"), "6"),
     ("hw.temperature", (), "-12.345"),
     ("test.zero", (), "0"),
+    ("test.flow", (), "1.25"),
+    ("test.link", (), "2"),
 }
 
 
@@ -99,6 +101,12 @@ class Values(unittest.TestCase):
             "scale": "0.001", "decimals": 3}
         self.agent.settings["file zero"] = {
             "path": write(folder, "zero", "0\n"), "name": "test.zero", "unit": "1"}
+        self.agent.settings["file flow"] = {
+            "path": write(folder, "flow", "1.25e-3\n"), "name": "test.flow", "type": "real",
+            "scale": "1000"}
+        self.agent.settings["file link"] = {
+            "path": write(folder, "link", "dormant\n"), "name": "test.link",
+            "states": "down, up, dormant"}
 
     def test_what_proc_held_is_what_python_reads(self):
         self.pretend()
@@ -128,6 +136,8 @@ class Values(unittest.TestCase):
             input=lines, capture_output=True, text=True, check=False)
         self.assertEqual(run.returncode, 0, run.stderr)
         rows = [json.loads(line, parse_float=decimal.Decimal) for line in run.stdout.splitlines()]
+        self.assertEqual({row["state"] for row in rows if row.get("metric") == "test.link"
+                          and row["type"] == "point"}, {"dormant"})
         return [(row["seq"], row["metric"], row["unit"], row["uptime_ms"],
                  str(decimal.Decimal(row["value"]).normalize()), row["time"])
                 for row in rows if row["type"] == "point"]

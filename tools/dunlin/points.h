@@ -3,7 +3,7 @@
  * JSON object, milliseconds since the record's first point -> value. A value is a scaled integer
  * or a double; one that is not finite is null. A point without any time has the key "".
  *
- * So a point costs some ten bytes and no row of its own; the view `points` makes rows of it.
+ * So a point costs about 14 bytes and no row of its own; the view `points` makes rows of it.
  */
 #ifndef DUN_POINTS_H
 #define DUN_POINTS_H

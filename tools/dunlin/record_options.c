@@ -32,7 +32,8 @@ static const char head_text[] =
     "\n";
 
 static const char own_help[] =
-    "                        default: mqttv5; client id: dunlin-record-HOSTNAME\n"
+    "                        Here -V is mqttv5 and -i is dunlin-record-HOSTNAME by default, and a\n"
+    "                        filter is PREFIX/FLEET/DEVICE or PREFIX/#\n"
     "  -C, --count N         end after N records\n"
     "  -W, --timeout S       end after S seconds; exit code 1 if -C was not reached by then\n"
     "  -v, --verbose         tell about connections and the count each 10 s\n"

@@ -51,8 +51,7 @@ struct simulation {
     dun_ms progress_ms, measure_ms;
     uint64_t points_before; /* at the last progress line */
     bool shows;
-    int auditor_fd;
-    bool auditor_writes;
+    bool unheard; /* whoever read stdout went away */
 };
 
 static volatile sig_atomic_t stops; /* how often we were asked to */
@@ -348,7 +347,9 @@ static int judge(struct simulation *simulation)
     result->complete = result->drained && (!simulation->options.audit || result->audit.complete);
     dun_simulate_print(result);
     if (fflush(stdout) != 0) {
-        return fail(DUN_EXIT_RUNTIME, "stdout", strerror(errno));
+        simulation->unheard = errno == EPIPE;
+        return simulation->unheard ? DUN_EXIT_RUNTIME
+                                   : fail(DUN_EXIT_RUNTIME, "stdout", strerror(errno));
     }
     return result->complete ? DUN_EXIT_OK : DUN_EXIT_INCOMPLETE;
 }
@@ -438,6 +439,11 @@ int dun_simulate_main(int argc, char **argv)
     if (result == 0 && !simulation->options.ended) {
         result = simulate(simulation);
     }
+    bool unheard = simulation->unheard;
     free(simulation);
+    if (unheard) { /* to end as the signal would have ended us is to say it without a word */
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
     return result;
 }
