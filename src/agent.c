@@ -45,7 +45,7 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     default_text(&config.board, "unknown");
     default_text(&config.firmware, DUN_VERSION);
     if (!config.encoder)
-        config.encoder = &dun_columns;
+        config.encoder = dun_encoder_default();
     if (config.unix_earliest_ms == 0)
         config.unix_earliest_ms = UNIX_2026_01_01_MS;
     default_number(&config.batch_points_max, parts->batch->capacity);
@@ -81,8 +81,10 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "window_max";
     if (config->keep_every < 2)
         return "keep_every";
-    if (parts->store.overflow == DUN_LOG_THIN && !parts->archive.flash)
+    if (parts->store.overflow == DUN_LOG_THIN && (!parts->archive.flash || !dun_has_archive()))
         return "archive";
+    if (config->ack_mode == DUN_ACK_STORED && !dun_has_stored())
+        return "ack_mode";
     if (config->backfill_percent > 100)
         return "backfill_percent";
     if (config->backoff.max_ms < config->backoff.base_ms)
@@ -101,7 +103,7 @@ void dun_agent_pace(struct dun_agent *agent, struct dun_sensor *sensor, uint32_t
     sensor->due = interval_ms == 0 ? DUN_MS_NEVER : now + (dun_ms)(hash % interval_ms);
 }
 
-static void init_recorder(struct dun_agent *agent)
+static void init_recorder(struct dun_agent *agent, const struct dun_agent_parts *parts)
 {
     const struct dun_agent_config *config = &agent->config;
     agent->recorder = (struct dun_recorder){
@@ -116,7 +118,7 @@ static void init_recorder(struct dun_agent *agent)
         .clock = &agent->clock,
         .durable = &agent->store,
         .spare = &agent->spare,
-        .thinner = agent->parts.store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
+        .thinner = parts->store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
         .limits_of = agent->parts.limits,
         .stats = &agent->stats,
         .notices = &agent->notices,
@@ -125,12 +127,12 @@ static void init_recorder(struct dun_agent *agent)
         agent->parts.limits[i] = (struct dun_limit){0};
 }
 
-static void init_sender(struct dun_agent *agent)
+static void init_sender(struct dun_agent *agent, const struct dun_agent_parts *parts)
 {
     const struct dun_agent_config *config = &agent->config;
     agent->sender = (struct dun_sender){
         .uplink = agent->parts.uplink,
-        .uplink_config = agent->parts.uplink_config,
+        .uplink_config = parts->uplink_config,
         .prefix = config->prefix,
         .about = {.device = config->device,
                   .fleet = config->fleet,
@@ -157,7 +159,7 @@ static void init_sender(struct dun_agent *agent)
                    .spare = &agent->spare,
                    .archive = &agent->archive,
                    .stats = &agent->stats,
-                   .window = {.slots = agent->parts.window, .capacity = agent->parts.window_max}},
+                   .window = {.slots = parts->window, .capacity = parts->window_max}},
     };
     struct dun_uplink_config *broker = &agent->sender.uplink_config;
     if (broker->session_expiry_s == 0 && !broker->clean_start)
@@ -182,7 +184,12 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
 {
     memset(agent, 0, sizeof *agent);
     agent->config = with_defaults(config, parts);
-    agent->parts = *parts;
+    agent->parts.catalog = parts->catalog;
+    agent->parts.batch = parts->batch;
+    agent->parts.limits = parts->limits;
+    agent->parts.sensors = parts->sensors;
+    agent->parts.uplink = parts->uplink;
+    agent->parts.sensor_count = parts->sensor_count;
     const char *wrong = wrong_field(&agent->config, parts);
     if (what)
         *what = wrong;
@@ -196,8 +203,8 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     dun_store_init(&agent->archive, &parts->archive);
     agent->thinner = (struct dun_thinner){
         .store = &agent->store, .archive = &agent->archive, .keep_every = agent->config.keep_every};
-    init_recorder(agent);
-    init_sender(agent);
+    init_recorder(agent, parts);
+    init_sender(agent, parts);
     for (uint16_t i = 0; i < parts->sensor_count; i++)
         dun_agent_pace(agent, &parts->sensors[i], parts->sensors[i].interval_ms, now);
     dun_recorder_start(&agent->recorder, now);
@@ -210,15 +217,15 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
 static void read_sensor(struct dun_agent *agent, struct dun_sensor *sensor, dun_ms now)
 {
     int result = sensor->read(sensor, agent, now);
-    /* After a long sleep the missed turns are skipped, and the phase is kept. */
-    dun_ms missed = (now - sensor->due) / (dun_ms)sensor->interval_ms;
-    sensor->due += (missed + 1) * (dun_ms)sensor->interval_ms;
+    /* After a sleep the missed turns are skipped, and the phase is kept, but for one of 49 days. */
+    uint32_t late_ms = (uint32_t)dun_ms_earlier(now - sensor->due, UINT32_MAX);
+    sensor->due = now + (dun_ms)(sensor->interval_ms - late_ms % sensor->interval_ms);
     if (result >= 0)
         return;
     agent->stats.sensor_errors++;
-    dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_SENSOR_FAILED,
-                                                         .error = result,
-                                                         .name = sensor->name});
+    dun_notices_add(&agent->notices, &(struct dun_notice){.kind = DUN_NOTICE_SENSOR_FAILED,
+                                                          .error = result,
+                                                          .name = sensor->name});
 }
 
 static void read_sensors(struct dun_agent *agent, dun_ms now)
@@ -270,6 +277,113 @@ static void update_about(struct dun_agent *agent)
     dun_sender_refresh(&agent->sender);
 }
 
+static dun_ms next_deadline(const struct dun_agent *agent)
+{
+    dun_ms deadline = dun_recorder_deadline(&agent->recorder);
+    deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
+    deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
+    deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
+    if (dun_has_archive())
+        deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
+    if (agent->ending)
+        return dun_ms_earlier(deadline,
+                              agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
+    for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
+        deadline = dun_ms_earlier(deadline, agent->parts.sensors[i].due);
+    return deadline;
+}
+
+static void pass_urgent(struct dun_agent *agent)
+{
+    struct dun_recorder *recorder = &agent->recorder;
+    if (!dun_has_limits())
+        return;
+    if (recorder->urgent_first != 0)
+        dun_outbox_urgent(&agent->sender.outbox, recorder->urgent_first, recorder->urgent_last);
+    recorder->urgent_first = 0;
+}
+
+dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
+{
+    if (dun_agent_ended(agent))
+        return DUN_MS_NEVER;
+    stamp(agent, &agent->store, now);
+    stamp(agent, &agent->spare, now);
+    if (!agent->ending)
+        read_sensors(agent, now);
+    dun_recorder_tick(&agent->recorder, now);
+    update_about(agent);
+    pass_urgent(agent);
+    dun_sender_pump(&agent->sender, now);
+    agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
+    tick_store(agent, &agent->store, now);
+    tick_store(agent, &agent->spare, now);
+    if (dun_has_archive())
+        tick_acks(agent, &agent->archive,
+                  now); /* what it drops the log's ledger has told already */
+    if (agent->ending)
+        agent->ending(agent, now);
+    return next_deadline(agent);
+}
+
+/// Recording ///
+
+int dun_agent_declare(struct dun_agent *agent, const struct dun_metric *metric)
+{
+    if (agent->parts.catalog->count >= agent->parts.batch->metrics_max)
+        return DUN_E_FULL;
+    if (metric->real && agent->config.encoder->integers_only)
+        return DUN_E_INVALID;
+    return dun_catalog_add(agent->parts.catalog, metric);
+}
+
+int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now)
+{
+    return dun_recorder_add(&agent->recorder, metric, value, now);
+}
+
+int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64_t high)
+{
+    if (!dun_has_limits() || !agent->parts.limits || metric >= agent->parts.catalog->count ||
+        low > high)
+        return DUN_E_INVALID;
+    struct dun_limit *limit = &agent->parts.limits[metric];
+    limit->low = low;
+    limit->high = high;
+    limit->set = true;
+    limit->side = 0;
+    return DUN_OK;
+}
+
+int dun_agent_tune(struct dun_agent *agent, uint16_t metric, const struct dun_tuning *tuning)
+{
+    if (!dun_has_limits() || !agent->parts.limits || metric >= agent->parts.catalog->count ||
+        tuning->resolution < 0 || tuning->dead_band < 0)
+        return DUN_E_INVALID;
+    agent->parts.limits[metric].tuning = *tuning;
+    return DUN_OK;
+}
+
+void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms)
+{
+    dun_ms step_ms;
+    int cause = dun_clock_set(&agent->clock, now, unix_ms, &step_ms);
+    if (cause == 0)
+        return;
+    dun_recorder_wake(&agent->recorder, now);
+    if (cause != DUN_ANCHOR_PERIODIC)
+        dun_notices_add(&agent->notices, &(struct dun_notice){.kind = DUN_NOTICE_CLOCK,
+                                                              .reason = (uint8_t)cause,
+                                                              .value = step_ms});
+}
+
+int dun_agent_seal(struct dun_agent *agent, dun_ms now)
+{
+    return dun_recorder_seal(&agent->recorder, now);
+}
+
+/// The end ///
+
 /* An orderly end makes the acks durable, so that the next start repeats nothing. */
 static void stop_sending(struct dun_agent *agent, dun_ms now)
 {
@@ -300,110 +414,11 @@ static void step_end(struct dun_agent *agent, dun_ms now)
     }
 }
 
-static dun_ms next_deadline(const struct dun_agent *agent)
-{
-    dun_ms deadline = dun_recorder_deadline(&agent->recorder);
-    deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
-    deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
-    deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
-    deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
-    if (agent->ending)
-        return dun_ms_earlier(deadline,
-                              agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
-    for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
-        deadline = dun_ms_earlier(deadline, agent->parts.sensors[i].due);
-    return deadline;
-}
-
-static void pass_urgent(struct dun_agent *agent)
-{
-    struct dun_recorder *recorder = &agent->recorder;
-    if (recorder->urgent_first != 0)
-        dun_outbox_urgent(&agent->sender.outbox, recorder->urgent_first, recorder->urgent_last);
-    recorder->urgent_first = 0;
-}
-
-dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
-{
-    if (dun_agent_ended(agent))
-        return DUN_MS_NEVER;
-    stamp(agent, &agent->store, now);
-    stamp(agent, &agent->spare, now);
-    if (!agent->ending)
-        read_sensors(agent, now);
-    dun_recorder_tick(&agent->recorder, now);
-    update_about(agent);
-    pass_urgent(agent);
-    dun_sender_pump(&agent->sender, now);
-    agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
-    tick_store(agent, &agent->store, now);
-    tick_store(agent, &agent->spare, now);
-    tick_acks(agent, &agent->archive, now); /* what it drops the log's ledger has told already */
-    if (agent->ending)
-        step_end(agent, now);
-    return next_deadline(agent);
-}
-
-/// Recording ///
-
-int dun_agent_declare(struct dun_agent *agent, const struct dun_metric *metric)
-{
-    if (agent->parts.catalog->count >= agent->parts.batch->metrics_max)
-        return DUN_E_FULL;
-    return dun_catalog_add(agent->parts.catalog, metric);
-}
-
-int dun_agent_record(struct dun_agent *agent, uint16_t metric, int64_t value, dun_ms now)
-{
-    return dun_recorder_add(&agent->recorder, metric, value, now);
-}
-
-int dun_agent_limit(struct dun_agent *agent, uint16_t metric, int64_t low, int64_t high)
-{
-    if (!agent->parts.limits || metric >= agent->parts.catalog->count || low > high)
-        return DUN_E_INVALID;
-    struct dun_limit *limit = &agent->parts.limits[metric];
-    limit->low = low;
-    limit->high = high;
-    limit->set = true;
-    limit->side = 0;
-    return DUN_OK;
-}
-
-int dun_agent_tune(struct dun_agent *agent, uint16_t metric, const struct dun_tuning *tuning)
-{
-    if (!agent->parts.limits || metric >= agent->parts.catalog->count || tuning->resolution < 0 ||
-        tuning->dead_band < 0)
-        return DUN_E_INVALID;
-    agent->parts.limits[metric].tuning = *tuning;
-    return DUN_OK;
-}
-
-void dun_agent_set_clock(struct dun_agent *agent, dun_ms now, dun_ms unix_ms)
-{
-    dun_ms step_ms;
-    int cause = dun_clock_set(&agent->clock, now, unix_ms, &step_ms);
-    if (cause == 0)
-        return;
-    dun_recorder_wake(&agent->recorder, now);
-    if (cause != DUN_ANCHOR_PERIODIC)
-        dun_notices_add(&agent->notices, (struct dun_notice){.kind = DUN_NOTICE_CLOCK,
-                                                             .reason = (uint8_t)cause,
-                                                             .value = step_ms});
-}
-
-int dun_agent_seal(struct dun_agent *agent, dun_ms now)
-{
-    return dun_recorder_seal(&agent->recorder, now);
-}
-
-/// The end ///
-
 void dun_agent_end(struct dun_agent *agent, dun_ms now, dun_ms deadline)
 {
     if (agent->ending)
         return;
-    agent->ending = true;
+    agent->ending = step_end;
     agent->end_ms = deadline;
     agent->stop_ms = DUN_MS_NEVER;
     /* If storage refuses, the points go on waiting until the end: there is nothing better. */

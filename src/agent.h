@@ -22,7 +22,7 @@ struct dun_agent_config {
     const char *firmware; /* [DUN_VERSION] */
     const struct dun_knob *knobs;
     uint16_t knob_count;
-    const struct dun_encoder *encoder; /* [&dun_columns] */
+    const struct dun_encoder *encoder; /* [dun_encoder_default()] */
     uint32_t boot;                     /* random, or a hash of the system's boot id; not 0 */
     dun_ms unix_earliest_ms;           /* a wall clock before this is not set [2026-01-01] */
     uint32_t batch_points_max;         /* seal at so many points [all of the buffer] */
@@ -67,7 +67,14 @@ struct dun_agent_parts {
 
 struct dun_agent {
     struct dun_agent_config config;
-    struct dun_agent_parts parts;
+    struct { /* as in struct dun_agent_parts; the others went to the stage they are for */
+        struct dun_catalog *catalog;
+        struct dun_batch *batch;
+        struct dun_limit *limits;
+        struct dun_sensor *sensors;
+        struct dun_uplink *uplink;
+        uint16_t sensor_count;
+    } parts;
     struct dun_clock clock;
     struct dun_store store;
     struct dun_store spare;
@@ -77,7 +84,8 @@ struct dun_agent {
     struct dun_sender sender;
     struct dun_stats stats;
     struct dun_notices notices;
-    bool ending;
+    /* Does what is due of the end; NULL: it goes on. A board that never ends links none of it. */
+    void (*ending)(struct dun_agent *agent, dun_ms now);
     dun_ms end_ms;  /* when to stop delivering, while ending */
     dun_ms stop_ms; /* when to stop waiting for the ack of `offline` */
 };

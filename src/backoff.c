@@ -41,7 +41,9 @@ uint32_t dun_backoff_window(const struct dun_backoff *backoff)
 uint32_t dun_backoff_next(struct dun_backoff *backoff)
 {
     uint32_t window_ms = dun_backoff_window(backoff);
-    uint32_t offset_ms = (uint32_t)(next_random(&backoff->random) % (window_ms + UINT64_C(1)));
+    /* 32 random bits scaled to 0..window_ms: no board without a divider pays for a 64-bit one. */
+    uint32_t random = (uint32_t)(next_random(&backoff->random) >> 32);
+    uint32_t offset_ms = (uint32_t)(random * (window_ms + UINT64_C(1)) >> 32);
     uint64_t wait_ms = (uint64_t)backoff->rest_ms + offset_ms;
     if (doubled_ms(backoff) < window_max(backoff))
         backoff->failures++;

@@ -63,8 +63,29 @@ struct dun_buffer {
 /* Each board and each test program defines this; it must not return. */
 _Noreturn void dun_assert_failed(const char *file, int line, const char *condition);
 
+/* Where flash is short, file and line have to tell: DUN_ASSERT_TERSE leaves the condition out. */
+#ifdef DUN_ASSERT_TERSE
+#define DUN_ASSERT_TEXT(condition) ""
+#else
+#define DUN_ASSERT_TEXT(condition) #condition
+#endif
 #define DUN_ASSERT(condition)                                                                      \
-    ((condition) ? (void)0 : dun_assert_failed(__FILE__, __LINE__, #condition))
+    ((condition) ? (void)0 : dun_assert_failed(__FILE__, __LINE__, DUN_ASSERT_TEXT(condition)))
+
+/*
+ * Parts that a board with little flash may leave out: it links functions of its own that say no in
+ * place of parts.c, where all say yes. Where the program is optimised as a whole, nothing is left
+ * of what is not there. A configuration that asks for it all the same is refused.
+ */
+bool dun_has_routes(void);  /* follow a Server Reference, fall back to an older MQTT: route.h */
+bool dun_has_reasons(void); /* act on the reasons of a broker: wait, quarantine, go slowly */
+bool dun_has_stored(void);  /* DUN_ACK_STORED */
+bool dun_has_remote(void);  /* remote configuration: remote.h */
+bool dun_has_inbound(void); /* subscriptions, without which the last two are not there either */
+bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
+bool dun_has_archive(void); /* DUN_LOG_THIN */
+bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
+bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */
 
 static inline dun_ms dun_ms_earlier(dun_ms a, dun_ms b)
 {

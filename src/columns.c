@@ -220,49 +220,17 @@ static bool write_columns(pb_ostream_t *out, const struct dun_batch *batch)
 
 /// The record ///
 
-static bool write_header(pb_ostream_t *out, const struct dun_record *record)
-{
-    uint32_t hash = record->metric_first < record->metric_end
-                        ? dun_catalog_hash(record->catalog, record->metric_end)
-                        : record->catalog->hash;
-    return dun_wire_fixed64(out, dunlin_v1_Batch_stream_tag, record->stream) &&
-           dun_wire_uint(out, dunlin_v1_Batch_sequence_tag, record->sequence) &&
-           dun_wire_fixed32(out, dunlin_v1_Batch_boot_tag, record->clock->boot) &&
-           dun_wire_fixed32(out, dunlin_v1_Batch_catalog_tag, hash);
-}
-
 static bool write_points(pb_ostream_t *out, const struct dun_record *record)
 {
     struct dun_batch *batch = record->batch;
-    uint16_t limit = record->point_count;
-    if (limit == 0)
-        return true;
-    if (batch->plan.limit != limit)
-        make_plan(batch, limit);
-    if (!dun_wire_uint(out, dunlin_v1_Batch_base_uptime_ms_tag, (uint64_t)batch->base_ms))
-        return false;
-    if (record->clock->known &&
-        !dun_wire_int(out, dunlin_v1_Batch_boot_unix_ms_tag, record->clock->boot_unix_ms))
-        return false;
+    if (batch->plan.limit != record->point_count)
+        make_plan(batch, record->point_count);
     return dun_axes_write(out, batch) && write_columns(out, batch);
-}
-
-static bool write_announcement(pb_ostream_t *out, const struct dun_record *record)
-{
-    if (record->metric_first == record->metric_end)
-        return true;
-    uint32_t base = dun_catalog_hash(record->catalog, record->metric_first);
-    return dun_wire_fixed32(out, dunlin_v1_Batch_catalog_base_tag, base) &&
-           dun_catalog_encode(out, record->catalog, dunlin_v1_Batch_metrics_tag,
-                              record->metric_first, record->metric_end);
 }
 
 static bool encode(pb_ostream_t *out, const struct dun_record *record)
 {
-    return write_header(out, record) && write_points(out, record) &&
-           dun_encode_losses(out, dunlin_v1_Batch_losses_tag, record) &&
-           dun_encode_anchors(out, dunlin_v1_Batch_anchors_tag, record) &&
-           write_announcement(out, record);
+    return dun_encode_batch(out, record, write_points);
 }
 
 const struct dun_encoder dun_columns = {.name = "columns", .announces = true, .encode = encode};

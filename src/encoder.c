@@ -1,4 +1,4 @@
-/* encoder.c: what both forms of a record carry beside points: the loss ledger and the anchors. */
+/* encoder.c: what a record carries beside points: who and when, the loss ledger, the anchors. */
 #include "encoder.h"
 
 #include "telemetry.pb.h"
@@ -56,4 +56,46 @@ bool dun_encode_anchors(pb_ostream_t *out, uint32_t tag, const struct dun_record
         if (!dun_wire_message(out, tag, write_anchor, &record->clock->anchors[i]))
             return false;
     return true;
+}
+
+/// A Batch ///
+
+static bool write_header(pb_ostream_t *out, const struct dun_record *record)
+{
+    uint32_t hash = record->metric_first < record->metric_end
+                        ? dun_catalog_hash(record->catalog, record->metric_end)
+                        : record->catalog->hash;
+    return dun_wire_fixed64(out, dunlin_v1_Batch_stream_tag, record->stream) &&
+           dun_wire_uint(out, dunlin_v1_Batch_sequence_tag, record->sequence) &&
+           dun_wire_fixed32(out, dunlin_v1_Batch_boot_tag, record->clock->boot) &&
+           dun_wire_fixed32(out, dunlin_v1_Batch_catalog_tag, hash);
+}
+
+static bool write_announcement(pb_ostream_t *out, const struct dun_record *record)
+{
+    if (record->metric_first == record->metric_end)
+        return true;
+    uint32_t base = dun_catalog_hash(record->catalog, record->metric_first);
+    return dun_wire_fixed32(out, dunlin_v1_Batch_catalog_base_tag, base) &&
+           dun_catalog_encode(out, record->catalog, dunlin_v1_Batch_metrics_tag,
+                              record->metric_first, record->metric_end);
+}
+
+static bool write_base(pb_ostream_t *out, const struct dun_record *record)
+{
+    const struct dun_clock *clock = record->clock;
+    return dun_wire_uint(out, dunlin_v1_Batch_base_uptime_ms_tag,
+                         (uint64_t)record->batch->base_ms) &&
+           (!clock->known ||
+            dun_wire_int(out, dunlin_v1_Batch_boot_unix_ms_tag, clock->boot_unix_ms));
+}
+
+bool dun_encode_batch(pb_ostream_t *out, const struct dun_record *record,
+                      bool (*write_points)(pb_ostream_t *out, const struct dun_record *record))
+{
+    return write_header(out, record) &&
+           (record->point_count == 0 || (write_base(out, record) && write_points(out, record))) &&
+           dun_encode_losses(out, dunlin_v1_Batch_losses_tag, record) &&
+           dun_encode_anchors(out, dunlin_v1_Batch_anchors_tag, record) &&
+           write_announcement(out, record);
 }

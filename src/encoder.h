@@ -30,8 +30,9 @@ struct dun_record {
 };
 
 struct dun_encoder {
-    const char *name; /* as configuration names it */
-    bool announces;   /* the form names metrics by id, so the dictionary must travel too */
+    const char *name;   /* as configuration names it */
+    bool announces;     /* the form names metrics by id, so the dictionary must travel too */
+    bool integers_only; /* the form has no doubles: see struct dun_metric */
     /* Writes one record. Encoding twice gives the same bytes: once to learn the size, once for
      * real. False if `out` failed. */
     bool (*encode)(pb_ostream_t *out, const struct dun_record *record);
@@ -42,9 +43,15 @@ struct dun_encoder {
 const char *dun_record_channel(uint8_t first_byte);
 
 extern const struct dun_encoder dun_columns; /* columns.c: dunlin.v1.Batch, columnar */
+extern const struct dun_encoder dun_deltas;  /* deltas.c: the same in the form before, small */
 extern const struct dun_encoder dun_plain;   /* plain.c: dunlin.v1.Samples, a row a point */
 
-/* Encoding of what both forms carry (encoder.c). */
+/* The one that a configuration gets which names none: parts.c. */
+const struct dun_encoder *dun_encoder_default(void);
+
+/* Encoding of what the forms share (encoder.c): a Batch, whose points `write_points` adds. */
+bool dun_encode_batch(pb_ostream_t *out, const struct dun_record *record,
+                      bool (*write_points)(pb_ostream_t *out, const struct dun_record *record));
 bool dun_encode_losses(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
 bool dun_encode_anchors(pb_ostream_t *out, uint32_t tag, const struct dun_record *record);
 

@@ -483,7 +483,7 @@ static int open_block(struct dun_log *log, bool telling)
         return result;
     for (uint8_t tries = skip_limit(log); tries > 0; tries--) {
         uint32_t distance = 1 + (uint32_t)log->skip;
-        uint32_t block = (uint32_t)(((uint64_t)log->base + distance) % count);
+        uint32_t block = (log->base + distance) % count; /* both below 2^31 */
 
         result = settle_skipped(log);
         if (result < 0)

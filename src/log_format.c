@@ -163,7 +163,10 @@ enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint3
     if (memcmp(bytes, magic, sizeof magic) == 0 && dun_get16(bytes + 4) > DUN_LOG_VERSION &&
         newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read))
         return DUN_LOG_BLOCK_NEWER;
-    opening->mended = !is_version(bytes, DUN_LOG_VERSION) && !is_version(bytes, 1);
+    bool as_written = is_version(bytes, DUN_LOG_VERSION);
+    if (!as_written && !dun_has_mending())
+        return DUN_LOG_BLOCK_GARBAGE;
+    opening->mended = !as_written && !is_version(bytes, 1);
     if (opening->mended && !mend(bytes, DUN_LOG_VERSION) && !mend(bytes, 1))
         return DUN_LOG_BLOCK_GARBAGE;
     return take_opening(bytes, opening) ? DUN_LOG_BLOCK_OURS : DUN_LOG_BLOCK_GARBAGE;
@@ -347,7 +350,7 @@ static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahea
         !looks_like_record(walk, offset, ahead_max, found))
         return false;
     length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
-    if (walk->tried >= block_size && !is_likely(walk, found))
+    if (dun_has_mending() && walk->tried >= block_size && !is_likely(walk, found))
         return false;
     if (!is_void(walk, found) &&
         crc_matches(walk, dun_log_record_crc(walk->seed, length, found->sequence), found->offset,

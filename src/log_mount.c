@@ -186,7 +186,7 @@ static int64_t block_before(const struct dun_log *log, struct survey *survey, ui
     int64_t found = -1;
 
     for (uint32_t i = 1; i <= last; i++) {
-        uint32_t at = (uint32_t)(((uint64_t)block + count - i) % count);
+        uint32_t at = (block + count - i) % count; /* both below 2^31 */
         struct dun_log_opening candidate;
 
         if (dun_log_get_opening(log->flash, at, &candidate, &survey->bytes_read) !=
@@ -287,12 +287,12 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
     uint32_t last = DUN_LOG_SKIP_MAX;
 
     for (uint32_t i = 1; i <= last && i < count; i++) {
-        uint32_t block = (uint32_t)(((uint64_t)newest + i) % count);
+        uint32_t block = (newest + i) % count;
         struct dun_log_opening opening = survey->newest;
         struct dun_log_opening unused;
         enum dun_log_block_kind kind =
             dun_log_get_opening(flash, block, &unused, &survey->bytes_read);
-        bool guessed = kind == DUN_LOG_BLOCK_GARBAGE &&
+        bool guessed = kind == DUN_LOG_BLOCK_GARBAGE && dun_has_mending() &&
                        dun_log_guess_opening(flash, block, &opening, &survey->bytes_read);
         bool unseen =
             (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;

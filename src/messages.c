@@ -1,6 +1,7 @@
-/* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog. */
+/* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog, reads dunlin.v1.Stored. */
 #include "messages.h"
 
+#include "fields.h"
 #include "telemetry.pb.h"
 #include "wire.h"
 
@@ -37,4 +38,21 @@ bool dun_catalog_write(pb_ostream_t *out, const void *context)
            dun_wire_fixed32(out, dunlin_v1_Catalog_hash_tag, about->catalog_hash) &&
            dun_catalog_encode(out, about->catalog, dunlin_v1_Catalog_metrics_tag, 0,
                               about->metric_count);
+}
+
+bool dun_stored_read(struct dun_span payload, struct dun_stored *stored)
+{
+    struct dun_field field;
+    bool has_stream = false, has_sequence = false;
+    int more;
+    while ((more = dun_fields_next(&payload, &field)) > 0) {
+        if (field.tag == dunlin_v1_Stored_stream_tag && !field.has_bytes) {
+            stored->stream = field.number;
+            has_stream = true;
+        } else if (field.tag == dunlin_v1_Stored_sequence_tag && !field.has_bytes) {
+            stored->sequence = field.number;
+            has_sequence = true;
+        }
+    }
+    return more == 0 && has_stream && has_sequence;
 }

@@ -1,6 +1,7 @@
 /*
  * messages.h: the retained messages that are made when they are sent: `about` and `catalog`. They
- * are read in pieces through dun_wire_window, so they need no buffer of their own.
+ * are read in pieces through dun_wire_window, so they need no buffer of their own. And the one
+ * message that comes back: `stored`.
  */
 #ifndef DUN_MESSAGES_H
 #define DUN_MESSAGES_H
@@ -36,5 +37,13 @@ struct dun_about {
 /* Bodies for dun_wire_size and dun_wire_window; the context of both is a struct dun_about. */
 bool dun_about_write(pb_ostream_t *out, const void *about);
 bool dun_catalog_write(pb_ostream_t *out, const void *about);
+
+struct dun_stored {
+    uint64_t stream;
+    uint64_t sequence;
+};
+
+/* Decodes a dunlin.v1.Stored. False for what is none, or lacks a field. */
+DUN_MUST_USE bool dun_stored_read(struct dun_span payload, struct dun_stored *stored);
 
 #endif

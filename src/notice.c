@@ -2,13 +2,13 @@
  */
 #include "notice.h"
 
-void dun_notices_add(struct dun_notices *notices, struct dun_notice notice)
+void dun_notices_add(struct dun_notices *notices, const struct dun_notice *notice)
 {
     if (notices->count == DUN_NOTICES_MAX) {
         notices->missed++;
         return;
     }
-    notices->ring[(notices->head + notices->count) % DUN_NOTICES_MAX] = notice;
+    notices->ring[(notices->head + notices->count) % DUN_NOTICES_MAX] = *notice;
     notices->count++;
 }
 

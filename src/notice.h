@@ -39,12 +39,12 @@ enum dun_notice_kind {
 };
 
 struct dun_notice {
-    enum dun_notice_kind kind;
-    int error; /* enum dun_error */
-    uint8_t reason;
-    dun_ms delay_ms;
     int64_t value;
     const char *name; /* borrowed */
+    uint32_t delay_ms;
+    int error; /* enum dun_error */
+    enum dun_notice_kind kind;
+    uint8_t reason;
 };
 
 /* A ring of the oldest notices not taken; when it is full further ones are only counted. */
@@ -54,7 +54,7 @@ struct dun_notices {
     uint32_t missed;
 };
 
-void dun_notices_add(struct dun_notices *notices, struct dun_notice notice);
+void dun_notices_add(struct dun_notices *notices, const struct dun_notice *notice); /* copied */
 bool dun_notices_take(struct dun_notices *notices, struct dun_notice *notice);
 
 #endif

@@ -24,7 +24,7 @@ static uint64_t sequence_of(const struct dun_outbox *outbox, const struct dun_wi
 
 static bool strict(const struct dun_outbox *outbox)
 {
-    return outbox->config.backfill_percent == 0;
+    return !dun_has_lanes() || outbox->config.backfill_percent == 0;
 }
 
 uint64_t dun_outbox_backlog(const struct dun_outbox *outbox)
@@ -50,6 +50,8 @@ static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
 static void forget_published(struct dun_outbox *outbox)
 {
     uint8_t kept = 0;
+    if (!dun_has_limits())
+        return;
     for (uint8_t i = 0; i < outbox->urgent_count; i++) {
         struct dun_urgent_range range = outbox->urgent[i];
         range.first = range.next;
@@ -128,7 +130,7 @@ static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
 {
     struct dun_urgent_range *range = &outbox->urgent[outbox->urgent_count];
-    if (strict(outbox))
+    if (!dun_has_limits() || strict(outbox))
         return;
     bool joins = outbox->urgent_count > 0 && range[-1].end == first;
     if (!joins && outbox->urgent_count < DUN_OUTBOX_URGENT_MAX)
@@ -144,7 +146,7 @@ void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
 /* Was it published on this connection because it is urgent? Then its old lane passes it by. */
 static bool went_ahead(const struct dun_outbox *outbox, const struct dun_log_cursor *cursor)
 {
-    for (uint8_t i = 0; i < outbox->urgent_count && cursor->urgent; i++)
+    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count && cursor->urgent; i++)
         if (cursor->sequence >= outbox->urgent[i].first &&
             cursor->sequence < outbox->urgent[i].next)
             return true;
@@ -155,7 +157,7 @@ static bool went_ahead(const struct dun_outbox *outbox, const struct dun_log_cur
 
 static bool freed_by_puback(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
 {
-    return outbox->config.ack_mode == DUN_ACK_PUBLISHED || slot->lane == DUN_LANE_ARCHIVE;
+    return !dun_outbox_waits_for_stored(outbox) || slot->lane == DUN_LANE_ARCHIVE;
 }
 
 static void pop_acked(struct dun_outbox *outbox, dun_ms now)
@@ -186,7 +188,7 @@ static int next_resend(struct dun_outbox *outbox)
 
 static bool backfill_has_room(struct dun_outbox *outbox, dun_ms now)
 {
-    if (strict(outbox))
+    if (!dun_has_lanes() || strict(outbox))
         return true;
     uint32_t share = outbox->window.capacity * (uint32_t)outbox->config.backfill_percent / 100;
     uint32_t used = dun_window_lane_count(&outbox->window, DUN_LANE_BACKFILL) +
@@ -221,7 +223,7 @@ static int next_of(struct dun_outbox *outbox, uint8_t id)
 static int next_urgent(struct dun_outbox *outbox)
 {
     struct dun_lane *lane = &outbox->lanes[DUN_LANE_URGENT];
-    for (uint8_t i = 0; i < outbox->urgent_count; i++) {
+    for (uint8_t i = 0; dun_has_limits() && i < outbox->urgent_count; i++) {
         struct dun_urgent_range *range = &outbox->urgent[i];
         if (range->next == range->end)
             continue;
@@ -280,7 +282,7 @@ static bool sweep_due(const struct dun_outbox *outbox, dun_ms now)
         return false;
     if (dun_outbox_backlog(outbox) == 0)
         return false;
-    return outbox->config.ack_mode == DUN_ACK_PUBLISHED ||
+    return !dun_outbox_waits_for_stored(outbox) ||
            now >= outbox->stored_ms + (dun_ms)outbox->config.stored_wait_ms;
 }
 
@@ -344,7 +346,7 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
     if (slot->lane != DUN_LANE_ARCHIVE && lane->cursor.sequence > *highest)
         *highest = lane->cursor.sequence;
     if ((LANE_BIT(slot->lane) & OLD_LANES) && outbox->config.backfill_bytes_s > 0) {
-        uint64_t pause_ms = lane->cursor.size * UINT64_C(1000) / outbox->config.backfill_bytes_s;
+        uint32_t pause_ms = lane->cursor.size * 1000u / outbox->config.backfill_bytes_s;
         outbox->backfill_ms = now + (dun_ms)pause_ms;
     }
     outbox->window.sent++;
@@ -448,7 +450,7 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
 dun_ms dun_outbox_deadline(const struct dun_outbox *outbox)
 {
     dun_ms deadline = outbox->backfill_paused ? outbox->backfill_ms : DUN_MS_NEVER;
-    bool waiting = outbox->config.ack_mode == DUN_ACK_STORED && !outbox->swept &&
+    bool waiting = dun_outbox_waits_for_stored(outbox) && !outbox->swept &&
                    !outbox->backfill_paused && outbox->window.count == 0 &&
                    dun_outbox_backlog(outbox) > 0;
     if (waiting)

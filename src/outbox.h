@@ -106,6 +106,12 @@ void dun_outbox_unpublishable(struct dun_outbox *outbox, dun_ms now);
 uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
                           uint8_t code, dun_ms now);
 
+/* True if a record is freed by the far end's word and not by the broker's. */
+static inline bool dun_outbox_waits_for_stored(const struct dun_outbox *outbox)
+{
+    return dun_has_stored() && outbox->config.ack_mode == DUN_ACK_STORED;
+}
+
 /* Publishes on this connection that the broker has not answered. */
 uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox);
 

@@ -35,7 +35,7 @@ static bool usable(const struct dun_store *store, dun_ms now)
 static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
 {
     if (store == recorder->durable && recorder->active == recorder->spare)
-        dun_notices_add(recorder->notices, notice(DUN_NOTICE_STORAGE_BACK, DUN_OK));
+        dun_notices_add(recorder->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORAGE_BACK});
     recorder->active = store;
 }
 
@@ -43,7 +43,7 @@ static void tell_failure(struct dun_recorder *recorder, int error)
 {
     struct dun_notice failed = notice(DUN_NOTICE_STORAGE_FAILED, error);
     failed.delay_ms = recorder->limits.retry_ms;
-    dun_notices_add(recorder->notices, failed);
+    dun_notices_add(recorder->notices, &failed);
 }
 
 static void note_failure(struct dun_recorder *recorder, struct dun_store *store, int error,
@@ -54,13 +54,18 @@ static void note_failure(struct dun_recorder *recorder, struct dun_store *store,
     tell_failure(recorder, error);
 }
 
+static void mount_archive(struct dun_recorder *recorder, dun_ms now)
+{
+    if (dun_has_archive() && recorder->thinner)
+        (void)try_mount(recorder, recorder->thinner->archive, now);
+}
+
 void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
 {
     recorder->waiting_since_ms = DUN_MS_NEVER;
     recorder->told_ms = now;
     int result = try_mount(recorder, recorder->durable, now);
-    if (recorder->thinner)
-        (void)try_mount(recorder, recorder->thinner->archive, now);
+    mount_archive(recorder, now);
     if (recorder->durable->mounted) {
         recorder->active = recorder->durable;
         return;
@@ -82,21 +87,23 @@ void dun_recorder_note_dropped(struct dun_recorder *recorder, struct dun_store *
     struct dun_notice lost = notice(DUN_NOTICE_LOST, DUN_OK);
     lost.value = dropped;
     lost.reason = store->config.overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
-    dun_notices_add(recorder->notices, lost);
+    dun_notices_add(recorder->notices, &lost);
     store->announced = 0; /* what was dropped may have been the dictionary */
 }
 
 /* An archive that fails only means that less survives. */
 void dun_recorder_save(struct dun_recorder *recorder, const struct dun_store *store)
 {
-    if (recorder->thinner && store == recorder->durable && dun_thinner_tick(recorder->thinner) < 0)
+    if (dun_has_archive() && recorder->thinner && store == recorder->durable &&
+        dun_thinner_tick(recorder->thinner) < 0)
         recorder->stats->storage_errors++;
 }
 
 static int append(struct dun_recorder *recorder, struct dun_store *store, struct dun_record *record)
 {
     uint32_t size = 0;
-    record->urgent = recorder->urgent_begin > 0 && recorder->urgent_begin <= record->point_count;
+    record->urgent = dun_has_limits() && recorder->urgent_begin > 0 &&
+                     recorder->urgent_begin <= record->point_count;
     dun_recorder_save(recorder, store);
     int result = dun_store_append(store, recorder->encoder, record, &size);
     dun_recorder_note_dropped(recorder, store);
@@ -199,7 +206,7 @@ static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_
     lost.value = count;
     lost.reason = (uint8_t)reason;
     if (first) /* the others follow from the counters; a line a point helps nobody */
-        dun_notices_add(recorder->notices, lost);
+        dun_notices_add(recorder->notices, &lost);
     if (reason == DUN_LOSS_TOO_LARGE)
         recorder->oversized_points += count;
     else if (reason == DUN_LOSS_OVERFLOW)
@@ -212,7 +219,7 @@ static void note_stored(struct dun_recorder *recorder, const struct dun_store *s
                         const struct dun_record *record)
 {
     recorder->stats->points_recorded += record->point_count;
-    if (!record->urgent || store != recorder->durable)
+    if (!dun_has_limits() || !record->urgent || store != recorder->durable)
         return;
     if (recorder->urgent_first == 0)
         recorder->urgent_first = record->sequence;
@@ -223,6 +230,8 @@ static void note_stored(struct dun_recorder *recorder, const struct dun_store *s
 static void consume(struct dun_recorder *recorder, uint16_t count)
 {
     dun_batch_consume(recorder->batch, count);
+    if (!dun_has_limits())
+        return;
     bool left = recorder->urgent_end > count;
     recorder->urgent_end = left ? (uint16_t)(recorder->urgent_end - count) : 0;
     recorder->urgent_begin =
@@ -293,8 +302,7 @@ static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 {
     struct dun_store *stores[] = {recorder->durable, recorder->spare};
     int result = DUN_E_IO;
-    if (recorder->thinner)
-        (void)try_mount(recorder, recorder->thinner->archive, now);
+    mount_archive(recorder, now);
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
         (void)try_mount(recorder, stores[i], now);
         if (!usable(stores[i], now))
@@ -406,9 +414,10 @@ int dun_recorder_put(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (result < 0)
         return result;
     dun_recorder_wake(recorder, now);
-    if (recorder->limits_of)
+    if (dun_has_limits() && recorder->limits_of)
         note_recorded(recorder, &recorder->limits_of[metric], side, value, now);
-    if (recorder->urgent_end > 0 || recorder->batch->count >= recorder->limits.points_max ||
+    if ((dun_has_limits() && recorder->urgent_end > 0) ||
+        recorder->batch->count >= recorder->limits.points_max ||
         dun_batch_rough_size(recorder->batch) >= recorder->limits.bytes_max)
         recorder->seal_due = true;
     return DUN_OK;
@@ -419,7 +428,7 @@ int dun_recorder_add(struct dun_recorder *recorder, uint16_t metric, int64_t val
     if (metric >= recorder->catalog->count || recorder->catalog->metrics[metric].real)
         return DUN_E_INVALID;
     int side = 0;
-    if (recorder->limits_of) {
+    if (dun_has_limits() && recorder->limits_of) {
         const struct dun_limit *limit = &recorder->limits_of[metric];
         side = side_of(limit, value);
         value = rounded(value, limit->tuning.resolution);

@@ -157,7 +157,7 @@ static void note(struct dun_remote *remote, int error, uint8_t reason, uint64_t 
 {
     struct dun_notice notice = {
         .kind = DUN_NOTICE_CONFIG, .error = error, .reason = reason, .value = (int64_t)version};
-    dun_notices_add(&remote->settings.agent->notices, notice);
+    dun_notices_add(&remote->settings.agent->notices, &notice);
 }
 
 static void note_state(struct dun_remote *remote)

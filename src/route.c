@@ -37,24 +37,36 @@ void dun_route_start(struct dun_route *route)
 {
     route->away = false;
     route->hops = 0;
-    forget_broker(route);
+    if (dun_has_routes())
+        forget_broker(route);
 }
 
 void dun_route_take(struct dun_route *route, struct dun_uplink_config *config, dun_ms now)
 {
+    config->host = route->host;
+    config->port = route->port;
+    config->mqtt_version = route->version;
+    config->will_qos = 1;
+    config->will_retain = true;
+    if (!dun_has_routes())
+        return;
     if (route->older_told && route->speaks == V3_1_1 && now >= route->newer_ms) {
         route->speaks = V5; /* it may have been updated meanwhile */
         route->newer_ms = now + (dun_ms)route->retry_ms;
     }
-    config->host = route->away ? route->other_host : route->host;
-    config->port = route->away ? route->other_port : route->port;
+    if (route->away) {
+        config->host = route->other_host;
+        config->port = route->other_port;
+    }
     config->mqtt_version = route->speaks;
-    config->will_qos = route->will_qos_0 ? 0 : 1;
+    config->will_qos = !route->will_qos_0;
     config->will_retain = !route->will_not_retained;
 }
 
 enum dun_route_change dun_route_up(struct dun_route *route)
 {
+    if (!dun_has_routes())
+        return DUN_ROUTE_SAME;
     bool newer = route->speaks == V5 && route->older_told;
     route->silent = 0;
     if (route->doubt == DUN_ROUTE_TRIES_OLD) {
@@ -196,6 +208,8 @@ static bool judge_will(struct dun_route *route, const struct dun_uplink_event *e
 enum dun_route_change dun_route_down(struct dun_route *route, const struct dun_uplink_event *event,
                                      bool was_up, bool stable, dun_ms now)
 {
+    if (!dun_has_routes())
+        return DUN_ROUTE_SAME;
     if (stable)
         route->hops = 0;
     if (is_redirect(event) && follow(route, event, now))

@@ -4,10 +4,7 @@
  */
 #include "sender.h"
 
-#include <pb_decode.h>
 #include <string.h>
-
-#include "telemetry.pb.h"
 
 /* Tokens of the retained messages lie above those of the window. */
 #define TOKEN_RETAINED 0xFF00u
@@ -58,6 +55,12 @@ static void make_topic(const struct dun_sender *sender, const char *channel,
     }
 }
 
+/* Where documents of the remote configuration go; NULL: nowhere. */
+static const struct dun_inbox *inbox_of(const struct dun_sender *sender)
+{
+    return dun_has_remote() ? sender->inbox : NULL;
+}
+
 /// Publishing ///
 
 static int read_payload(void *context, uint32_t offset, void *data, uint32_t size)
@@ -103,15 +106,15 @@ static bool write_offline(pb_ostream_t *out, const void *context)
 
 static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t reason)
 {
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_REJECTED,
-                                                         .reason = reason,
-                                                         .value = (int64_t)sequence});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_REJECTED,
+                                                          .reason = reason,
+                                                          .value = (int64_t)sequence});
 }
 
 /* The catalog goes before the records that need it, and `online` says that all that is there. */
 static bool publish_retained(struct dun_sender *sender, dun_ms now)
 {
-    const struct {
+    static const struct {
         uint8_t bit;
         const char *channel;
         dun_wire_body body;
@@ -119,7 +122,7 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
         {DUN_RETAINED_ABOUT, "about", dun_about_write},
         {DUN_RETAINED_CATALOG, "catalog", dun_catalog_write},
         {DUN_RETAINED_STATUS, "status", write_online},
-        {DUN_RETAINED_REPORT, "config/reported", sender->inbox ? sender->inbox->report : NULL},
+        {DUN_RETAINED_REPORT, "config/reported", NULL}, /* the inbox has it */
         {DUN_RETAINED_OFFLINE, "status", write_offline},
     };
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
@@ -130,10 +133,12 @@ static bool publish_retained(struct dun_sender *sender, dun_ms now)
         sender->reading_body = messages[i].body;
         sender->reading_about = sender->about;
         sender->reading_context = &sender->reading_about;
-        if (messages[i].bit == DUN_RETAINED_REPORT)
-            sender->reading_context = sender->inbox->context;
+        if (messages[i].body == NULL && inbox_of(sender)) {
+            sender->reading_body = inbox_of(sender)->report;
+            sender->reading_context = inbox_of(sender)->context;
+        }
         struct dun_message message = {
-            .payload.size = (uint32_t)dun_wire_size(messages[i].body, sender->reading_context),
+            .payload.size = (uint32_t)dun_wire_size(sender->reading_body, sender->reading_context),
             .token = (uint16_t)(TOKEN_RETAINED + messages[i].bit),
             .retain = true,
             .text = (messages[i].bit & (DUN_RETAINED_STATUS | DUN_RETAINED_OFFLINE)) != 0,
@@ -182,7 +187,7 @@ static bool publish_record(struct dun_sender *sender, dun_ms now)
 /* DUN_ACK_STORED: the recorder's cursor comes on a topic of this device. */
 static bool subscribe(struct dun_sender *sender, dun_ms now)
 {
-    if (sender->subscribe_due == 0)
+    if (!dun_has_inbound() || sender->subscribe_due == 0)
         return false;
     char topic[DUN_TOPIC_MAX];
     bool stored = (sender->subscribe_due & DUN_SUBSCRIBE_STORED) != 0;
@@ -199,7 +204,7 @@ static bool subscribe(struct dun_sender *sender, dun_ms now)
  * the records': nothing is published for a time that grows until it takes one again. */
 static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
-    if (sender->hold_ms != 0)
+    if (!dun_has_reasons() || sender->hold_ms != 0)
         return;
     bool first = sender->hold.failures == 0;
     uint32_t delay_ms = dun_backoff_next(&sender->hold);
@@ -207,7 +212,7 @@ static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
     if (first)
         dun_notices_add(
             sender->notices,
-            (struct dun_notice){.kind = DUN_NOTICE_HELD, .reason = reason, .delay_ms = delay_ms});
+            &(struct dun_notice){.kind = DUN_NOTICE_HELD, .reason = reason, .delay_ms = delay_ms});
 }
 
 /* The third time that a record seems to be what the broker cannot stand. A flaw of the broker looks
@@ -228,6 +233,8 @@ static bool convicted(struct dun_sender *sender, uint64_t record)
 static enum dun_verdict verdict_of(struct dun_sender *sender, uint16_t token, uint8_t reason)
 {
     bool record = token < TOKEN_RETAINED;
+    if (!dun_has_reasons())
+        return reason < REASON_FAILURE ? DUN_VERDICT_TAKEN : DUN_VERDICT_REJECTED;
     if (reason < REASON_FAILURE) {
         bool kept =
             record && reason == REASON_NO_SUBSCRIBERS && sender->unheard == DUN_UNHEARD_KEPT;
@@ -276,6 +283,8 @@ static void on_retained_acked(struct dun_sender *sender, uint8_t bit, enum dun_v
 static void learn(struct dun_sender *sender, enum dun_verdict verdict, uint8_t reason, dun_ms now)
 {
     sender->refused |= verdict != DUN_VERDICT_TAKEN;
+    if (!dun_has_reasons())
+        return;
     if (verdict == DUN_VERDICT_TAKEN) {
         sender->rejected_run = 0;
         sender->fruitless = 0;
@@ -374,14 +383,26 @@ static bool blames_content(const struct dun_uplink_event *event)
     return event->error == DUN_E_CLOSED && memchr(reasons, event->reason, sizeof reasons) != NULL;
 }
 
+static void learn_from_end(struct dun_sender *sender, const struct dun_uplink_event *event,
+                           dun_ms now)
+{
+    if (blames_content(event))
+        blame(sender, event->reason, now);
+    else
+        count_fruitless(sender, event);
+}
+
 static bool asks_to_wait(const struct dun_uplink_event *event)
 {
-    return event->reason == REASON_BUSY || event->reason == REASON_RATE ||
-           event->reason == REASON_QUOTA || event->reason == REASON_CONNECTION_RATE;
+    static const uint8_t reasons[] = {REASON_BUSY, REASON_RATE, REASON_QUOTA,
+                                      REASON_CONNECTION_RATE};
+    return dun_has_reasons() && memchr(reasons, event->reason, sizeof reasons) != NULL;
 }
 
 static void note_route(struct dun_sender *sender, enum dun_route_change change, uint8_t reason)
 {
+    if (!dun_has_routes())
+        return;
     struct dun_notice notice = {
         .reason = reason, .name = sender->route.other_host, .value = sender->route.other_port};
     if (change == DUN_ROUTE_OLDER || change == DUN_ROUTE_NEWER)
@@ -393,7 +414,7 @@ static void note_route(struct dun_sender *sender, enum dun_route_change change, 
         notice.kind = DUN_NOTICE_BACK_HOME;
     sender->stats->redirects += change == DUN_ROUTE_ELSEWHERE;
     if (notice.kind != DUN_NOTICE_NONE)
-        dun_notices_add(sender->notices, notice);
+        dun_notices_add(sender->notices, &notice);
 }
 
 /*
@@ -419,11 +440,11 @@ static void note_taken_over(struct dun_sender *sender, uint8_t reason, uint32_t 
         sender->taken_over++;
     if (reason == 0 && sender->taken_over < SEEMS_TAKEN_OVER)
         return; /* a broker that restarts closes too */
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
-                                                         .reason = reason,
-                                                         .delay_ms = delay_ms,
-                                                         .value = sender->taken_over,
-                                                         .name = sender->uplink_config.client_id});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_TAKEN_OVER,
+                                                          .reason = reason,
+                                                          .delay_ms = delay_ms,
+                                                          .value = sender->taken_over,
+                                                          .name = sender->uplink_config.client_id});
 }
 
 /* How long to wait for the next try. A broker that told us what to do better gets it soon, one that
@@ -455,20 +476,18 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
         sender->stats->disconnects++;
     else
         sender->stats->connect_failures++;
-    if (was_up && blames_content(event))
-        blame(sender, event->reason, now);
-    else if (was_up)
-        count_fruitless(sender, event);
+    if (was_up && dun_has_reasons())
+        learn_from_end(sender, event, now);
     enum dun_route_change change = dun_route_down(&sender->route, event, was_up, stable, now);
     uint32_t delay_ms = delay_after(sender, event, change);
     sender->state = DUN_SENDER_DOWN;
     sender->busy = false;
     sender->reconnect_ms = now + delay_ms;
     if (change != DUN_ROUTE_OLDER)
-        dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_DOWN,
-                                                             .error = event->error,
-                                                             .reason = event->reason,
-                                                             .delay_ms = delay_ms});
+        dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_DOWN,
+                                                              .error = event->error,
+                                                              .reason = event->reason,
+                                                              .delay_ms = delay_ms});
     note_route(sender, change, event->reason);
     if (taken_over)
         note_taken_over(sender, event->reason, delay_ms);
@@ -479,7 +498,7 @@ static void on_down(struct dun_sender *sender, const struct dun_uplink_event *ev
 /* No QoS 1, and a PUBACK is what would free a record. */
 static void refuse_terms(struct dun_sender *sender, dun_ms now)
 {
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_NO_QOS});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_NO_QOS});
     sender->uplink->close(sender->uplink->context, false, now);
     struct dun_uplink_event down = {.error = DUN_E_REFUSED, .reason = REASON_QOS};
     on_down(sender, &down, now);
@@ -496,7 +515,7 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
         return;
     }
     note_route(sender, change, 0);
-    if (terms->qos_max == 0 && sender->outbox.config.ack_mode == DUN_ACK_PUBLISHED) {
+    if (terms->qos_max == 0 && !dun_outbox_waits_for_stored(&sender->outbox)) {
         refuse_terms(sender, now);
         return;
     }
@@ -508,39 +527,35 @@ static void on_up(struct dun_sender *sender, const struct dun_uplink_event *even
     sender->packet_max = terms->packet_max;
     sender->unacked = 0;
     sender->refused = false;
-    sender->subscribe_due =
-        sender->outbox.config.ack_mode == DUN_ACK_STORED ? DUN_SUBSCRIBE_STORED : 0;
-    sender->subscribe_due |= sender->inbox ? DUN_SUBSCRIBE_CONFIG : 0;
+    sender->subscribe_due = dun_outbox_waits_for_stored(&sender->outbox) ? DUN_SUBSCRIBE_STORED : 0;
+    sender->subscribe_due |= inbox_of(sender) ? DUN_SUBSCRIBE_CONFIG : 0;
     sender->due = (sender->due & DUN_RETAINED_OFFLINE) | DUN_RETAINED_ABOUT | DUN_RETAINED_CATALOG |
-                  DUN_RETAINED_STATUS | (sender->inbox ? DUN_RETAINED_REPORT : 0);
+                  DUN_RETAINED_STATUS | (inbox_of(sender) ? DUN_RETAINED_REPORT : 0);
     sender->due &= (uint8_t)~sender->muted;
     dun_outbox_restart(&sender->outbox, now);
     sender->stats->connects++;
     dun_notices_add(sender->notices,
-                    (struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
+                    &(struct dun_notice){.kind = DUN_NOTICE_UP, .value = event->session_present});
     if (!terms->retain && !sender->no_retain_told)
-        dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_NO_RETAIN});
+        dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_NO_RETAIN});
     sender->no_retain_told |= !terms->retain;
 }
 
 /* What does not decode is nobody's cursor. */
 static void on_stored(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
-    dunlin_v1_Stored stored = dunlin_v1_Stored_init_zero;
-    pb_istream_t in = pb_istream_from_buffer(event->payload.data, event->payload.size);
-    if (sender->outbox.config.ack_mode != DUN_ACK_STORED)
+    struct dun_stored stored = {0};
+    if (!dun_outbox_waits_for_stored(&sender->outbox))
         return;
-    bool ok = pb_decode(&in, dunlin_v1_Stored_fields, &stored) && stored.has_stream &&
-              stored.has_sequence;
     enum dun_stored_verdict verdict = DUN_STORED_FOREIGN;
-    if (ok)
+    if (dun_stored_read(event->payload, &stored))
         verdict = dun_outbox_stored(&sender->outbox, stored.stream, stored.sequence, now);
     if (verdict == DUN_STORED_FREED || verdict == DUN_STORED_OLD)
         return;
     sender->stats->stored_ignored++;
-    dun_notices_add(sender->notices, (struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
-                                                         .reason = (uint8_t)verdict,
-                                                         .value = (int64_t)stored.sequence});
+    dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORED_IGNORED,
+                                                          .reason = (uint8_t)verdict,
+                                                          .value = (int64_t)stored.sequence});
 }
 
 /* A document that comes while the last report is on its way is asked for anew. */
@@ -549,14 +564,16 @@ static void on_config(struct dun_sender *sender, const struct dun_uplink_event *
     if (dun_sender_is_reporting(sender))
         sender->subscribe_due |= DUN_SUBSCRIBE_CONFIG;
     else
-        sender->inbox->take(sender->inbox->context, event->payload, now);
+        inbox_of(sender)->take(inbox_of(sender)->context, event->payload, now);
 }
 
 static void on_message(struct dun_sender *sender, const struct dun_uplink_event *event, dun_ms now)
 {
     char topic[DUN_TOPIC_MAX];
+    if (!dun_has_inbound())
+        return;
     make_topic(sender, "config", topic);
-    bool config = sender->inbox && event->topic.size == strlen(topic) &&
+    bool config = inbox_of(sender) && event->topic.size == strlen(topic) &&
                   memcmp(event->topic.data, topic, event->topic.size) == 0;
     if (config)
         on_config(sender, event, now);
@@ -615,13 +632,25 @@ static void connect(struct dun_sender *sender, dun_ms now)
         on_down(sender, &down, now);
 }
 
+/* The broker asked for a pause. */
+static bool is_held(const struct dun_sender *sender)
+{
+    return dun_has_reasons() && sender->hold_ms != 0;
+}
+
+/* One message goes at a time, and there is one. */
+static bool is_alone(const struct dun_sender *sender)
+{
+    return dun_has_reasons() && sender->careful > 0 && in_flight(sender) > 0;
+}
+
 void dun_sender_pump(struct dun_sender *sender, dun_ms now)
 {
     if (sender->state == DUN_SENDER_ENDED)
         return;
     if (sender->state == DUN_SENDER_DOWN && now >= sender->reconnect_ms)
         connect(sender, now);
-    if (now >= sender->hold_ms)
+    if (dun_has_reasons() && now >= sender->hold_ms)
         sender->hold_ms = 0;
     /* Each turn takes an event or publishes a message. The bound keeps one step finite against a
      * peer that never stops; the uplink's deadline brings us back at once. */
@@ -633,8 +662,7 @@ void dun_sender_pump(struct dun_sender *sender, dun_ms now)
             handle(sender, &event, now);
             continue;
         }
-        if (sender->state != DUN_SENDER_UP || sender->busy || sender->hold_ms != 0 ||
-            (sender->careful > 0 && in_flight(sender) > 0))
+        if (sender->state != DUN_SENDER_UP || sender->busy || is_held(sender) || is_alone(sender))
             return;
         if (!subscribe(sender, now) && !publish_retained(sender, now) &&
             !publish_record(sender, now))
@@ -651,11 +679,10 @@ dun_ms dun_sender_deadline(const struct dun_sender *sender)
         return sender->uplink->deadline(sender->uplink->context);
     case DUN_SENDER_UP: {
         dun_ms deadline = sender->uplink->deadline(sender->uplink->context);
-        if (sender->busy || (sender->careful > 0 && in_flight(sender) > 0))
+        if (sender->busy || is_alone(sender))
             return deadline;
-        return dun_ms_earlier(deadline, sender->hold_ms != 0
-                                            ? sender->hold_ms
-                                            : dun_outbox_deadline(&sender->outbox));
+        return dun_ms_earlier(deadline, is_held(sender) ? sender->hold_ms
+                                                        : dun_outbox_deadline(&sender->outbox));
     }
     case DUN_SENDER_ENDED:
         break;
@@ -679,7 +706,7 @@ void dun_sender_report(struct dun_sender *sender)
 
 bool dun_sender_is_reporting(const struct dun_sender *sender)
 {
-    return sender->inbox && sender->busy && sender->reading_body == sender->inbox->report;
+    return inbox_of(sender) && sender->busy && sender->reading_body == inbox_of(sender)->report;
 }
 
 void dun_sender_say_offline(struct dun_sender *sender)

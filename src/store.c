@@ -36,7 +36,7 @@ int dun_store_mount(struct dun_store *store, struct dun_notices *notices)
         return result;
     store->mounted = true;
     dun_notices_add(notices,
-                    (struct dun_notice){
+                    &(struct dun_notice){
                         .kind = report.formatted ? DUN_NOTICE_FORMATTED : DUN_NOTICE_MOUNTED,
                         .value = (int64_t)dun_log_next_sequence(&store->log),
                         .delay_ms = report.damaged,

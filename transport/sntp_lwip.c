@@ -96,7 +96,7 @@ void dun_sntp_lwip_tick(struct dun_sntp_lwip *sntp, dun_ms now, uint64_t (*rando
         return;
     }
     if (sntp->next_ms == DUN_MS_NEVER) {
-        sntp->next_ms = now + FIRST_MS + (dun_ms)(random() % FIRST_MS);
+        sntp->next_ms = now + FIRST_MS + (dun_ms)((uint32_t)random() % FIRST_MS);
     } else if (now >= sntp->next_ms) {
         ask(sntp, random());
     }

@@ -180,7 +180,7 @@ static void start(void)
         dun_uart_event(": refused", "error", result);
     }
     DUN_ASSERT(result == DUN_OK);
-    if (identity.remote) {
+    if (dun_has_remote() && identity.remote) {
         start_remote(dun_clock_now());
     }
     dun_fault_watch(DUN_PROFILE_WATCHDOG_MS);
@@ -201,7 +201,7 @@ int main(void)
         bool due = now >= deadline || dun_link_lwip_is_dead(&link);
         if (moved || due || node.uplink.wants_write(node.uplink.context)) {
             deadline = dun_agent_step(&node.agent, now);
-            if (identity.remote) {
+            if (dun_has_remote() && identity.remote) {
                 deadline = dun_ms_earlier(deadline, dun_remote_step(&remote, now));
             }
             dun_lm3s_notices(&node.agent);

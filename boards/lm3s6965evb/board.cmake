@@ -33,7 +33,8 @@ add_library(lwip STATIC
     ${lwip}/netif/ethernet.c)
 target_include_directories(lwip SYSTEM PUBLIC ${lwip}/include ${board}/lwip_port)
 
-# dun_lm3s_image(NAME SOURCES...): a program for this board, and NAME.map beside it.
+# dun_lm3s_image(NAME SOURCES...): a program for this board, and NAME.map beside it. Sources that
+# stand here take the place of what the libraries have under the same names.
 function(dun_lm3s_image name)
     add_executable(${name}.elf ${ARGN}
         ${board}/clock_lm3s.c
@@ -41,12 +42,13 @@ function(dun_lm3s_image name)
         ${board}/stack.c
         ${board}/startup.c
         ${board}/uart.c
-        ${PROJECT_SOURCE_DIR}/boards/node.c)
+        ${PROJECT_SOURCE_DIR}/boards/node.c
+        ${PROJECT_SOURCE_DIR}/src/crc32c_small.c)
     target_include_directories(${name}.elf PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards
         ${PROJECT_SOURCE_DIR}/transport)
     target_compile_options(${name}.elf PRIVATE -Wno-pedantic)
     target_link_options(${name}.elf PRIVATE -T${board}/lm3s6965.ld -nostartfiles
-        -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
+        -flto-partition=1to1 -Wl,--gc-sections -Wl,-Map=${PROJECT_BINARY_DIR}/${name}.map)
     target_link_libraries(${name}.elf PRIVATE dunlin_mqtt dun_warnings)
     set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${board}/lm3s6965.ld)
 endfunction()
@@ -66,13 +68,28 @@ set(firmware
     ${PROJECT_SOURCE_DIR}/boards/sensor_lm75.c
     ${PROJECT_SOURCE_DIR}/transport/link_lwip.c
     ${PROJECT_SOURCE_DIR}/transport/sntp_lwip.c)
-dun_lm3s_image(dunlin-lm3s6965evb ${firmware}
+set(card
     ${board}/flash_sd.c
     ${board}/sdcard.c
     ${board}/shelf_sd.c
     ${board}/storage_card.c)
+dun_lm3s_image(dunlin-lm3s6965evb ${firmware} ${card})
 target_link_libraries(dunlin-lm3s6965evb.elf PRIVATE dunlin_sntp lwip)
 
 # The same for a board without a card: the log in RAM, the identity in flash.
 dun_lm3s_image(dunlin-lm3s6965evb-ram ${firmware} ${board}/storage_ram.c)
 target_link_libraries(dunlin-lm3s6965evb-ram.elf PRIVATE dunlin_sntp lwip)
+
+# The first with MQTT 3.1.1 only, and without the parts that base.h lets go.
+set(small ${board}/parts_small.c ${PROJECT_SOURCE_DIR}/transport/mqtt/version_3_1_1.c)
+dun_lm3s_image(dunlin-lm3s6965evb-small ${firmware} ${card} ${small})
+target_link_libraries(dunlin-lm3s6965evb-small.elf PRIVATE dunlin_sntp lwip)
+
+# What tools/bench firmware counts: instructions, and the RAM of the client's structs.
+set(bench ${PROJECT_SOURCE_DIR}/tests/bench)
+dun_lm3s_image(firmware-cost ${bench}/firmware_cost.c)
+dun_lm3s_image(firmware-cost-small ${bench}/firmware_cost.c ${small})
+add_library(firmware_sizes OBJECT ${bench}/firmware_sizes.c)
+target_include_directories(firmware_sizes PRIVATE ${board} ${PROJECT_SOURCE_DIR}/boards)
+target_link_libraries(firmware_sizes PRIVATE dunlin_mqtt dun_warnings)
+set_target_properties(firmware_sizes PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)

@@ -59,7 +59,8 @@ _Noreturn void dun_fault_reset(enum dun_reset_cause cause)
     }
 }
 
-_Noreturn void dun_fault_handle(const uint32_t *frame, uint32_t exception)
+/* Called by name, from assembly. */
+__attribute__((used)) _Noreturn void dun_fault_handle(const uint32_t *frame, uint32_t exception)
 {
     note.place = frame[FRAME_PC];
     note.detail = SCB_CFSR;

@@ -25,7 +25,7 @@ void dun_led_blink(enum dun_blink code)
 void dun_led_tick(dun_ms now)
 {
     uint32_t flashes = (uint32_t)blinking * 2 * FLASH_MS;
-    uint32_t phase = (uint32_t)(now % (flashes + PAUSE_MS));
+    uint32_t phase = (uint32_t)now % (flashes + PAUSE_MS);
     bool on = phase < flashes && phase / FLASH_MS % 2 == 0;
     GPIO_F_DATA(PIN) = on ? PIN : 0;
 }

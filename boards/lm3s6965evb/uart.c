@@ -40,6 +40,20 @@ void dun_uart_text(const char *text)
     }
 }
 
+/* Divides by ten and gives the rest, 16 bits after the other: a 64-bit division is 900 bytes. */
+static uint32_t take_digit(uint64_t *number)
+{
+    uint64_t quotient = 0;
+    uint32_t rest = 0;
+    for (int shift = 48; shift >= 0; shift -= 16) {
+        uint32_t part = rest << 16 | (uint32_t)(*number >> shift & 0xFFFF);
+        quotient |= (uint64_t)(part / 10) << shift;
+        rest = part % 10;
+    }
+    *number = quotient;
+    return rest;
+}
+
 void dun_uart_number(int64_t number)
 {
     char digits[21];
@@ -47,8 +61,7 @@ void dun_uart_number(int64_t number)
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     digits[--at] = '\0';
     do {
-        digits[--at] = (char)('0' + left % 10);
-        left /= 10;
+        digits[--at] = (char)('0' + take_digit(&left));
     } while (left > 0);
     if (number < 0) {
         put('-');

@@ -107,7 +107,6 @@ class Outages(FirmwareCase):
         device.start()
         self.settle(receiver.records, device)
 
-
     def test_half_open_link(self):
         """Nothing more comes and nobody says so: only the keepalive finds it."""
         receiver = self.receiver()
@@ -296,6 +295,30 @@ class InRam(FirmwareCase):
         about = wire.About()
         about.ParseFromString(receiver.last("about"))
         self.assertTrue(about.volatile_stream)
+
+
+class Small(FirmwareCase):
+    """The image with MQTT 3.1.1, the small encoder and no optional part."""
+
+    def test_it_delivers_over_3_1_1_and_through_outages(self):
+        self.broker.close()
+        self.broker = Broker(extra="log_type notice\n").start()
+        self.addCleanup(self.broker.close)
+        proxy = Proxy(self.broker.port)
+        self.addCleanup(proxy.close)
+        receiver = self.receiver()
+        device = self.device(proxy.port, image=firmware.SMALL).start()
+        self.wait_more(receiver.records, 5, device)
+        self.assertGreater(min(self.values(receiver, "dunlin.stack.free")), 512)
+        self.broker.kill()
+        device.wait_log("disconnected")
+        self.broker.start()
+        self.wait_more(proxy.acknowledged, 5, device)
+        device.kill()
+        device.start()
+        self.settle(proxy.acknowledged, device)
+        with open(os.path.join(self.broker.folder, "log"), encoding="utf-8") as log:
+            self.assertRegex(log.read(), r"as fw-1 \(p2,")
 
 
 class Life(FirmwareCase):

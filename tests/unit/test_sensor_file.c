@@ -51,6 +51,7 @@ static int set_up(void **state)
     dun_catalog_init(&f.catalog, f.metrics, 1);
     f.agent.parts.catalog = &f.catalog;
     f.agent.parts.batch = &f.batch;
+    f.agent.config.encoder = &dun_columns;
     f.agent.recorder = (struct dun_recorder){
         .limits = {.points_max = POINTS, .bytes_max = UINT32_MAX, .age_max_ms = UINT32_MAX},
         .catalog = &f.catalog,

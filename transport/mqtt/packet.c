@@ -250,7 +250,7 @@ static size_t connect_properties_size(const struct dun_mqtt_connect *connect)
 
 static size_t connect_body_size(const struct dun_mqtt_connect *connect)
 {
-    bool v5 = connect->version == DUN_MQTT_5;
+    bool v5 = dun_mqtt_is_5(connect->version);
     size_t size = 10 + 2 + connect->client_id.size;
     if (v5) {
         size += 1 + connect_properties_size(connect);
@@ -271,7 +271,7 @@ static size_t connect_body_size(const struct dun_mqtt_connect *connect)
 static uint8_t *put_connect_head(uint8_t *at, const struct dun_mqtt_connect *connect)
 {
     static const uint8_t name[] = {0, 4, 'M', 'Q', 'T', 'T'};
-    bool v5 = connect->version == DUN_MQTT_5;
+    bool v5 = dun_mqtt_is_5(connect->version);
     memcpy(at, name, sizeof name);
     at += sizeof name;
     *at++ = v5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1;
@@ -294,7 +294,7 @@ static uint8_t *put_connect_payload(uint8_t *at, const struct dun_mqtt_connect *
 {
     at = put_string(at, connect->client_id);
     if (connect->will_topic.data != NULL) {
-        if (connect->version == DUN_MQTT_5) {
+        if (dun_mqtt_is_5(connect->version)) {
             *at++ = (uint8_t)will_properties_size(connect);
             at = put_u32_property(at, DUN_MQTT_WILL_DELAY, connect->will_delay_s);
             at = put_format(at, connect->will_text);
@@ -314,7 +314,7 @@ static uint8_t *put_connect_payload(uint8_t *at, const struct dun_mqtt_connect *
 int dun_mqtt_encode_connect(struct dun_buffer out, const struct dun_mqtt_connect *connect)
 {
     if (connect->version != 0 && connect->version != DUN_MQTT_3_1_1 &&
-        connect->version != DUN_MQTT_5) {
+        !dun_mqtt_is_5(connect->version)) {
         return DUN_E_UNSUPPORTED;
     }
     if (!connect_ok(connect)) {
@@ -365,7 +365,7 @@ static uint8_t *put_publish_properties(uint8_t *at, const struct dun_mqtt_publis
 int dun_mqtt_encode_publish(uint8_t version, struct dun_buffer out,
                             const struct dun_mqtt_publish *publish)
 {
-    if (!publish_ok(publish) || (version != DUN_MQTT_5 && publish->topic.size == 0)) {
+    if (!publish_ok(publish) || (!dun_mqtt_is_5(version) && publish->topic.size == 0)) {
         return DUN_E_INVALID;
     }
     if (publish->payload_size > DUN_MQTT_REMAINING_MAX) {
@@ -375,7 +375,7 @@ int dun_mqtt_encode_publish(uint8_t version, struct dun_buffer out,
     first |= publish->retain ? PUBLISH_RETAIN : 0;
     first |= publish->dup && publish->qos > 0 ? PUBLISH_DUP : 0; /* 3.3.1-2 */
     size_t here = 2 + publish->topic.size + (publish->qos > 0 ? 2 : 0);
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         uint32_t properties = publish_properties_size(publish);
         here += length_size(properties) + properties;
     }
@@ -388,7 +388,7 @@ int dun_mqtt_encode_publish(uint8_t version, struct dun_buffer out,
     if (publish->qos > 0) {
         at = put_u16(at, publish->packet_id);
     }
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         at = put_publish_properties(at, publish);
     }
     return (int)(at - out.data);
@@ -411,14 +411,14 @@ int dun_mqtt_encode_subscribe(uint8_t version, struct dun_buffer out, uint16_t p
     if (packet_id == 0 || qos > 1 || !dun_mqtt_filter_ok(filter)) {
         return DUN_E_INVALID;
     }
-    size_t body = 2 + 2 + filter.size + 1 + (version == DUN_MQTT_5);
+    size_t body = 2 + 2 + filter.size + 1 + dun_mqtt_is_5(version);
     uint8_t *at;
     int error = put_header(out, DUN_MQTT_SUBSCRIBE << 4 | 2, body, body, &at); /* 3.8.1-1 */
     if (error != DUN_OK) {
         return error;
     }
     at = put_u16(at, packet_id);
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         *at++ = 0; /* no properties */
     }
     at = put_string(at, filter);
@@ -461,7 +461,7 @@ int dun_mqtt_decode_first(uint8_t version, uint8_t first)
         /* QoS 2 is more than any SUBSCRIBE of ours asked for. */
         return qos == 2 ? DUN_E_PROTOCOL : DUN_MQTT_PUBLISH;
     case DUN_MQTT_DISCONNECT:
-        if (version != DUN_MQTT_5) {
+        if (!dun_mqtt_is_5(version)) {
             return DUN_E_PROTOCOL;
         }
         return flags == 0 ? DUN_MQTT_DISCONNECT : DUN_E_CORRUPT;
@@ -483,7 +483,7 @@ int dun_mqtt_decode_length(uint8_t version, uint8_t byte, uint8_t count, uint32_
     if (count > 3 || (count == 3 && byte >= 0x80)) {
         return DUN_E_CORRUPT;
     }
-    if (version == DUN_MQTT_5 && count > 0 && byte == 0) {
+    if (dun_mqtt_is_5(version) && count > 0 && byte == 0) {
         return DUN_E_CORRUPT;
     }
     *value |= (uint32_t)(byte & 0x7F) << (7 * count);
@@ -565,7 +565,8 @@ static int decode_connack_rest(struct dun_span body, struct dun_mqtt_connack *co
 
 int dun_mqtt_decode_connack(uint8_t version, struct dun_span body, struct dun_mqtt_connack *connack)
 {
-    if (body.size < 2 || (version != DUN_MQTT_5 && body.size > 2) || body.data[0] > 1) { /* 3.2.2 */
+    if (body.size < 2 || (!dun_mqtt_is_5(version) && body.size > 2) ||
+        body.data[0] > 1) { /* 3.2.2 */
         return DUN_E_CORRUPT;
     }
     *connack = (struct dun_mqtt_connack){.session_present = body.data[0] == 1,
@@ -577,7 +578,7 @@ int dun_mqtt_decode_connack(uint8_t version, struct dun_span body, struct dun_mq
     if (connack->session_present && connack->reason != 0) { /* 3.2.2-4, v5 3.2.2-6 */
         return DUN_E_PROTOCOL;
     }
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         return decode_connack_rest((struct dun_span){body.data + 2, body.size - 2}, connack);
     }
     return connack->reason > 5 ? DUN_E_PROTOCOL : DUN_OK;
@@ -601,7 +602,7 @@ int dun_mqtt_decode_publish(uint8_t version, uint8_t first, struct dun_span body
     if (publish->qos > 0 && publish->packet_id == 0) { /* 2.3.1-1 */
         return DUN_E_PROTOCOL;
     }
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         if (body.size == 0) {
             return DUN_E_CORRUPT; /* v5 3.3.2.3.1: the length of the properties is always there */
         }
@@ -633,10 +634,11 @@ int dun_mqtt_decode_puback(uint8_t version, struct dun_span body, uint16_t *pack
                            uint8_t *reason)
 {
     *reason = DUN_MQTT_SUCCESS;
-    if (!dun_mqtt_take_u16(&body, packet_id) || (version != DUN_MQTT_5 && body.size > 0)) {
+    if (!dun_mqtt_take_u16(&body, packet_id) || (!dun_mqtt_is_5(version) && body.size > 0)) {
         return DUN_E_CORRUPT;
     }
-    int error = decode_reason(DUN_MQTT_PUBACK, body, reason, NULL);
+    int error =
+        dun_mqtt_is_5(version) ? decode_reason(DUN_MQTT_PUBACK, body, reason, NULL) : DUN_OK;
     if (error != DUN_OK) {
         return error;
     }
@@ -650,7 +652,7 @@ int dun_mqtt_decode_suback(uint8_t version, struct dun_span body, uint16_t *pack
     if (!dun_mqtt_take_u16(&body, packet_id)) {
         return DUN_E_CORRUPT;
     }
-    if (version == DUN_MQTT_5) {
+    if (dun_mqtt_is_5(version)) {
         int error = check_properties(DUN_MQTT_SUBACK, &body, NULL);
         if (error != DUN_OK) {
             return error;
@@ -660,7 +662,7 @@ int dun_mqtt_decode_suback(uint8_t version, struct dun_span body, uint16_t *pack
         return DUN_E_PROTOCOL;
     }
     *reason = body.data[0];
-    uint64_t failures = version == DUN_MQTT_5 ? REASONS_SUBACK : BIT(DUN_MQTT_FAILURE);
+    uint64_t failures = dun_mqtt_is_5(version) ? REASONS_SUBACK : BIT(DUN_MQTT_FAILURE);
     return *reason <= 1 || reason_in(*reason, failures) ? DUN_OK : DUN_E_PROTOCOL; /* 3.9.3-2 */
 }
 

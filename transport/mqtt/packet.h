@@ -21,6 +21,9 @@ enum dun_mqtt_version {
     DUN_MQTT_5 = 5,
 };
 
+/* True if `version` is 5 and this program has it: version.c, or version_3_1_1.c. */
+bool dun_mqtt_is_5(uint8_t version);
+
 enum dun_mqtt_type {
     DUN_MQTT_CONNECT = 1,
     DUN_MQTT_CONNACK = 2,

@@ -56,7 +56,7 @@ int dun_mqtt_connect(struct dun_mqtt_session *session, const struct dun_mqtt_con
     if (size < 0) {
         return size;
     }
-    session->version = connect->version == DUN_MQTT_5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1;
+    session->version = dun_mqtt_is_5(connect->version) ? DUN_MQTT_5 : DUN_MQTT_3_1_1;
     session->state = DUN_MQTT_CONNECTING;
     session->tx_end = (uint32_t)size;
     session->clean = connect->clean_start;
@@ -107,7 +107,7 @@ static uint8_t farewell_reason(int error)
 static void say_farewell(struct dun_mqtt_session *session, int error)
 {
     uint8_t reason = farewell_reason(error);
-    if (session->version != DUN_MQTT_5 || session->payload_left > 0 || reason == 0) {
+    if (!dun_mqtt_is_5(session->version) || session->payload_left > 0 || reason == 0) {
         return;
     }
     int size = dun_mqtt_encode_disconnect(tx_room(session), reason);
@@ -283,7 +283,8 @@ static int send_head(struct dun_mqtt_session *session, struct dun_mqtt_publish *
 /* v5 3.3.2.3.4: the first time both the topic and its alias, then the alias alone. */
 static void use_alias(const struct dun_mqtt_session *session, struct dun_mqtt_publish *publish)
 {
-    if (publish->alias == 0 || publish->alias > session->alias_max) {
+    bool allowed = dun_mqtt_is_5(session->version) && publish->alias <= session->alias_max;
+    if (!allowed || publish->alias == 0) {
         publish->alias = 0;
     } else if ((session->aliases_sent >> (publish->alias - 1) & 1) != 0) {
         publish->topic.size = 0;
@@ -325,7 +326,7 @@ int dun_mqtt_send_publish(struct dun_mqtt_session *session, const struct dun_mqt
 int dun_mqtt_send_subscribe(struct dun_mqtt_session *session, struct dun_span filter, uint8_t qos,
                             dun_ms now)
 {
-    int error = may_send(session);
+    int error = dun_has_inbound() ? may_send(session) : DUN_E_UNSUPPORTED;
     if (error != DUN_OK) {
         return error;
     }
@@ -455,7 +456,7 @@ static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_
 static int connack_error(const struct dun_mqtt_session *session,
                          const struct dun_mqtt_connack *connack)
 {
-    bool v5 = session->version == DUN_MQTT_5;
+    bool v5 = dun_mqtt_is_5(session->version);
     if (connack->reason != 0) {
         return DUN_E_REFUSED;
     }
@@ -521,6 +522,10 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 {
     uint16_t id;
     uint8_t reason;
+    if (!dun_has_inbound()) {
+        session->stats.unmatched_acks++;
+        return;
+    }
     int error = dun_mqtt_decode_suback(session->version, body, &id, &reason);
     if (error != DUN_OK) {
         fail(session, error, 0);
@@ -563,6 +568,9 @@ static void handle_pingresp(struct dun_mqtt_session *session, struct dun_span bo
 static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span body)
 {
     uint8_t reason;
+    if (!dun_mqtt_is_5(session->version)) {
+        return; /* dun_mqtt_decode_first lets none through */
+    }
     int error = dun_mqtt_decode_disconnect(body, &reason, &session->close_server);
     session->aliases_refused |= error == DUN_OK && reason == DUN_MQTT_ALIAS_INVALID;
     if (error != DUN_OK) {

@@ -140,7 +140,7 @@ static bool tell_closed(struct dun_uplink_mqtt *uplink, const struct dun_mqtt_ev
     int error = from->error;
     uint8_t reason = from->reason;
     bool old_broker = reason == DUN_MQTT_OLD_VERSION || reason == DUN_MQTT_VERSION_REFUSED;
-    if (error == DUN_E_REFUSED && uplink->session.version == DUN_MQTT_5 && old_broker) {
+    if (error == DUN_E_REFUSED && dun_mqtt_is_5(uplink->session.version) && old_broker) {
         error = DUN_E_UNSUPPORTED;
     }
     drain(uplink, now);
@@ -232,7 +232,7 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     if (uplink->state != DUN_UPLINK_MQTT_CLOSED) {
         return DUN_E_BUSY;
     }
-    bool v5 = config->mqtt_version != DUN_MQTT_3_1_1;
+    bool v5 = config->mqtt_version != DUN_MQTT_3_1_1 && dun_mqtt_is_5(DUN_MQTT_5);
     struct dun_mqtt_connect connect = {
         .version = v5 ? DUN_MQTT_5 : DUN_MQTT_3_1_1,
         /* After a boot we know nothing of the session that the broker may have (v5 3.2.2-4). */
@@ -435,7 +435,7 @@ static dun_ms uplink_deadline(void *context)
 static void uplink_close(void *context, bool will, dun_ms now)
 {
     struct dun_uplink_mqtt *uplink = context;
-    bool v5 = uplink->session.version == DUN_MQTT_5;
+    bool v5 = dun_mqtt_is_5(uplink->session.version);
     if (uplink->state == DUN_UPLINK_MQTT_RUNNING && (v5 || !will)) {
         dun_mqtt_send_disconnect(&uplink->session, will ? DUN_MQTT_LEAVE_WITH_WILL : 0);
         drain(uplink, now);

@@ -17,6 +17,7 @@ from .waiting import wait_for
 TOOLS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "..", "tools")
 IMAGE = program(os.path.join("firmware", "dunlin-lm3s6965evb.elf"))
 IMAGE_IN_RAM = program(os.path.join("firmware", "dunlin-lm3s6965evb-ram.elf"))
+SMALL = program(os.path.join("firmware", "dunlin-lm3s6965evb-small.elf"))
 IDENTITY_ADDRESS = 0x3F800
 LED_ADDRESS = 0x40025004
 BROKER_OF_GUEST = "10.0.2.100"
@@ -32,12 +33,13 @@ def missing():
 
 class Firmware:
     def __init__(self, port, device="fw-1", provisioned=True, card=True, in_ram=False,
-                 neighbour=None, thermometer=False, **values):
+                 neighbour=None, thermometer=False, image=IMAGE, **values):
         """`in_ram`: the image without a card, its identity in flash. `port` None: no way out."""
         self.folder = tempfile.mkdtemp(prefix="dunlin-firmware-")
         self.in_ram = in_ram
         self.card = os.path.join(self.folder, "card") if card or in_ram else None
         self.port, self.device = port, device
+        self.image = IMAGE_IN_RAM if in_ram else image
         self.neighbour, self.thermometer = neighbour, thermometer
         self.process = None
         if self.card:
@@ -83,7 +85,7 @@ class Firmware:
     def start(self):
         assert self.process is None
         command = ["qemu-system-arm", "-M", "lm3s6965evb", "-nodefaults", "-display", "none",
-                   "-kernel", IMAGE_IN_RAM if self.in_ram else IMAGE, "-serial", "stdio",
+                   "-kernel", self.image, "-serial", "stdio",
                    "-monitor", f"unix:{self.monitor},server,nowait",
                    *self._wires(), "-net", "nic,model=stellaris,netdev=cable"]
         if self.in_ram:

@@ -8,7 +8,7 @@ _Noreturn void dun_assert_failed(const char *file, int line, const char *conditi
 uint32_t dun_lwip_random(void);
 
 #define LWIP_PLATFORM_DIAG(x)
-#define LWIP_PLATFORM_ASSERT(x) dun_assert_failed(__FILE__, __LINE__, x)
+#define LWIP_PLATFORM_ASSERT(x) dun_assert_failed(__FILE__, __LINE__, "") /* no text */
 #define LWIP_RAND()             dun_lwip_random()
 
 #endif
