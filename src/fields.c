@@ -14,22 +14,9 @@ static bool take_varint(struct dun_span *in, uint64_t *value)
     return false;
 }
 
-static bool take_fixed(struct dun_span *in, unsigned size, uint64_t *value)
+static bool take_bytes(struct dun_span *in, uint64_t size, struct dun_span *bytes)
 {
-    if (in->size < size)
-        return false;
-    *value = 0;
-    for (unsigned i = 0; i < size; i++)
-        *value |= (uint64_t)in->data[i] << 8 * i;
-    in->data += size;
-    in->size -= size;
-    return true;
-}
-
-static bool take_bytes(struct dun_span *in, struct dun_span *bytes)
-{
-    uint64_t size;
-    if (!take_varint(in, &size) || size > in->size)
+    if (size > in->size)
         return false;
     *bytes = (struct dun_span){in->data, (size_t)size};
     in->data += size;
@@ -39,7 +26,7 @@ static bool take_bytes(struct dun_span *in, struct dun_span *bytes)
 
 int dun_fields_next(struct dun_span *in, struct dun_field *field)
 {
-    uint64_t key;
+    uint64_t key, size;
     bool ok = false;
     if (in->size == 0)
         return 0;
@@ -52,14 +39,14 @@ int dun_fields_next(struct dun_span *in, struct dun_field *field)
         ok = take_varint(in, &field->number);
         break;
     case 1:
-        ok = take_fixed(in, 8, &field->number);
+        ok = take_bytes(in, 8, &field->bytes);
         break;
     case 2:
         field->has_bytes = true;
-        ok = take_bytes(in, &field->bytes);
+        ok = take_varint(in, &size) && take_bytes(in, size, &field->bytes);
         break;
     case 5:
-        ok = take_fixed(in, 4, &field->number);
+        ok = take_bytes(in, 4, &field->bytes);
         break;
     default:
         break;

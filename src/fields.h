@@ -9,9 +9,9 @@
 
 struct dun_field {
     uint32_t tag;
-    bool has_bytes;        /* of wire type 2: `bytes`; else `number` */
-    uint64_t number;       /* of a varint or a fixed width */
-    struct dun_span bytes; /* into what is read */
+    bool has_bytes;        /* of wire type 2 */
+    uint64_t number;       /* of a varint */
+    struct dun_span bytes; /* into what is read; of a fixed width too */
 };
 
 /* Takes the next field off the front of `in`: 1; 0 at the end; DUN_E_CORRUPT for what is cut off,

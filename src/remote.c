@@ -153,15 +153,21 @@ static void tell(struct dun_remote *remote, dun_ms now)
     dun_sender_report(&remote->settings.agent->sender);
 }
 
-static void note(struct dun_remote *remote)
+static void note(struct dun_remote *remote, int error, uint8_t reason, uint64_t version)
 {
-    bool refused = remote->refusal != 0;
-    struct dun_notice notice = {.kind = DUN_NOTICE_CONFIG,
-                                .reason =
-                                    refused ? (uint8_t)remote->refusal : (uint8_t)remote->state,
-                                .value = (int64_t)(refused ? remote->refused : remote->version),
-                                .error = refused ? DUN_E_REFUSED : DUN_OK};
+    struct dun_notice notice = {
+        .kind = DUN_NOTICE_CONFIG, .error = error, .reason = reason, .value = (int64_t)version};
     dun_notices_add(&remote->settings.agent->notices, &notice);
+}
+
+static void note_state(struct dun_remote *remote)
+{
+    note(remote, DUN_OK, (uint8_t)remote->state, remote->version);
+}
+
+static void note_refusal(struct dun_remote *remote)
+{
+    note(remote, DUN_E_REFUSED, (uint8_t)remote->refusal, remote->refused);
 }
 
 /// A document comes ///
@@ -246,7 +252,10 @@ static void take(void *context, struct dun_span payload, dun_ms now)
         if (remote->refusal == 0 && !known)
             adopt(remote, payload, now);
     }
-    note(remote);
+    if (remote->refusal != 0)
+        note_refusal(remote);
+    else
+        note_state(remote);
     tell(remote, now);
 }
 
@@ -256,7 +265,7 @@ static void keep(struct dun_remote *remote, dun_ms now)
 {
     remote->state = DUN_REMOTE_KEPT;
     remote->fleeting = !save(remote, DUN_REMOTE_SLOT_KEPT);
-    note(remote);
+    note_state(remote);
     tell(remote, now);
 }
 
@@ -268,7 +277,7 @@ static void roll_back(struct dun_remote *remote, dun_ms now)
     if (remote->kept_void || !load(remote, DUN_REMOTE_SLOT_KEPT))
         clear_record(remote);
     dun_settings_apply(&remote->settings, now);
-    note(remote);
+    note_state(remote);
     tell(remote, now);
 }
 
@@ -335,7 +344,7 @@ void dun_remote_start(struct dun_remote *remote, dun_ms now)
         remote->state = remote->running > 0 ? DUN_REMOTE_KEPT : DUN_REMOTE_LOCAL;
     }
     if (remote->version > 0)
-        note(remote);
+        note_state(remote);
     dun_settings_apply(&remote->settings, now);
 }
 
@@ -350,7 +359,7 @@ static void look_for_skipped(struct dun_remote *remote, dun_ms now)
     remote->skipped = stats.skipped_messages;
     remote->refusal = DUN_REMOTE_TOO_LARGE;
     remote->refused = 0;
-    note(remote);
+    note_refusal(remote);
     tell(remote, now);
 }
 

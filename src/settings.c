@@ -34,7 +34,8 @@ const char dun_setting_names[DUN_SETTING_COUNT][17] = {
 
 static bool is(struct dun_span text, const char *wanted)
 {
-    return text.size == strlen(wanted) && memcmp(text.data, wanted, text.size) == 0;
+    size_t size = strlen(wanted);
+    return text.size == size && (size == 0 || memcmp(text.data, wanted, size) == 0);
 }
 
 static uint8_t find_id(struct dun_span key)
@@ -130,7 +131,9 @@ static bool has_attribute(const struct dun_metric *metric, struct dun_span key,
  * mark. */
 static struct dun_span take_until(struct dun_span *text, char mark)
 {
-    const uint8_t *at = text->size > 0 ? memchr(text->data, mark, text->size) : NULL;
+    if (text->size == 0)
+        return *text;
+    const uint8_t *at = memchr(text->data, mark, text->size);
     struct dun_span head = {text->data, at ? (size_t)(at - text->data) : text->size};
     size_t used = head.size + (at != NULL);
     text->data += used;

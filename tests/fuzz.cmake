@@ -80,7 +80,7 @@ function(dun_fuzz_test name)
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
 endfunction()
 
-foreach(name decode log mqtt_packet mqtt_session)
+foreach(name decode log mqtt_packet mqtt_session remote)
     dun_fuzz_test(${name})
 endforeach()
 # Its file is the fuzzer's, wherever it opens one.

@@ -599,11 +599,42 @@ class Decoder:
         return [{"type": "stored", "device": device, "stream": hexadecimal(stored.stream, 16),
                  "seq": stored.sequence}]
 
+    def config(self, device, data):
+        config = parse(pb.Config, data)
+        need(config.version > 0, "a config needs a version")
+        return [{"type": "config", "device": device, "version": config.version,
+                 "settings": [self.setting(setting) for setting in config.settings]}]
+
+    def reported(self, device, data):
+        report = parse(pb.ConfigReport, data)
+        lines = []
+        for outcome in report.outcomes:
+            line = {**self.setting(outcome), "verdict": word(pb.Verdict, outcome.verdict)}
+            if outcome.verdict == pb.VERDICT_OUT_OF_RANGE:
+                line.update(low=outcome.low, high=outcome.high)
+            lines.append(line)
+        return [{"type": "config_report", "device": device, "version": report.version or None,
+                 "running": report.running or None, "state": word(pb.ConfigState, report.state),
+                 "refusal": word(pb.ConfigRefusal, report.refusal) if report.refusal else None,
+                 "refused": report.refused or None, "size_max": report.size_max or None,
+                 "volatile": report.volatile_config, "settings": lines}]
+
+    @staticmethod
+    def setting(setting):
+        for text in (setting.key, setting.name):
+            need(all(" " <= letter <= "~" for letter in text), "a key or name is not plain text")
+        need(abs(setting.exponent) <= 18, "an exponent is out of range")
+        value = (Decimal(setting.value).scaleb(setting.exponent, EXACT)
+                 if setting.HasField("value") else None)
+        return {"key": setting.key, **({"name": setting.name} if setting.name else {}),
+                "value": value}
+
     def decode(self, kind, device, data):
         """The JSON objects that one payload holds, or Refused."""
         need(len(data) <= RECORD_BYTES_MAX, "record too large")
         return {"batch": self.batch, "samples": self.samples, "about": self.about,
-                "catalog": self.catalog, "stored": self.stored}[kind](device, data)
+                "catalog": self.catalog, "stored": self.stored, "config": self.config,
+                "reported": self.reported}[kind](device, data)
 
 
 def parse(message_type, data):
@@ -623,14 +654,28 @@ def print_decimal(value):
     return "0" if text == "-0" else text
 
 
+def word(enum, number):
+    """The name of an enum's value, in small letters without its prefix; "?" if it is unknown."""
+    if number == 0 or number not in enum.values():
+        return "?"
+    prefix = os.path.commonprefix(enum.keys())
+    return enum.Name(number)[len(prefix):].lower()
+
+
 def to_json(line):
     """JSON with exact decimals, which the json module alone would make floats."""
+    if isinstance(line, list):
+        return "[" + ",".join(to_json(item) for item in line) + "]"
     parts = []
     for key, value in line.items():
         if isinstance(value, float) and not math.isfinite(value):
             value = None
-        text = print_decimal(value) if isinstance(value, Decimal) else json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"))
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            text = to_json(value)
+        elif isinstance(value, Decimal):
+            text = print_decimal(value)
+        else:
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         parts.append(json.dumps(key) + ":" + text)
     return "{" + ",".join(parts) + "}"
 
@@ -661,7 +706,8 @@ def records(data, framing):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--type", default="batch",
-                        choices=["batch", "samples", "about", "catalog", "stored"])
+                        choices=["batch", "samples", "about", "catalog", "stored", "config",
+                                 "reported"])
     parser.add_argument("--framing", default="bare",
                         choices=["bare", "delimited", "hex", "base64"])
     parser.add_argument("--device", default="")

@@ -304,6 +304,38 @@ def stored():
     return pb.Stored(stream=STREAM, sequence=0)
 
 
+def config():
+    made = pb.Config(version=7)
+    made.settings.add(key="interval", value=10000)
+    made.settings.add(key="interval", name="cpu", value=0)
+    made.settings.add(key="log.policy", value=1)
+    made.settings.add(key="low", name="hw.temperature{hw.id=\"die\"}", value=-125, exponent=-1)
+    made.settings.add(key="dead_band", name="system.*", value=5, exponent=3)
+    made.settings.add(key="high", name="*")
+    made.settings.add(key="of.tomorrow", value=1)
+    return made
+
+
+def report():
+    made = pb.ConfigReport(version=7, running=7, state=pb.CONFIG_STATE_KEPT, size_max=2048,
+                           volatile_config=False, refusal=pb.CONFIG_REFUSAL_OLD, refused=6)
+    verdicts = (pb.VERDICT_APPLIED, pb.VERDICT_NO_MATCH, pb.VERDICT_OUT_OF_RANGE,
+                pb.VERDICT_APPLIED, pb.VERDICT_WITHHELD, pb.VERDICT_MALFORMED, pb.VERDICT_UNKNOWN)
+    for setting, verdict in zip(config().settings, verdicts):
+        outcome = made.outcomes.add(key=setting.key, name=setting.name, verdict=verdict)
+        if setting.HasField("value"):
+            outcome.value = setting.value
+        if setting.HasField("exponent"):
+            outcome.exponent = setting.exponent
+        if verdict == pb.VERDICT_OUT_OF_RANGE:
+            outcome.low, outcome.high = 0, 1
+    return made
+
+
+def rolled_back():
+    return pb.ConfigReport(version=8, state=pb.CONFIG_STATE_ROLLED_BACK, volatile_config=True)
+
+
 def delimited(messages):
     """Each preceded by its length as a varint."""
     out = bytearray()
@@ -333,6 +365,9 @@ GOLDEN = {
     "rows.samples.bin": lambda: samples().SerializeToString(deterministic=True),
     "host.catalog.bin": lambda: catalog().SerializeToString(),
     "host.about.bin": lambda: about().SerializeToString(),
+    "host.config.bin": lambda: config().SerializeToString(),
+    "host.reported.bin": lambda: report().SerializeToString(),
+    "rolled.reported.bin": lambda: rolled_back().SerializeToString(),
     "host.stored.bin": lambda: stored().SerializeToString(),
 }
 

@@ -237,12 +237,15 @@ class Framing(unittest.TestCase):
                 self.assertIn(f"record 2 at byte {len(word) + 6}: not {framing[:4]}", errors)
 
     def test_topic_names_the_type(self):
-        lines = [f"p/f/d1/{name.split('.')[1]} {make().hex()}" for name, make
-                 in batches.GOLDEN.items() if name.endswith(".bin")]
+        channels = {"reported": "config/reported"}
+        types = [(name.split(".")[1], make) for name, make in batches.GOLDEN.items()
+                 if name.endswith(".bin")]
+        lines = [f"p/f/d1/{channels.get(name, name)} {make().hex()}" for name, make in types]
         code, got, _ = run("\n".join(lines).encode(), framing="hex")
         self.assertEqual(code, 0)
         self.assertEqual({x["type"] for x in got},
-                         {"point", "loss", "anchor", "metric", "about", "stored"})
+                         {"point", "loss", "anchor", "metric", "about", "stored", "config",
+                          "config_report"})
         # The golden messages say that they are of the device `golden`: the topic knows better.
         self.assertEqual({x["device"] for x in got}, {"d1"})
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "decoder.h"
+#include "desired.h"
 #include "frame.h"
 #include "options.h"
 
@@ -27,8 +28,8 @@ static const char help_text[] =
     "      --framing FRAMING bare: a file is one record (default); delimited: each is preceded by\n"
     "                        its length as a varint; hex, base64: one a line, its topic may\n"
     "                        stand before it (mosquitto_sub -F '%t %x')\n"
-    "      --type TYPE       batch (default), samples, about, catalog, stored; a topic on the\n"
-    "                        line overrides it\n"
+    "      --type TYPE       batch (default), samples, about, catalog, stored, config, reported;\n"
+    "                        a topic on the line overrides it\n"
     "      --device ID       the device, which only the topic names; likewise\n"
     "      --catalog FILE    learn this Catalog message (bare) first\n"
     "      --help, --version\n"
@@ -58,6 +59,7 @@ struct decode {
     const struct dun_render_format *format;
     enum dun_framing framing;
     enum dun_channel type;
+    dun_desired_reader desired; /* instead of `type`: a message of the remote configuration */
     const char *device;
     const char *catalog;
     const char **files; /* points into argv */
@@ -85,6 +87,21 @@ static bool find_framing(const char *name, enum dun_framing *framing)
     return false;
 }
 
+static int set_type(struct decode *decode, const char *value)
+{
+    decode->type = dun_channel_find(dun_span_of(value));
+    decode->desired = strcmp(value, "config") == 0     ? dun_desired_json
+                      : strcmp(value, "reported") == 0 ? dun_report_json
+                                                       : NULL;
+    bool known = decode->type != DUN_CHANNEL_NONE && decode->type != DUN_CHANNEL_STATUS;
+    return known || decode->desired != NULL
+               ? 0
+               : dun_usage_error(command,
+                                 "--type '%.100s' is not batch, samples, about, catalog, stored, "
+                                 "config or reported",
+                                 value);
+}
+
 /* 0, or the exit code after a line on stderr. */
 static int set_option(struct decode *decode, int id, const char *value)
 {
@@ -104,12 +121,7 @@ static int set_option(struct decode *decode, int id, const char *value)
                                      "--framing '%.100s' is not bare, delimited, hex or base64",
                                      value);
     case OPTION_TYPE:
-        decode->type = dun_channel_find(dun_span_of(value));
-        return decode->type != DUN_CHANNEL_NONE && decode->type != DUN_CHANNEL_STATUS
-                   ? 0
-                   : dun_usage_error(
-                         command, "--type '%.100s' is not batch, samples, about, catalog or stored",
-                         value);
+        return set_type(decode, value);
     case OPTION_DEVICE:
         decode->device = value;
         return dun_name_ok(dun_span_of(value))
@@ -171,11 +183,57 @@ static int complain_errno(const char *file)
     return DUN_EXIT_RUNTIME;
 }
 
+/* The reader for a message on one of the topics of the remote configuration, or NULL. */
+static dun_desired_reader find_reader(struct dun_span topic, struct dun_span *device)
+{
+    static const struct {
+        const char *ending;
+        dun_desired_reader reader;
+    } channels[] = {{"/config/reported", dun_report_json}, {"/config", dun_desired_json}};
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+        size_t size = strlen(channels[i].ending);
+        char as_status[256];
+        enum dun_channel channel;
+        if (topic.size <= size || topic.size - size + sizeof "/status" > sizeof as_status ||
+            memcmp(topic.data + topic.size - size, channels[i].ending, size) != 0) {
+            continue;
+        }
+        memcpy(as_status, topic.data, topic.size - size);
+        strcpy(as_status + topic.size - size, "/status");
+        if (dun_topic_split(dun_span_of(as_status), device, &channel)) {
+            *device =
+                (struct dun_span){topic.data + (device->data - (uint8_t *)as_status), device->size};
+            return channels[i].reader;
+        }
+    }
+    return NULL;
+}
+
+static void decode_desired(struct decode *decode, const char *file, const struct dun_frame *frame,
+                           struct dun_span device, dun_desired_reader reader)
+{
+    struct dun_complaint complaint = {.offset = 0, .text = "it is not of the remote configuration"};
+    struct dun_out *nowhere = &decode->renderer.prefix; /* idle here */
+    bool shown = decode->format == &dun_render_json || decode->format == &dun_render_table;
+    if (!shown) {
+        dun_out_init(nowhere, -1);
+    }
+    if (!reader(shown ? &decode->out : nowhere, device, frame->payload)) {
+        complain(decode, file, frame, &complaint);
+    }
+}
+
 static void decode_frame(struct decode *decode, const char *file, const struct dun_frame *frame)
 {
     struct dun_complaint complaint = {.offset = 0};
     enum dun_channel type = decode->type;
     struct dun_span device = dun_span_of(decode->device);
+    dun_desired_reader desired =
+        frame->topic.size > 0 ? find_reader(frame->topic, &device) : decode->desired;
+    if (desired != NULL) {
+        decode_desired(decode, file, frame, device, desired);
+        return;
+    }
     if (frame->topic.size > 0 && !dun_topic_split(frame->topic, &device, &type)) {
         (void)snprintf(complaint.text, sizeof complaint.text,
                        "its topic is not PREFIX/FLEET/DEVICE/CHANNEL");

@@ -52,6 +52,8 @@ size_t dun_desired_write(struct dun_buffer to, uint64_t version, struct dun_span
 bool dun_desired_same(struct dun_span a, struct dun_span b);
 
 /* JSON lines of SPEC.md. False: the payload was refused, and nothing was printed. */
+typedef bool (*dun_desired_reader)(struct dun_out *out, struct dun_span device,
+                                   struct dun_span payload);
 bool dun_desired_json(struct dun_out *out, struct dun_span device, struct dun_span payload);
 bool dun_report_json(struct dun_out *out, struct dun_span device, struct dun_span payload);
 
