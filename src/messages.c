@@ -1,6 +1,7 @@
 /* messages.c: writes dunlin.v1.About and dunlin.v1.Catalog, reads dunlin.v1.Stored. */
 #include "messages.h"
 
+#include "bytes.h"
 #include "fields.h"
 #include "telemetry.pb.h"
 #include "wire.h"
@@ -46,10 +47,12 @@ bool dun_stored_read(struct dun_span payload, struct dun_stored *stored)
     bool has_stream = false, has_sequence = false;
     int more;
     while ((more = dun_fields_next(&payload, &field)) > 0) {
-        if (field.tag == dunlin_v1_Stored_stream_tag && !field.has_bytes) {
-            stored->stream = field.number;
+        bool fixed64 = !field.has_bytes && field.bytes.size == 8;
+        bool varint = !field.has_bytes && field.bytes.size == 0;
+        if (field.tag == dunlin_v1_Stored_stream_tag && fixed64) {
+            stored->stream = dun_get64(field.bytes.data);
             has_stream = true;
-        } else if (field.tag == dunlin_v1_Stored_sequence_tag && !field.has_bytes) {
+        } else if (field.tag == dunlin_v1_Stored_sequence_tag && varint) {
             stored->sequence = field.number;
             has_sequence = true;
         }

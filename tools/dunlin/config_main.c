@@ -16,6 +16,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "host.h"
 
 #define QUIET_MS           400
 #define CONNACK_TIMEOUT_MS 10000
@@ -45,13 +46,6 @@ static void on_signal(int number)
 {
     (void)number;
     stop_requested = 1;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void end(struct config *config, int exit_code, const char *text, const char *detail)
@@ -98,7 +92,7 @@ static void on_subscribe(struct mosquitto *client, void *context, int id, int co
     (void)client;
     (void)id;
     config->subscribed++;
-    config->quiet_ms = now_ms();
+    config->quiet_ms = dun_host_ms();
     for (int i = 0; i < count; i++) {
         if (granted[i] >= 0x80) {
             end(config, DUN_EXIT_REFUSED, "the broker refused the subscription", "");
@@ -131,7 +125,7 @@ static void on_message(struct mosquitto *client, void *context,
     (void)client;
     struct dun_config_device *device =
         dun_config_fleet_take(&config->fleet, message->topic, payload);
-    config->quiet_ms = now_ms();
+    config->quiet_ms = dun_host_ms();
     if (device != NULL) {
         check_payload(config, device, message->topic, payload);
         dun_config_judge(device);
@@ -244,7 +238,7 @@ static void count(const struct config *config, size_t counts[DUN_CONFIG_PROGRESS
 static void redraw(struct config *config, bool last)
 {
     size_t counts[DUN_CONFIG_PROGRESS_COUNT], all = 0;
-    if (!config->progress || (!last && now_ms() < config->redraw_ms)) {
+    if (!config->progress || (!last && dun_host_ms() < config->redraw_ms)) {
         return;
     }
     count(config, counts);
@@ -259,7 +253,7 @@ static void redraw(struct config *config, bool last)
         }
     }
     fprintf(stderr, "\x1b[K%s", last ? "\n" : "");
-    config->redraw_ms = now_ms() + REDRAW_MS;
+    config->redraw_ms = dun_host_ms() + REDRAW_MS;
 }
 
 /* Lines for what changed: all of it as JSON, what is final for people. True if all are final. */
@@ -359,7 +353,7 @@ static void advance(struct config *config)
 {
     size_t asked = config->options.broker.filter_count * 3;
     bool quiet = config->connected && (size_t)config->subscribed >= asked &&
-                 now_ms() - config->quiet_ms >= QUIET_MS;
+                 dun_host_ms() - config->quiet_ms >= QUIET_MS;
     if (!config->published && quiet) {
         gathered(config);
     }
@@ -368,7 +362,7 @@ static void advance(struct config *config)
         config->done = show_progress(config);
         config->exit_code = config->done ? set_verdict(config) : 0;
     }
-    int64_t waited_ms = now_ms() - config->begun_ms;
+    int64_t waited_ms = dun_host_ms() - config->begun_ms;
     if (config->done) {
         return;
     }
@@ -384,7 +378,7 @@ static void advance(struct config *config)
 static void run(struct config *config)
 {
     const struct dun_broker_options *broker = &config->options.broker;
-    config->begun_ms = now_ms();
+    config->begun_ms = dun_host_ms();
     int result = mosquitto_connect(config->client, broker->host, broker->port, broker->keepalive_s);
     if (result != MOSQ_ERR_SUCCESS) {
         lost(config, result);

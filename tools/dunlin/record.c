@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "ingest.h"
 #include "subscriber.h"
 
@@ -55,13 +56,6 @@ static void on_signal(int number)
     } else {
         stop_requested = 1;
     }
-}
-
-static int64_t unix_now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void say(const struct record *record, const char *text, const char *detail)
@@ -195,7 +189,7 @@ static void complain(const struct record *record, struct dun_span topic,
 
 static int try_messages(struct record *record, size_t first, size_t count)
 {
-    int64_t now_ms = unix_now_ms();
+    int64_t now_ms = dun_host_unix_ms();
     int error = dun_ingest_begin(&record->ingest);
     for (size_t i = first; i < first + count && error == 0; i++) {
         struct dun_complaint complaint = {.offset = 0};
@@ -260,7 +254,7 @@ static void store_gathered(struct record *record, dun_ms now)
                     record->command, record->store->error);
         }
         record->failing = true;
-        record->store_at = dun_subscriber_now() + RETRY_MS;
+        record->store_at = dun_host_ms() + RETRY_MS;
         return;
     }
     if (record->failing) {
@@ -279,7 +273,7 @@ static void lost(struct record *record, int error)
     const struct dun_subscriber *subscriber = &record->subscriber;
     char where[600];
     record->is_up = false;
-    record->connect_at = dun_subscriber_now() + record->delay_ms;
+    record->connect_at = dun_host_ms() + record->delay_ms;
     record->delay_ms = record->delay_ms * 2 < DELAY_MAX_MS ? record->delay_ms * 2 : DELAY_MAX_MS;
     (void)snprintf(where, sizeof where, "%s port %u: %s", record->options->broker.host,
                    (unsigned)record->options->broker.port, subscriber->why);
@@ -336,7 +330,7 @@ static int wait_of(const struct record *record, dun_ms now)
 
 static void nap(dun_ms until)
 {
-    dun_ms now = dun_subscriber_now();
+    dun_ms now = dun_host_ms();
     if (until > now) {
         dun_ms left = until - now < STEP_MS ? until - now : STEP_MS;
         struct timespec delay = {0, (long)left * 1000000};
@@ -359,7 +353,7 @@ static void report(struct record *record, dun_ms now)
 
 static void step(struct record *record)
 {
-    dun_ms now = dun_subscriber_now();
+    dun_ms now = dun_host_ms();
     connect_if_due(record, now);
     if (record->subscriber.state == DUN_SUBSCRIBER_DOWN) {
         nap(record->connect_at);
@@ -375,7 +369,7 @@ static void step(struct record *record)
     if (!record->is_up && record->subscriber.state == DUN_SUBSCRIBER_UP) {
         came_up(record);
     }
-    store_gathered(record, dun_subscriber_now());
+    store_gathered(record, dun_host_ms());
     tell_all(record);
     report(record, now);
 }
@@ -398,9 +392,9 @@ static void catch_signals(uint64_t timeout_s)
 /* The cursors of the last commit leave, and their answers come, within a second. */
 static void say_goodbye(struct record *record)
 {
-    dun_ms until = dun_subscriber_now() + 1000;
+    dun_ms until = dun_host_ms() + 1000;
     dun_ms now;
-    while (record->is_up && (now = dun_subscriber_now()) < until &&
+    while (record->is_up && (now = dun_host_ms()) < until &&
            (record->untold.count > 0 || dun_subscriber_telling(&record->subscriber) ||
             record->subscriber.out.count > 0)) {
         if (dun_subscriber_step(&record->subscriber, now, 20, false) != 0) {
@@ -408,7 +402,7 @@ static void say_goodbye(struct record *record)
         }
         tell_all(record);
     }
-    dun_subscriber_close(&record->subscriber, dun_subscriber_now());
+    dun_subscriber_close(&record->subscriber, dun_host_ms());
 }
 
 static int run(struct record *record)

@@ -19,13 +19,6 @@
 #define SUBSCRIBE_ID    1000 /* and up: apart from the ids of tellings, which are 1 and up */
 #define PACKET_SIZE_MAX (DUN_RECORD_BYTES_MAX + 70000)
 
-dun_ms dun_subscriber_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (dun_ms)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int dun_subscriber_init(struct dun_subscriber *subscriber,
                         const struct dun_subscriber_settings *settings)
 {

@@ -118,7 +118,4 @@ void dun_subscriber_close(struct dun_subscriber *subscriber, dun_ms now);
 DUN_MUST_USE int dun_subscriber_secure(struct dun_subscriber *subscriber);
 void dun_subscriber_unsecure(struct dun_subscriber *subscriber);
 
-/* Monotonic milliseconds. */
-dun_ms dun_subscriber_now(void);
-
 #endif

@@ -18,6 +18,7 @@
 
 #include "client.h"
 #include "exposition.h"
+#include "host.h"
 #include "options.h"
 
 #define STREAMS_MAX        16384
@@ -63,20 +64,6 @@ static void on_signal(int number)
     } else {
         stop_requested = 1;
     }
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int64_t unix_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* A line on stderr, unless the table has the terminal. */
@@ -148,7 +135,7 @@ static void learn_health(struct watch *watch, struct dun_span device, enum dun_c
         health->presence = dun_span_equal(payload, dun_span_of("online")) ? DUN_PRESENCE_ONLINE
                                                                           : DUN_PRESENCE_OFFLINE;
     } else if (channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES) {
-        health->heard_ms = unix_ms();
+        health->heard_ms = dun_host_unix_ms();
     }
 }
 
@@ -175,7 +162,7 @@ static void on_message(struct mosquitto *client, void *context,
     }
     learn_health(watch, device, channel, payload);
     if (watch->screen != NULL) {
-        dun_screen_tell(watch->screen, now_ms());
+        dun_screen_tell(watch->screen, dun_host_ms());
     }
     bool counts = channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES;
     if (counts && !is_new(watch, device, payload)) {
@@ -261,8 +248,8 @@ static void lost(struct watch *watch, int result)
 static void wait_and_reconnect(struct watch *watch)
 {
     const struct timespec slice = {0, SCRAPE_MS * 1000000L};
-    int64_t end_ms = now_ms() + watch->delay_ms;
-    while (now_ms() < end_ms && !stop_requested && !time_is_up) {
+    int64_t end_ms = dun_host_ms() + watch->delay_ms;
+    while (dun_host_ms() < end_ms && !stop_requested && !time_is_up) {
         (void)nanosleep(&slice, NULL);
         dun_exposition_serve(watch->exposition);
     }
@@ -270,7 +257,7 @@ static void wait_and_reconnect(struct watch *watch)
     if (stop_requested || time_is_up) {
         return;
     }
-    watch->connect_ms = now_ms();
+    watch->connect_ms = dun_host_ms();
     int result = mosquitto_reconnect(watch->client);
     if (result != MOSQ_ERR_SUCCESS) {
         lost(watch, result);
@@ -298,7 +285,7 @@ static void show(struct watch *watch)
         (void)dun_out_flush(&watch->out);
         return;
     }
-    if (now_ms() < watch->redraw_ms) {
+    if (dun_host_ms() < watch->redraw_ms) {
         return;
     }
     char footer[400];
@@ -313,8 +300,8 @@ static void show(struct watch *watch)
                    (unsigned long long)watch->rejected);
     dun_health_count(&watch->health, watch->streams);
     dun_screen_redraw(watch->screen, footer, &watch->health,
-                      now_ms() - (int64_t)watch->options.stale_s * 1000);
-    watch->redraw_ms = now_ms() + REDRAW_MS;
+                      dun_host_ms() - (int64_t)watch->options.stale_s * 1000);
+    watch->redraw_ms = dun_host_ms() + REDRAW_MS;
 }
 
 static void step(struct watch *watch)
@@ -327,7 +314,7 @@ static void step(struct watch *watch)
             show(watch);
             wait_and_reconnect(watch);
         }
-    } else if (!watch->was_connected && now_ms() - watch->connect_ms > CONNACK_TIMEOUT_MS) {
+    } else if (!watch->was_connected && dun_host_ms() - watch->connect_ms > CONNACK_TIMEOUT_MS) {
         end(watch, DUN_EXIT_UNREACHABLE, "no answer to CONNECT from", watch->options.broker.host);
     }
     show(watch);
@@ -335,7 +322,7 @@ static void step(struct watch *watch)
 
 static void run(struct watch *watch)
 {
-    watch->connect_ms = now_ms();
+    watch->connect_ms = dun_host_ms();
     int result = mosquitto_connect(watch->client, watch->options.broker.host,
                                    watch->options.broker.port, watch->options.broker.keepalive_s);
     if (result != MOSQ_ERR_SUCCESS) {
