@@ -258,6 +258,16 @@ class Provision(unittest.TestCase):
         fleet.start()
         self.assertTrue(fleet.connects("pump-39"))
 
+    def test_without_an_address_it_listens_on_all(self):
+        with tempfile.TemporaryDirectory() as top:
+            done = provision("--host", "h", "--plain-port", "1883", os.path.join(top, "fleet"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(os.path.join(top, "fleet", "broker", "mosquitto.conf"),
+                      encoding="ascii") as stream:
+                lines = stream.read().split("\n")
+        self.assertEqual([line for line in lines if line.startswith("listener")],
+                         ["listener 8883", "listener 1883"])
+
     def test_secrets_are_the_owners_and_are_never_printed(self):
         fleet = Fleet(self, "--plain-port", str(free_port()))
         done = provision(fleet.folder, "pump-1")

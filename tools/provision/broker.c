@@ -229,6 +229,12 @@ static bool write_access(const struct dun_fleet *fleet)
 
 /// Configuration ///
 
+static void add_listener(struct dun_text *text, const struct dun_fleet *fleet, unsigned port)
+{
+    dun_text_add(text, "listener %u%s%s\n", port, fleet->listen[0] != '\0' ? " " : "",
+                 fleet->listen);
+}
+
 static bool write_configuration(const struct dun_fleet *fleet)
 {
     char path[DUN_PATH_MAX];
@@ -242,7 +248,9 @@ static bool write_configuration(const struct dun_fleet *fleet)
     }
     dun_text_add(&text, "# Kept for recorders that are away: messages of a session.\n"
                         "max_queued_messages 100000\n");
-    dun_text_add(&text, "\nlistener %u %s\ncafile %s/ca.pem\n", fleet->port, fleet->listen, folder);
+    dun_text_add(&text, "\n");
+    add_listener(&text, fleet, fleet->port);
+    dun_text_add(&text, "cafile %s/ca.pem\n", folder);
     dun_text_add(&text, "certfile %s/server.pem\nkeyfile %s/server.key\n", folder, folder);
     if (fleet->credentials == DUN_CREDENTIALS_CERTIFICATE) {
         dun_text_add(&text,
@@ -251,10 +259,8 @@ static bool write_configuration(const struct dun_fleet *fleet)
                      folder);
     }
     if (fleet->plain_port != 0) {
-        dun_text_add(&text,
-                     "\n# For boards without TLS: keep it inside a network you trust.\n"
-                     "listener %u %s\n",
-                     fleet->plain_port, fleet->listen);
+        dun_text_add(&text, "\n# For boards without TLS: keep it inside a network you trust.\n");
+        add_listener(&text, fleet, fleet->plain_port);
     }
     return broker_path(path, fleet, "mosquitto.conf") && dun_text_write(&text, path, DUN_MODE_OPEN);
 }

@@ -170,9 +170,9 @@ static int compare_given(const struct provision *provision)
              memcmp(&asked, &provision->fleet, sizeof asked) != 0)) {
             return dun_usage_error(command,
                                    "--%s %.80s is not what %s/fleet.ini says; change it there, "
-                                   "and %s of each device",
+                                   "and in dunlind.ini of each device",
                                    option_table[i].name, provision->given[i],
-                                   provision->fleet.folder, "dunlind.ini");
+                                   provision->fleet.folder);
         }
     }
     return -1;
