@@ -270,19 +270,9 @@ static bool write_certificates(const struct dun_fleet *fleet)
     char authority[DUN_PATH_MAX];
     char path[DUN_PATH_MAX];
     char key[DUN_PATH_MAX];
-    struct dun_text text = {NULL, 0, false};
-    size_t size;
-    if (!dun_path(authority, "%s/ca/ca.pem", fleet->folder) ||
-        !broker_path(path, fleet, "ca.pem")) {
-        return false;
-    }
-    char *data = dun_file_read(authority, &size);
-    dun_text_add(&text, "%s", data == NULL ? "" : data);
-    bool done = data != NULL && dun_text_write(&text, path, DUN_MODE_OPEN);
-    free(data);
-    free(text.data);
-    return done && broker_path(path, fleet, "server.pem") &&
-           broker_path(key, fleet, "server.key") &&
+    return dun_path(authority, "%s/ca/ca.pem", fleet->folder) &&
+           broker_path(path, fleet, "ca.pem") && dun_file_copy(authority, path) &&
+           broker_path(path, fleet, "server.pem") && broker_path(key, fleet, "server.key") &&
            ((dun_file_exists(path) && dun_authority_signed(&fleet->authority, path, fleet->host)) ||
             dun_authority_issue(&fleet->authority, fleet->host, fleet->host, fleet->days, key,
                                 path));

@@ -179,3 +179,16 @@ bool dun_text_write(struct dun_text *text, const char *path, unsigned mode)
     *text = (struct dun_text){NULL, 0, false};
     return done;
 }
+
+bool dun_file_copy(const char *from, const char *to)
+{
+    struct dun_text text = {NULL, 0, false};
+    size_t size;
+    char *data = dun_file_read(from, &size);
+    if (data == NULL) {
+        return false;
+    }
+    dun_text_add(&text, "%s", data);
+    free(data);
+    return dun_text_write(&text, to, DUN_MODE_OPEN);
+}

@@ -51,4 +51,7 @@ void dun_text_add(struct dun_text *text, const char *format, ...)
 /* Writes the text if the file does not say so already, and empties it. */
 bool dun_text_write(struct dun_text *text, const char *path, unsigned mode);
 
+/* A text file that anybody may read, if `to` does not say the same already. */
+bool dun_file_copy(const char *from, const char *to);
+
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "crc32c.h"
 
 #define PASSWORD_BYTES 24 /* random ones, 32 characters */
@@ -96,15 +97,8 @@ static bool copy_authority(const struct dun_fleet *fleet, bool user, const char 
 {
     char from[DUN_PATH_MAX];
     char to[DUN_PATH_MAX];
-    struct dun_text text = {NULL, 0, false};
-    size_t size;
-    char *data = dun_path(from, "%s/ca/ca.pem", fleet->folder) ? dun_file_read(from, &size) : NULL;
-    dun_text_add(&text, "%s", data == NULL ? "" : data);
-    bool done = data != NULL && dun_member_path(to, fleet, user, name, "ca.pem") &&
-                dun_text_write(&text, to, DUN_MODE_OPEN);
-    free(text.data);
-    free(data);
-    return done;
+    return dun_path(from, "%s/ca/ca.pem", fleet->folder) &&
+           dun_member_path(to, fleet, user, name, "ca.pem") && dun_file_copy(from, to);
 }
 
 /* It is the owner's once it is there: a person may have set intervals in it. */
@@ -132,13 +126,6 @@ static bool write_configuration(const struct dun_fleet *fleet, const char *name)
     return dun_text_write(&text, path, DUN_MODE_OPEN);
 }
 
-static void put32(uint8_t *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        to[i] = (uint8_t)(value >> 8 * i);
-    }
-}
-
 /* The block that `make_card --block` writes: "DUNLINID", size, CRC-32C, lines. */
 static bool write_block(const struct dun_fleet *fleet, const char *name)
 {
@@ -161,8 +148,8 @@ static bool write_block(const struct dun_fleet *fleet, const char *name)
     int length = snprintf((char *)block + BLOCK_HEAD, BLOCK_SIZE - BLOCK_HEAD,
                           "device=%s\nfleet=%s\nhost=%s\nport=%u\nuser=%s\npassword=%s\n", name,
                           fleet->fleet, fleet->host, fleet->plain_port, name, password);
-    put32(block + 8, (uint32_t)length);
-    put32(block + 12, dun_crc32c(0, block + BLOCK_HEAD, (size_t)length));
+    dun_put32(block + 8, (uint32_t)length);
+    dun_put32(block + 12, dun_crc32c(0, block + BLOCK_HEAD, (size_t)length));
     bool done = strlen(password) <= BOARD_TEXT_MAX &&
                 dun_file_write(path, DUN_MODE_SECRET, block, sizeof block);
     OPENSSL_cleanse(password, size);
