@@ -11,12 +11,6 @@
 
 #define GAPS_SHOWN_MAX 1000
 
-static void number(struct dun_out *out, const char *before, uint64_t value)
-{
-    dun_out_text(out, before);
-    dun_out_u64(out, value);
-}
-
 static uint64_t newest_of(const struct dun_coverage *coverage)
 {
     const struct dun_ranges *received = &coverage->received;
@@ -47,11 +41,11 @@ static void json_losses(struct dun_out *out, const struct dun_audit_stream *stre
     for (size_t i = 0; i < stream->losses.count; i++) {
         dun_out_text(out, i > 0 ? ",{" : "{");
         if (losses[i].first > 0) {
-            number(out, "\"first\":", losses[i].first);
-            number(out, ",\"last\":", losses[i].last);
+            dun_out_number(out, "\"first\":", losses[i].first);
+            dun_out_number(out, ",\"last\":", losses[i].last);
             dun_out_text(out, ",");
         }
-        number(out, "\"points\":", losses[i].points);
+        dun_out_number(out, "\"points\":", losses[i].points);
         dun_out_text(out, ",\"reason\":\"");
         dun_out_text(out, reason_of(&losses[i]));
         dun_out_text(out, "\",\"time\":");
@@ -72,12 +66,12 @@ static void json_gaps(struct dun_out *out, const struct dun_audit *audit,
     uint64_t missing;
     size_t count;
     size_t shown = gaps_of(audit, coverage, &gaps, &missing, &count);
-    number(out, ",\"missing\":", missing);
-    number(out, ",\"gap_count\":", count);
+    dun_out_number(out, ",\"missing\":", missing);
+    dun_out_number(out, ",\"gap_count\":", count);
     dun_out_text(out, ",\"gaps\":[");
     for (size_t i = 0; gaps != NULL && i < shown; i++) {
-        number(out, i > 0 ? ",[" : "[", gaps[i].first);
-        number(out, ",", gaps[i].last);
+        dun_out_number(out, i > 0 ? ",[" : "[", gaps[i].first);
+        dun_out_number(out, ",", gaps[i].last);
         dun_out_text(out, "]");
     }
     dun_out_text(out, "]");
@@ -94,24 +88,24 @@ static void json_stream(struct dun_out *out, const struct dun_audit *audit,
     dun_out_json(out, dun_span_of(coverage->device));
     dun_out_text(out, ",\"stream\":\"");
     dun_out_hex(out, coverage->stream, 16);
-    number(out, "\",\"complete_to\":", dun_coverage_complete_to(coverage));
-    number(out, ",\"newest\":", newest_of(coverage));
-    number(out, ",\"records\":", coverage->records);
-    number(out, ",\"points\":", coverage->points);
+    dun_out_number(out, "\",\"complete_to\":", dun_coverage_complete_to(coverage));
+    dun_out_number(out, ",\"newest\":", newest_of(coverage));
+    dun_out_number(out, ",\"records\":", coverage->records);
+    dun_out_number(out, ",\"points\":", coverage->points);
     json_gaps(out, audit, coverage);
-    number(out, ",\"lost\":", dun_coverage_lost(coverage));
-    number(out, ",\"lost_points\":", coverage->lost_points);
+    dun_out_number(out, ",\"lost\":", dun_coverage_lost(coverage));
+    dun_out_number(out, ",\"lost_points\":", coverage->lost_points);
     json_losses(out, stream);
-    number(out, ",\"duplicates\":", coverage->duplicates);
-    number(out, ",\"altered\":", coverage->altered);
-    number(out, ",\"refused\":", stream->refused);
-    number(out, ",\"boots\":", stream->boots);
-    number(out, ",\"clock_steps\":", stream->steps);
-    number(out, ",\"largest_step_ms\":", stream->step_ms);
-    number(out, ",\"undated_points\":", stream->undated);
+    dun_out_number(out, ",\"duplicates\":", coverage->duplicates);
+    dun_out_number(out, ",\"altered\":", coverage->altered);
+    dun_out_number(out, ",\"refused\":", stream->refused);
+    dun_out_number(out, ",\"boots\":", stream->boots);
+    dun_out_number(out, ",\"clock_steps\":", stream->steps);
+    dun_out_number(out, ",\"largest_step_ms\":", stream->step_ms);
+    dun_out_number(out, ",\"undated_points\":", stream->undated);
     dun_out_text(out, ",\"oldest_undated\":");
     if (stream->has_undated) {
-        number(out, "{\"seq\":", stream->undated_sequence);
+        dun_out_number(out, "{\"seq\":", stream->undated_sequence);
         dun_out_text(out, ",\"received\":");
         dun_out_i64(out, stream->undated_ms);
         dun_out_text(out, "}");
@@ -152,15 +146,15 @@ void dun_audit_json(struct dun_out *out, const struct dun_audit *audit)
     for (size_t i = 0; i < audit->streams.count; i++) {
         json_stream(out, audit, &streams[i]);
     }
-    number(out, "{\"type\":\"verdict\",\"streams\":", audit->streams.count);
-    number(out, ",\"incomplete\":", totals.incomplete);
-    number(out, ",\"records\":", totals.records);
-    number(out, ",\"points\":", totals.points);
-    number(out, ",\"missing\":", totals.missing);
-    number(out, ",\"lost\":", totals.lost);
-    number(out, ",\"duplicates\":", totals.duplicates);
-    number(out, ",\"altered\":", totals.altered);
-    number(out, ",\"undated_points\":", totals.undated);
+    dun_out_number(out, "{\"type\":\"verdict\",\"streams\":", audit->streams.count);
+    dun_out_number(out, ",\"incomplete\":", totals.incomplete);
+    dun_out_number(out, ",\"records\":", totals.records);
+    dun_out_number(out, ",\"points\":", totals.points);
+    dun_out_number(out, ",\"missing\":", totals.missing);
+    dun_out_number(out, ",\"lost\":", totals.lost);
+    dun_out_number(out, ",\"duplicates\":", totals.duplicates);
+    dun_out_number(out, ",\"altered\":", totals.altered);
+    dun_out_number(out, ",\"undated_points\":", totals.undated);
     dun_out_text(out,
                  dun_audit_complete(audit) ? ",\"complete\":true}\n" : ",\"complete\":false}\n");
 }
@@ -205,12 +199,12 @@ static void details(struct dun_out *out, const struct dun_audit *audit,
     size_t count;
     size_t shown = gaps_of(audit, &stream->coverage, &gaps, &missing, &count);
     for (size_t i = 0; gaps != NULL && i < shown; i++) {
-        number(out, "    missing ", gaps[i].first);
-        number(out, " to ", gaps[i].last);
+        dun_out_number(out, "    missing ", gaps[i].first);
+        dun_out_number(out, " to ", gaps[i].last);
         dun_out_text(out, "\n");
     }
     if (count > shown) {
-        number(out, "    and ", count - shown);
+        dun_out_number(out, "    and ", count - shown);
         dun_out_text(out, " gaps more\n");
     }
     free(gaps);
@@ -219,9 +213,9 @@ static void details(struct dun_out *out, const struct dun_audit *audit,
         if (losses[i].has_told) {
             *dun_text_date(date, losses[i].told_ms) = '\0';
         }
-        number(out, "    told lost ", losses[i].first);
-        number(out, " to ", losses[i].last);
-        number(out, ", points ", losses[i].points);
+        dun_out_number(out, "    told lost ", losses[i].first);
+        dun_out_number(out, " to ", losses[i].last);
+        dun_out_number(out, ", points ", losses[i].points);
         dun_out_text(out, ": ");
         dun_out_text(out, reason_of(&losses[i]));
         dun_out_text(out, ", ");
@@ -277,10 +271,11 @@ void dun_audit_table(struct dun_out *out, const struct dun_audit *audit)
     for (size_t i = 0; i < audit->streams.count; i++) {
         row(out, audit, &streams[i], width);
     }
-    number(out, dun_audit_complete(audit) ? "complete: " : "NOT COMPLETE: ", totals.records);
-    number(out, " records with ", totals.points);
-    number(out, " points in ", audit->streams.count);
-    number(out, " streams, missing ", totals.missing);
-    number(out, ", told lost ", totals.lost);
+    dun_out_number(out,
+                   dun_audit_complete(audit) ? "complete: " : "NOT COMPLETE: ", totals.records);
+    dun_out_number(out, " records with ", totals.points);
+    dun_out_number(out, " points in ", audit->streams.count);
+    dun_out_number(out, " streams, missing ", totals.missing);
+    dun_out_number(out, ", told lost ", totals.lost);
     dun_out_text(out, "\n");
 }

@@ -160,6 +160,12 @@ void dun_out_u64(struct dun_out *out, uint64_t value)
     dun_out_bytes(out, text, (size_t)(dun_text_u64(text, value) - text));
 }
 
+void dun_out_number(struct dun_out *out, const char *before, uint64_t value)
+{
+    dun_out_text(out, before);
+    dun_out_u64(out, value);
+}
+
 void dun_out_i64(struct dun_out *out, int64_t value)
 {
     char text[DUN_OUT_NUMBER];

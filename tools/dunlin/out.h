@@ -27,6 +27,7 @@ void dun_out_bytes(struct dun_out *out, const void *data, size_t size);
 void dun_out_text(struct dun_out *out, const char *text);
 void dun_out_span(struct dun_out *out, struct dun_span span);
 void dun_out_u64(struct dun_out *out, uint64_t value);
+void dun_out_number(struct dun_out *out, const char *before, uint64_t value); /* text, number */
 void dun_out_i64(struct dun_out *out, int64_t value);
 void dun_out_hex(struct dun_out *out, uint64_t value, unsigned digits);
 

@@ -35,12 +35,6 @@ static uint64_t last_of(const struct dun_coverage *stream)
     return stream->received.count > 0 ? stream->received.items[stream->received.count - 1].last : 0;
 }
 
-static void number(struct dun_out *out, const char *before, uint64_t value)
-{
-    dun_out_text(out, before);
-    dun_out_u64(out, value);
-}
-
 /// For people ///
 
 static void text_gaps(struct dun_out *out, const struct dun_coverage *stream)
@@ -48,11 +42,11 @@ static void text_gaps(struct dun_out *out, const struct dun_coverage *stream)
     struct dun_range gaps[GAPS_SHOWN];
     size_t count;
     uint64_t missing = dun_coverage_missing(stream, gaps, GAPS_SHOWN, &count);
-    number(out, ", missing ", missing);
+    dun_out_number(out, ", missing ", missing);
     for (size_t i = 0; i < count && i < GAPS_SHOWN; i++) {
-        number(out, i == 0 ? " (" : ", ", gaps[i].first);
+        dun_out_number(out, i == 0 ? " (" : ", ", gaps[i].first);
         if (gaps[i].last != gaps[i].first) {
-            number(out, "-", gaps[i].last);
+            dun_out_number(out, "-", gaps[i].last);
         }
     }
     dun_out_text(out, count > GAPS_SHOWN ? ", ...)" : count > 0 ? ")" : "");
@@ -64,21 +58,21 @@ static void text_stream(struct dun_out *out, const struct dun_coverage *stream)
     dun_out_text(out, " stream ");
     dun_out_hex(out, stream->stream, 16);
     dun_out_text(out, dun_coverage_complete(stream) ? ": complete, " : ": NOT COMPLETE, ");
-    number(out, "sequences ", first_of(stream));
-    number(out, " to ", last_of(stream));
-    number(out, ": records ", stream->records);
-    number(out, ", points ", stream->points);
+    dun_out_number(out, "sequences ", first_of(stream));
+    dun_out_number(out, " to ", last_of(stream));
+    dun_out_number(out, ": records ", stream->records);
+    dun_out_number(out, ", points ", stream->points);
     text_gaps(out, stream);
-    number(out, ", told lost ", dun_coverage_lost(stream));
-    number(out, ", duplicates ", stream->duplicates);
+    dun_out_number(out, ", told lost ", dun_coverage_lost(stream));
+    dun_out_number(out, ", duplicates ", stream->duplicates);
     if (stream->lost_points > 0) {
-        number(out, ", points lost unrecorded ", stream->lost_points);
+        dun_out_number(out, ", points lost unrecorded ", stream->lost_points);
     }
     if (stream->altered > 0) {
-        number(out, ", DUPLICATES WITH OTHER BYTES ", stream->altered);
+        dun_out_number(out, ", DUPLICATES WITH OTHER BYTES ", stream->altered);
     }
     if (stream->untracked > 0) {
-        number(out, ", not tracked ", stream->untracked);
+        dun_out_number(out, ", not tracked ", stream->untracked);
     }
     dun_out_text(out, "\n");
 }
@@ -92,7 +86,7 @@ void dun_verdict_text(struct dun_out *out, const struct dun_coverage *streams, u
         text_stream(out, streams);
     }
     if (rejected > 0) {
-        number(out, "payloads refused: ", rejected);
+        dun_out_number(out, "payloads refused: ", rejected);
         dun_out_text(out, "\n");
     }
 }
@@ -108,19 +102,19 @@ static void json_stream(struct dun_out *out, const struct dun_coverage *stream)
     dun_out_json(out, dun_span_of(stream->device));
     dun_out_text(out, ",\"stream\":\"");
     dun_out_hex(out, stream->stream, 16);
-    number(out, "\",\"first\":", first_of(stream));
-    number(out, ",\"last\":", last_of(stream));
-    number(out, ",\"records\":", stream->records);
-    number(out, ",\"points\":", stream->points);
-    number(out, ",\"duplicates\":", stream->duplicates);
-    number(out, ",\"altered\":", stream->altered);
-    number(out, ",\"lost\":", dun_coverage_lost(stream));
-    number(out, ",\"lost_points\":", stream->lost_points);
-    number(out, ",\"missing\":", missing);
+    dun_out_number(out, "\",\"first\":", first_of(stream));
+    dun_out_number(out, ",\"last\":", last_of(stream));
+    dun_out_number(out, ",\"records\":", stream->records);
+    dun_out_number(out, ",\"points\":", stream->points);
+    dun_out_number(out, ",\"duplicates\":", stream->duplicates);
+    dun_out_number(out, ",\"altered\":", stream->altered);
+    dun_out_number(out, ",\"lost\":", dun_coverage_lost(stream));
+    dun_out_number(out, ",\"lost_points\":", stream->lost_points);
+    dun_out_number(out, ",\"missing\":", missing);
     dun_out_text(out, ",\"gaps\":[");
     for (size_t i = 0; i < count && i < GAPS_SHOWN; i++) {
-        number(out, i > 0 ? ",[" : "[", gaps[i].first);
-        number(out, ",", gaps[i].last);
+        dun_out_number(out, i > 0 ? ",[" : "[", gaps[i].first);
+        dun_out_number(out, ",", gaps[i].last);
         dun_out_text(out, "]");
     }
     dun_out_text(out, "],\"complete\":");
@@ -130,15 +124,15 @@ static void json_stream(struct dun_out *out, const struct dun_coverage *stream)
 void dun_verdict_json(struct dun_out *out, const struct dun_coverage *streams, uint64_t rejected)
 {
     struct dun_totals totals = dun_verdict_total(streams);
-    number(out, "{\"type\":\"verdict\",\"streams\":", totals.streams);
-    number(out, ",\"records\":", totals.records);
-    number(out, ",\"points\":", totals.points);
-    number(out, ",\"duplicates\":", totals.duplicates);
-    number(out, ",\"altered\":", totals.altered);
-    number(out, ",\"lost\":", totals.lost);
-    number(out, ",\"lost_points\":", totals.lost_points);
-    number(out, ",\"missing\":", totals.missing);
-    number(out, ",\"rejected\":", rejected);
+    dun_out_number(out, "{\"type\":\"verdict\",\"streams\":", totals.streams);
+    dun_out_number(out, ",\"records\":", totals.records);
+    dun_out_number(out, ",\"points\":", totals.points);
+    dun_out_number(out, ",\"duplicates\":", totals.duplicates);
+    dun_out_number(out, ",\"altered\":", totals.altered);
+    dun_out_number(out, ",\"lost\":", totals.lost);
+    dun_out_number(out, ",\"lost_points\":", totals.lost_points);
+    dun_out_number(out, ",\"missing\":", totals.missing);
+    dun_out_number(out, ",\"rejected\":", rejected);
     dun_out_text(out, ",\"complete\":");
     dun_out_text(out, totals.complete && rejected == 0 ? "true" : "false");
     dun_out_text(out, ",\"by_stream\":[");
