@@ -347,8 +347,10 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     add((struct given){"interval", .value = 1000});
     add((struct given){"high", "hw.*", .none = true});
     add((struct given){"resolution", "hw.*", .value = 25, .exponent = -2});
+    add((struct given){"log.policy", .value = DUN_LOG_DROP_NEWEST});
     publish();
     run(100);
+    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_NEWEST);
     assert_true(f.limits[WARM].high == INT64_MAX);
     assert_int_equal(f.limits[WARM].tuning.resolution, 3); /* of 0.1; up */
     begin(2);
@@ -357,6 +359,7 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     assert_int_equal(f.sensors[0].interval_ms, 5000);
     assert_int_equal(f.sensors[2].interval_ms, 60000);
     assert_int_equal(f.limits[WARM].high, 900);
+    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_OLDEST);
     assert_int_equal(f.limits[WARM].tuning.resolution, 0);
     assert_int_equal(told().count, 0);
 }

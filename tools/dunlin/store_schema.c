@@ -60,7 +60,7 @@ static const char *const tables[] = {
     "r.uptime_first_ms + {key:e.key} + coalesce(r.boot_unix_ms, b.anchor_unix_ms - "
     "b.anchor_uptime_ms) AS time_ms, "
     "CASE WHEN " SPECIAL " THEN NULL WHEN p.real = 1 THEN {double:e.value} WHEN s.exponent < 0 "
-                         "THEN {int:e.value} / s.scale "
+    "THEN {int:e.value} / s.scale "
     "ELSE {int:e.value} * coalesce(s.scale, 1.0) END AS value, "
     "coalesce(s.state, CASE WHEN p.real = 0 AND s.states IS NOT NULL AND "
     "{int:e.value} BETWEEN 0 AND 9999 THEN {state:e.value} END) AS state, "
