@@ -237,7 +237,14 @@ void desk_run(struct desk *desk)
     desk->publish_at = DUN_MS_NEVER;
     if (!desk->final || desk_is_settled(desk))
         return;
-    publish(desk, &desk->documents[desk->count - 1]);
+    struct desk_document *document = &desk->documents[desk->count - 1];
+    if (desk->report_state == 4 && desk->report_version == desk->version) {
+        /* The link was still too bad for its trial, and this version is not tried again. */
+        document->version = ++desk->version;
+        document->rolled_back = false;
+        document->tries = 0;
+    }
+    publish(desk, document);
     desk->publish_at = sim_now() + AGAIN_MS;
 }
 

@@ -242,6 +242,9 @@ void desk_after_boot(struct desk *desk, const struct device *device)
         return;
     if (!desk->unsure && !desk->seen.fleeting && shelf_was_well() && desk->seen.state != 0)
         check_boot(desk, device->remote);
+    if (!desk->unsure && !sim_run->shelf.rotten && device->remote->running < desk->good)
+        sim_fail("configuration %llu was kept, and %llu is in force after the boot",
+                 (ull)desk->good, (ull)device->remote->running);
     follow(desk, device, true);
 }
 
