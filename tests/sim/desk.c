@@ -147,8 +147,8 @@ static void publish(struct desk *desk, const struct desk_document *document)
 {
     uint8_t bytes[DESK_BYTES_MAX];
     struct dun_span span = desk_encode(document, bytes);
-    sim_trace("config %llu: %u settings, %zu bytes%s", (unsigned long long)document->version,
-              document->count, span.size, document->cuts_off ? ", cuts off" : "");
+    sim_trace("config %llu: %u settings, %u bytes%s", (unsigned long long)document->version,
+              document->count, (unsigned)span.size, document->cuts_off ? ", cuts off" : "");
     (void)desk;
     broker_publish_config(&sim_run->broker, span);
 }
@@ -173,7 +173,7 @@ static void publish_spoilt(struct desk *desk)
             bytes[i] = (uint8_t)(rng_next(&desk->rng) | 7); /* wire type 7 there is not */
         break;
     }
-    sim_trace("config: spoilt, %zu bytes", size);
+    sim_trace("config: spoilt, %u bytes", (unsigned)size);
     broker_publish_config(&sim_run->broker, (struct dun_span){bytes, size});
 }
 

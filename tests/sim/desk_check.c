@@ -100,8 +100,8 @@ static struct desk_document *running(struct desk *desk, const struct device *dev
             written.size == document.size && memcmp(bytes, document.data, written.size) == 0)
             return &desk->documents[i];
     }
-    sim_fail("it runs configuration %llu, %zu bytes, which nobody wrote",
-             (ull)device->remote->running, document.size);
+    sim_fail("it runs configuration %llu, %u bytes, which nobody wrote",
+             (ull)device->remote->running, (unsigned)document.size);
 }
 
 static void check_value(enum desk_key key, const struct desk_effect *effect, int64_t value)

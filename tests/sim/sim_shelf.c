@@ -21,7 +21,7 @@ static int save(void *context, int slot, struct dun_span record)
     shelf->saves++;
     shelf->failed |= cut || shelf->fails;
     if (record.size > SIM_SHELF_MAX)
-        sim_fail("the shelf is given %zu bytes", record.size);
+        sim_fail("the shelf is given %u bytes", (unsigned)record.size);
     if (done) {
         memcpy(shelf->slots[slot], record.data, record.size);
         shelf->sizes[slot] = (uint32_t)record.size;
