@@ -12,7 +12,8 @@ endforeach()
 
 # Small before fast: the parts are optimised together, and wasm-opt goes over the whole again.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-    set(small -Oz -flto -mbulk-memory)
+    set(small -Oz -flto -mbulk-memory -DDUN_ASSERT_TERSE -DPB_NO_ERRMSG=1
+        -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
     add_compile_options(${small})
     foreach(target dunlin_core dun_proto nanopb dunlin_mqtt mbedtls dunlin_tls_mbedtls)
         if(TARGET ${target})
@@ -26,8 +27,10 @@ add_library(dunlin_wasi STATIC
     ${wasi}/libc/bytes.c
     ${wasi}/libc/files.c
     ${wasi}/libc/folders.c
+    ${wasi}/libc/number.c
     ${wasi}/libc/print.c
     ${wasi}/libc/start.c
+    ${wasi}/libc/texts.c
     ${wasi}/link_wasi.c
     ${wasi}/wait.c
     ${PROJECT_SOURCE_DIR}/transport/tls_name.c)
