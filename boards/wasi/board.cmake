@@ -3,12 +3,15 @@ set(wasi ${CMAKE_CURRENT_LIST_DIR})
 set(INIH_SOURCE_DIR ${PROJECT_SOURCE_DIR}/build/deps/libinih-59 CACHE PATH
     "Source tree of inih; ./tools/setup --wasi puts it here")
 find_program(WASM_TOOLS wasm-tools HINTS ${DUN_WASI_DIR}/bin)
+find_program(PYTHON python3 REQUIRED)
 find_program(WASM_OPT wasm-opt HINTS ${DUN_WASI_DIR}/node_modules/.bin NO_DEFAULT_PATH)
 foreach(needed ${INIH_SOURCE_DIR}/ini.c ${WASM_TOOLS} ${WASM_OPT})
     if(NOT EXISTS ${needed})
         message(FATAL_ERROR "${needed} is not here. Run ./tools/setup --wasi.")
     endif()
 endforeach()
+
+set(stack 131072) # Mbed TLS has long numbers on it
 
 # Small before fast: the parts are optimised together, and wasm-opt goes over the whole again.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
@@ -31,6 +34,7 @@ add_library(dunlin_wasi STATIC
     ${wasi}/libc/print.c
     ${wasi}/libc/start.c
     ${wasi}/libc/texts.c
+    ${wasi}/libc/unpack.c
     ${wasi}/link_wasi.c
     ${wasi}/wait.c
     ${PROJECT_SOURCE_DIR}/transport/tls_name.c)
@@ -67,22 +71,22 @@ function(dun_component name)
     set_target_properties(${name} PROPERTIES SUFFIX .core.wasm)
     # Without a crt of the libc: it starts in libc/start.c.
     target_link_libraries(${name} PRIVATE dunlin_wasi)
-    target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run)
+    target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run
+        -Wl,--import-memory,-z,stack-size=${stack})
     set(optimise ${CMAKE_COMMAND} -E copy ${core} ${ready})
-    set(strip ${CMAKE_COMMAND} -E true)
+    set(pack)
     if("SMALL" IN_LIST ARGN AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         # What clang 16 emits. The linker leaves the first 1024 bytes of memory free.
         set(optimise ${WASM_OPT} -Oz --converge --low-memory-unused --enable-bulk-memory
             --enable-sign-ext --enable-mutable-globals --enable-nontrapping-float-to-int
-            --strip-debug --strip-producers ${core} -o ${ready})
-        set(strip ${WASM_TOOLS} strip --all ${out} -o ${out})
+            --zero-filled-memory --strip-debug --strip-producers ${core} -o ${ready})
+        set(pack --pack ${stack})
     endif()
     add_custom_command(OUTPUT ${out}
         COMMAND ${optimise}
-        COMMAND ${WASM_TOOLS} component embed ${wasi}/libc/run.wit ${ready} -o ${ready}
-        COMMAND ${WASM_TOOLS} component new ${ready} -o ${out}
-        COMMAND ${strip}
-        DEPENDS ${name} ${wasi}/libc/run.wit COMMENT "Making the component ${name}.wasm")
+        COMMAND ${PYTHON} ${wasi}/component.py ${pack} ${WASM_TOOLS} ${wasi}/libc ${ready} ${out}
+        DEPENDS ${name} ${wasi}/component.py ${wasi}/libc/run.wit ${wasi}/libc/memory.wat
+        COMMENT "Making the component ${name}.wasm")
     add_custom_target(${name}_component ALL DEPENDS ${out})
 endfunction()
 
@@ -101,8 +105,6 @@ target_link_libraries(dunlin_tls_none PUBLIC dunlin_hosted PRIVATE dun_warnings)
 dun_wasi_daemon(dunlind dunlin_tls_none)
 if(DUN_TLS)
     dun_wasi_daemon(dunlind-tls dunlin_tls_host)
-    # Long numbers on the stack: more than the linker's 64 KB.
-    target_link_options(dunlind-tls PRIVATE -Wl,-z,stack-size=131072)
 endif()
 
 if(DUN_TESTS)

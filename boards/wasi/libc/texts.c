@@ -2,6 +2,7 @@
  * texts.c: the functions of string.h that the agent calls, byte by byte: the libc's look at words
  * and are ten times as large, for texts of a few bytes.
  */
+#define _GNU_SOURCE
 #include <string.h>
 
 size_t strlen(const char *text)
