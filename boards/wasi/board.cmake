@@ -40,7 +40,10 @@ add_library(dunlin_wasi STATIC
     ${PROJECT_SOURCE_DIR}/transport/tls_name.c)
 target_include_directories(dunlin_wasi PUBLIC ${wasi} ${PROJECT_SOURCE_DIR}/transport)
 # What the compiler calls by itself must not be optimised away before it does.
-target_compile_options(dunlin_wasi PRIVATE -mbulk-memory -fno-lto)
+target_compile_options(dunlin_wasi PRIVATE -mbulk-memory)
+set_source_files_properties(${wasi}/libc/bytes.c ${wasi}/libc/number.c ${wasi}/libc/print.c
+    ${wasi}/libc/start.c ${wasi}/libc/texts.c
+    PROPERTIES COMPILE_OPTIONS -fno-lto)
 target_link_libraries(dunlin_wasi PUBLIC dunlin_core PRIVATE dun_warnings)
 
 add_library(inih STATIC ${INIH_SOURCE_DIR}/ini.c)
@@ -71,7 +74,9 @@ function(dun_component name)
     set_target_properties(${name} PROPERTIES SUFFIX .core.wasm)
     # Without a crt of the libc: it starts in libc/start.c.
     target_link_libraries(${name} PRIVATE dunlin_wasi)
+    # Of the libc's bindings only the section that tells the types of WASI.
     target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run
+        -Wl,--undefined=__component_type_object_force_link_wasip2
         -Wl,--import-memory,-z,stack-size=${stack})
     set(optimise ${CMAKE_COMMAND} -E copy ${core} ${ready})
     set(pack)

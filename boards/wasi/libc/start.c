@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wasi/wasip2.h>
 
 #include "lend.h"
 #include "unpack.h"
+#include "wasi.h"
 
 /* By the names that compiler, linker and component model know them by. */
 void __wasm_call_ctors(void);
@@ -20,7 +20,6 @@ extern const uint8_t __stack_low[];
 int dun_wasi_run(void);
 
 char **environ;
-void *cabi_realloc(void*,size_t,size_t,size_t);void *cabi_realloc(void*a,size_t b,size_t c,size_t d){(void)a;(void)b;(void)c;(void)d;abort();}
 
 /// Start ///
 
@@ -35,31 +34,27 @@ static void unpack(void)
 }
 
 /* Texts of the component model have a length and no end. */
-static char *text_of(wasip2_string_t from)
+static char *copied(char *to, const struct wasi_list *from)
 {
-    char *text = dun_take(from.len + 1);
-    memcpy(text, from.ptr, from.len);
-    text[from.len] = '\0';
-    return text;
+    memcpy(to, from->data, from->size);
+    to[from->size] = '\0';
+    return to;
 }
 
 static void take_environment(void)
 {
-    wasip2_list_tuple2_string_string_t all;
+    struct wasi_list all;
     dun_lend(NULL, 0);
-    environment_get_environment(&all);
-    environ = dun_take((all.len + 1) * sizeof environ[0]);
-    for (size_t i = 0; i < all.len; i++) {
-        wasip2_string_t name = all.ptr[i].f0;
-        wasip2_string_t value = all.ptr[i].f1;
-        char *text = dun_take(name.len + value.len + 2);
-        environ[i] = text;
-        memcpy(text, name.ptr, name.len);
-        text[name.len] = '=';
-        memcpy(text + name.len + 1, value.ptr, value.len);
-        text[name.len + 1 + value.len] = '\0';
+    wasi_environment(&all);
+    const struct wasi_variable *variables = all.data;
+    environ = dun_take((all.size + 1) * sizeof environ[0]); /* which is zeroed: NULL at the end */
+    for (size_t i = 0; i < all.size; i++) {
+        const struct wasi_variable *from = &variables[i];
+        environ[i] = dun_take(from->name.size + from->value.size + 2);
+        copied(environ[i], &from->name);
+        environ[i][from->name.size] = '=';
+        copied(environ[i] + from->name.size + 1, &from->value);
     }
-    environ[all.len] = NULL;
 }
 
 char *getenv(const char *name)
@@ -76,15 +71,15 @@ char *getenv(const char *name)
 /* Taken if the program's main has arguments; one that has none is called by this name itself. */
 __attribute__((weak)) int __main_void(void)
 {
-    wasip2_list_string_t all;
+    struct wasi_list all;
     dun_lend(NULL, 0);
-    environment_get_arguments(&all);
-    char **argv = dun_take((all.len + 1) * sizeof argv[0]);
-    for (size_t i = 0; i < all.len; i++) {
-        argv[i] = text_of(all.ptr[i]);
+    wasi_arguments(&all);
+    const struct wasi_list *texts = all.data;
+    char **argv = dun_take((all.size + 1) * sizeof argv[0]);
+    for (size_t i = 0; i < all.size; i++) {
+        argv[i] = copied(dun_take(texts[i].size + 1), &texts[i]);
     }
-    argv[all.len] = NULL;
-    return __main_argc_argv((int)all.len, argv);
+    return __main_argc_argv((int)all.size, argv);
 }
 
 /* Taken if it has none. */
@@ -106,8 +101,7 @@ __attribute__((export_name("wasi:cli/run@0.2.0#run"))) int dun_wasi_run(void)
 
 _Noreturn void _Exit(int code)
 {
-    exit_result_void_void_t status = {.is_err = code != 0};
-    exit_exit(&status);
+    wasi_exit(code != 0);
     abort();
 }
 
