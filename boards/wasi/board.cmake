@@ -77,12 +77,12 @@ function(dun_component name)
     # Of the libc's bindings only the section that tells the types of WASI.
     target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run
         -Wl,--undefined=__component_type_object_force_link_wasip2
-        -Wl,--import-memory,-z,stack-size=${stack})
+        -Wl,--import-memory,-z,stack-size=${stack},-mllvm,-disable-lsr)
     set(optimise ${CMAKE_COMMAND} -E copy ${core} ${ready})
     set(pack)
     if("SMALL" IN_LIST ARGN AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         # What clang 16 emits. The linker leaves the first 1024 bytes of memory free.
-        set(optimise ${WASM_OPT} -Oz --converge --low-memory-unused --enable-bulk-memory
+        set(optimise ${WASM_OPT} --flatten --rereloop -Oz --converge --low-memory-unused --enable-bulk-memory
             --enable-sign-ext --enable-mutable-globals --enable-nontrapping-float-to-int
             --zero-filled-memory --strip-debug --strip-producers ${core} -o ${ready})
         set(pack --pack ${stack})
