@@ -82,8 +82,9 @@ function(dun_component name)
     set(pack)
     if("SMALL" IN_LIST ARGN AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         # What clang 16 emits. The linker leaves the first 1024 bytes of memory free.
-        set(optimise ${WASM_OPT} --flatten --rereloop -Oz --converge --low-memory-unused --enable-bulk-memory
-            --enable-sign-ext --enable-mutable-globals --enable-nontrapping-float-to-int
+        set(optimise ${WASM_OPT} -Oz --converge --low-memory-unused
+            --enable-bulk-memory --enable-sign-ext --enable-mutable-globals
+            --enable-nontrapping-float-to-int
             --zero-filled-memory --strip-debug --strip-producers ${core} -o ${ready})
         set(pack --pack ${stack})
     endif()

@@ -6,8 +6,8 @@
 What the component imports, and the types of it, come from wasm-tools, by the custom sections of
 CORE and by LIBC/run.wit. How the calls are bound is written here: the memory is a module of its own
 (LIBC/memory.wat), so that no table of trampolines stands between CORE and its imports, and inside
-the component all names are short. --pack also packs the initial memory, which LIBC/unpack.c unpacks;
-STACK is the size of the stack that CORE was linked with: the packed bytes go where it ends.
+the component all names are short. --pack also packs the initial memory, which LIBC/unpack.c
+unpacks; STACK is the size of the stack that CORE was linked with: the packed bytes go where it ends.
 """
 import lzma
 import os
@@ -251,16 +251,43 @@ def component(core, prefix, memory, data):
             exports.append(name(word) + b"\0" + leb(1 + own.index(one)))
     from_memory = [b"\0\2\1\0" + name("memory"), b"\0\0\1\0" + name("realloc")] + [
         b"\0\0\1\0" + name(one[1]) for one in own]
-    return prefix.bytes + section(MODULE, memory) + section(
-        MODULE, core.short(names, data)) + section(
-        CORE_INSTANCE, vector([b"\0\0\0"])) + section(
-        ALIAS, vector(from_memory + aliases)) + section(CANON, vector(canons)) + section(
-        CORE_INSTANCE, vector([b"\1" + vector(exports), b"\0\1\1" + name("") + b"\x12\1"])) + section(
-        ALIAS, vector([b"\0\0\1\2" + name("run")])) + section(
-        TYPE, vector([b"\x6a\0\0", b"\x40\0\0" + leb(types)])) + section(
-        CANON, vector([b"\0\0" + leb(index) + b"\0" + leb(types + 1)])) + section(
-        INSTANCE, vector([b"\1" + vector([b"\0" + name("run") + b"\1" + leb(functions)])])) + section(
-        EXPORT, vector([b"\0" + name(RUN) + b"\5" + leb(len(prefix.instances)) + b"\0"]))
+    result = leb(types)
+    run_type = leb(types + 1)
+    modules = section(MODULE, memory) + section(MODULE, core.short(names, data))
+    return prefix.bytes + modules + b"".join(section(kind, vector(items)) for kind, items in (
+        (CORE_INSTANCE, [b"\0\0\0"]),
+        (ALIAS, from_memory + aliases),
+        (CANON, canons),
+        (CORE_INSTANCE, [b"\1" + vector(exports), b"\0\1\1" + name("") + b"\x12\1"]),
+        (ALIAS, [b"\0\0\1\2" + name("run")]),
+        (TYPE, [b"\x6a\0\0", b"\x40\0\0" + result]),
+        (CANON, [b"\0\0" + leb(index) + b"\0" + run_type]),
+        (INSTANCE, [b"\1" + vector([b"\0" + name("run") + b"\1" + leb(functions)])]),
+        (EXPORT, [b"\0" + name(RUN) + b"\5" + leb(len(prefix.instances)) + b"\0"])))
+
+
+def types_of(core, tools, libc, folder):
+    """What wasm-tools writes before the modules of such a component."""
+    path = os.path.join(folder, "dummy")
+    with open(path, "wb") as file:
+        file.write(core.dummy())
+    for words in (["component", "embed", os.path.join(libc, "run.wit")], ["component", "new"],
+                  ["strip", "--all"]):
+        subprocess.run([tools, *words, path, "-o", path], check=True)
+    with open(path, "rb") as file:
+        return Prefix(file.read())
+
+
+def memory_of(core, tools, libc, folder):
+    path = os.path.join(folder, "memory")
+    with open(os.path.join(libc, "memory.wat"), encoding="utf-8") as file:
+        wat = file.read().replace("PAGES", str(core.pages()))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(wat)
+    subprocess.run([tools, "parse", path, "-o", path], check=True)
+    subprocess.run([tools, "strip", "--all", path, "-o", path], check=True)
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def main():
@@ -269,34 +296,13 @@ def main():
     tools, libc, core_path, out = arguments[-4:]
     with open(core_path, "rb") as file:
         core = Core(file.read())
-
-    def run(*words):
-        subprocess.run([tools, *words], check=True)
-
+    data = core.of(DATA) if stack is None else core.packed(stack)
     with tempfile.TemporaryDirectory() as folder:
-        def path(word):
-            return os.path.join(folder, word)
-
-        def made(word):
-            with open(path(word), "rb") as file:
-                return file.read()
-
-        with open(path("dummy"), "wb") as file:
-            file.write(core.dummy())
-        run("component", "embed", os.path.join(libc, "run.wit"), path("dummy"), "-o", path("dummy"))
-        run("component", "new", path("dummy"), "-o", path("dummy"))
-        run("strip", "--all", path("dummy"), "-o", path("dummy"))
-        with open(os.path.join(libc, "memory.wat")) as file:
-            memory = file.read().replace("PAGES", str(core.pages()))
-        with open(path("memory.wat"), "w") as file:
-            file.write(memory)
-        run("parse", path("memory.wat"), "-o", path("memory"))
-        run("strip", "--all", path("memory"), "-o", path("memory"))
-        data = core.of(DATA) if stack is None else core.packed(stack)
-        bits = component(core, Prefix(made("dummy")), made("memory"), data)
+        made = component(core, types_of(core, tools, libc, folder),
+                         memory_of(core, tools, libc, folder), data)
     with open(out, "wb") as file:
-        file.write(bits)
-    run("validate", out)
+        file.write(made)
+    subprocess.run([tools, "validate", out], check=True)
 
 
 main()

@@ -158,7 +158,7 @@ struct wasi_entry {
         uint8_t error;
         struct {
             bool there;
-            uint8_t type;
+            _Alignas(4) uint8_t type;
             struct wasi_list name;
         };
     };
@@ -261,9 +261,18 @@ int32_t wasi_names_ready(int32_t names);
 DUN_WASI("sockets/ip-name-lookup", "[resource-drop]resolve-address-stream")
 void wasi_drop_names(int32_t names);
 
-_Static_assert(sizeof(struct wasi_stat) == 104 && offsetof(struct wasi_stat, changed) == 56,
-               "wasi.h: this compiler lays structs out in another way than the canonical ABI");
-_Static_assert(sizeof(struct wasi_address) == 22 && offsetof(struct wasi_address, ipv4) == 6,
-               "wasi.h: this compiler lays structs out in another way than the canonical ABI");
+#define DUN_WASI_LAYOUT(name, size, member, offset)                                                \
+    _Static_assert(sizeof(struct name) == (size) && offsetof(struct name, member) == (offset),     \
+                   "wasi.h: this compiler lays structs out in another way than the ABI does")
+DUN_WASI_LAYOUT(wasi_made, 8, handle, 4);
+DUN_WASI_LAYOUT(wasi_streamed, 12, trouble.why, 8);
+DUN_WASI_LAYOUT(wasi_room, 16, trouble.why, 12);
+DUN_WASI_LAYOUT(wasi_read, 16, got, 4);
+DUN_WASI_LAYOUT(wasi_moved, 16, size, 8);
+DUN_WASI_LAYOUT(wasi_stat, 104, changed, 56);
+DUN_WASI_LAYOUT(wasi_identity, 24, hash, 8);
+DUN_WASI_LAYOUT(wasi_entry, 20, name, 12);
+DUN_WASI_LAYOUT(wasi_connected, 12, output, 8);
+DUN_WASI_LAYOUT(wasi_address, 22, ipv4, 6);
 
 #endif
