@@ -7,7 +7,8 @@ What the component imports, and the types of it, come from wasm-tools, by the cu
 CORE and by LIBC/run.wit. How the calls are bound is written here: the memory is a module of its own
 (LIBC/memory.wat), so that no table of trampolines stands between CORE and its imports, and inside
 the component all names are short. --pack also packs the initial memory, which LIBC/unpack.c
-unpacks; STACK is the size of the stack that CORE was linked with: the packed bytes go where it ends.
+unpacks; STACK is the size of the stack that CORE was linked with: the packed bytes go where it
+ends.
 """
 import lzma
 import os
