@@ -21,7 +21,7 @@ from support.broker import Broker  # noqa: E402
 from support.certificates import Authority  # noqa: E402
 from support.receiver import Receiver  # noqa: E402
 from support.record import Publisher, Record, Sqlite, audit, count, databases  # noqa: E402
-from support.waiting import main, wait_for  # noqa: E402
+from support.waiting import free_port, main, wait_for  # noqa: E402
 
 STREAM = batches.STREAM
 STORED_MODE = {"send": {"ack": "stored", "stored_wait": "1s"}}
@@ -521,7 +521,7 @@ class Refusals(unittest.TestCase):
             self.check(8, "schema version 3; this program knows 2: record into another "
                        "database", "--db", path)
             other.close()
-            self.check(8, "none.db: unable to open database file", "--db",
+            self.check(8, "none.db: unable to open database file: No such file", "--db",
                        os.path.join(folder, "none.db"), command="audit")
             self.check(8, "unable to open", "--db", os.path.join(folder, "no", "x.db"))
         for name, make in databases():
@@ -557,6 +557,13 @@ class Refusals(unittest.TestCase):
                                 ("--db", "x", "-f", "csv"): "--format 'csv'"}.items():
             with self.subTest(arguments):
                 self.check(2, line, *arguments, command="audit")
+
+    def test_a_broker_that_is_not_there(self):
+        broker = f"mqtt://127.0.0.1:{free_port()}"
+        self.check(3, "the broker was not reached", "-L", broker, "-W", "1", command="audit")
+        with Sqlite() as database:
+            self.check(3, "the broker was not reached", "-L", broker, "-W", "1", "--db",
+                       database.url, "-i", "x", "--quiet")
 
     def test_a_broker_that_refuses(self):
         with tempfile.TemporaryDirectory() as folder, Sqlite() as database, \

@@ -426,7 +426,10 @@ static int run(struct record *record)
         step(record);
     }
     say_goodbye(record);
-    if (record->exit_code == 0 && time_is_up && record->ingest.totals.records < options->count) {
+    if (record->exit_code == 0 && time_is_up && !record->was_up) {
+        end(record, DUN_EXIT_UNREACHABLE, "the broker was not reached", record->subscriber.why);
+    } else if (record->exit_code == 0 && time_is_up &&
+               record->ingest.totals.records < options->count) {
         record->exit_code = DUN_EXIT_RUNTIME;
     }
     return record->exit_code;
