@@ -350,6 +350,28 @@ class KillsAndFailures(unittest.TestCase):
                 record.wait_log("stored again")
                 wait_count(database, 2)
 
+    def test_a_broker_that_dies_while_the_database_fails(self):
+        """What waited for the database is gone with the connection; the next one is heard."""
+        with Sqlite() as database, Broker() as broker:
+            broker.start()
+            with Record(broker.port, database.url, "-k", "5") as record:
+                with Publisher(broker.port) as publisher:
+                    publisher.send("batch", numbered(1))
+                    wait_count(database, 1)
+                    lock = database.connect()
+                    lock.execute("BEGIN IMMEDIATE")
+                    publisher.send("batch", numbered(2))
+                    record.wait_log("database is locked")
+                broker.kill()
+                broker.start()
+                record.wait_log("subscribed", 2)
+                lock.rollback()
+                lock.close()
+                with Publisher(broker.port) as publisher:
+                    publisher.send("batch", numbered(2))
+                    wait_count(database, 2)
+                record.wait_log("stored again")
+
     def test_a_full_disk(self):
         """The file may not grow: nothing is acknowledged; it may grow again: all is stored."""
         deaf = ("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh")
