@@ -443,7 +443,7 @@ const struct dun_stats *dun_agent_stats(const struct dun_agent *agent)
     return &agent->stats;
 }
 
-uint64_t dun_agent_backlog(const struct dun_agent *agent)
+dun_sequence dun_agent_backlog(const struct dun_agent *agent)
 {
     return dun_outbox_backlog(&agent->sender.outbox);
 }

@@ -158,7 +158,7 @@ bool dun_agent_notice(struct dun_agent *agent, struct dun_notice *notice);
 const struct dun_stats *dun_agent_stats(const struct dun_agent *agent);
 
 /* Records stored and not acknowledged, in both logs. */
-uint64_t dun_agent_backlog(const struct dun_agent *agent);
+dun_sequence dun_agent_backlog(const struct dun_agent *agent);
 bool dun_agent_is_up(const struct dun_agent *agent);
 
 /* True if `name` may be a device id, fleet or prefix: [A-Za-z0-9._-]{1,64}. */

@@ -48,6 +48,19 @@ enum dun_error {
 typedef int64_t dun_ms;
 #define DUN_MS_NEVER INT64_MAX
 
+/*
+ * The number of a record in its stream, and how many there were of something. Where flash and RAM
+ * are short 32 bits do, for a record a second over 136 years: DUN_SEQUENCE_32. Bytes in a log or on
+ * the wire have room for 64 in either case.
+ */
+#ifdef DUN_SEQUENCE_32
+typedef uint32_t dun_sequence;
+#define DUN_SEQUENCE_MAX UINT32_MAX
+#else
+typedef uint64_t dun_sequence;
+#define DUN_SEQUENCE_MAX UINT64_MAX
+#endif
+
 /* Bytes that somebody else owns. */
 struct dun_span {
     const uint8_t *data;

@@ -58,14 +58,14 @@ static void absorb(struct dun_loss *into, const struct dun_loss *other)
         into->first = other->first;
     if (other->last > into->last)
         into->last = other->last;
-    into->points =
-        into->points > UINT64_MAX - other->points ? UINT64_MAX : into->points + other->points;
+    into->points = into->points > DUN_SEQUENCE_MAX - other->points ? DUN_SEQUENCE_MAX
+                                                                   : into->points + other->points;
     into->boot = other->boot;
     into->uptime_ms = other->uptime_ms;
 }
 
 /* Where an entry with this `first` belongs; for points, behind the other points. */
-static uint16_t place_of(const struct dun_ledger *ledger, uint64_t first)
+static uint16_t place_of(const struct dun_ledger *ledger, dun_sequence first)
 {
     uint16_t index = 0;
 
@@ -80,9 +80,9 @@ static bool same_kind(const struct dun_loss *a, const struct dun_loss *b)
 }
 
 /* Sequences between two neighbours; two entries of points are further apart than any ranges. */
-static uint64_t gap_between(const struct dun_loss *a, const struct dun_loss *b)
+static dun_sequence gap_between(const struct dun_loss *a, const struct dun_loss *b)
 {
-    return a->first == 0 ? UINT64_MAX : b->first - a->last - 1;
+    return a->first == 0 ? DUN_SEQUENCE_MAX : b->first - a->last - 1;
 }
 
 /* The table is full: finds the cheapest merge that the new entry at `place` allows. */
@@ -91,7 +91,7 @@ static void insert_by_merging(struct dun_ledger *ledger, uint16_t place,
 {
     struct dun_loss *entries = ledger->entries;
     struct dun_loss *neighbour = NULL;
-    uint64_t nearest = UINT64_MAX;
+    dun_sequence nearest = DUN_SEQUENCE_MAX;
     uint16_t pair = 0; /* index of the right one of the two that merge */
 
     for (uint16_t i = 1; i < ledger->count; i++)
@@ -166,7 +166,8 @@ static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
     return entry;
 }
 
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason)
+void dun_ledger_add(struct dun_ledger *ledger, dun_sequence first, dun_sequence last,
+                    uint8_t reason)
 {
     struct dun_loss entry = stamped(ledger, reason);
 
@@ -195,7 +196,8 @@ void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, ui
     ledger->changes++;
 }
 
-void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason)
+void dun_ledger_add_points(struct dun_ledger *ledger, dun_sequence points,
+                           enum dun_loss_reason reason)
 {
     struct dun_loss entry = stamped(ledger, (uint8_t)reason);
 
@@ -229,7 +231,7 @@ bool dun_ledger_untold_sequences(const struct dun_ledger *ledger)
     return false;
 }
 
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
+void dun_ledger_told(struct dun_ledger *ledger, dun_sequence sequence, uint16_t count)
 {
     for (uint16_t i = 0; i < ledger->count && count > 0; i++)
         if (ledger->entries[i].told_in == 0) {
@@ -239,7 +241,7 @@ void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t coun
         }
 }
 
-void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
+void dun_ledger_acked(struct dun_ledger *ledger, dun_sequence first, dun_sequence last)
 {
     DUN_ASSERT(first > 0);
     for (uint16_t i = 0; i < ledger->count;) {
@@ -252,7 +254,7 @@ void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
     }
 }
 
-void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_untell(struct dun_ledger *ledger, dun_sequence sequence)
 {
     for (uint16_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].told_in >= sequence && ledger->entries[i].told_in != 0) {
@@ -261,7 +263,7 @@ void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
         }
 }
 
-void dun_ledger_untell_before(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_untell_before(struct dun_ledger *ledger, dun_sequence sequence)
 {
     for (uint16_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].told_in < sequence && ledger->entries[i].told_in != 0) {

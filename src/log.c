@@ -49,7 +49,7 @@ uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to)
 }
 
 /* Far less than 2^32 records lie between the two. */
-static uint64_t base_first(const struct dun_log *log)
+static dun_sequence base_first(const struct dun_log *log)
 {
     return log->next - (uint32_t)((uint32_t)log->next - log->base_first);
 }
@@ -66,13 +66,12 @@ void dun_log_base_opening(const struct dun_log *log, struct dun_log_opening *ope
 int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
                             struct dun_log_opening *opening)
 {
-    uint64_t bytes_read = 0;
 
     if (block == log->base)
         return -1;
     while (block != log->base) {
         block = (block + 1) % log->flash->geometry.block_count;
-        if (dun_log_get_opening(log->flash, block, opening, &bytes_read) == DUN_LOG_BLOCK_OURS &&
+        if (dun_log_get_opening(log->flash, block, opening) == DUN_LOG_BLOCK_OURS &&
             opening->stream == log->stream && opening->serial > serial &&
             opening->serial <= log->base_serial)
             return block;
@@ -353,8 +352,8 @@ static bool state_fits(const struct dun_log *log)
 /// Opening a block ///
 
 /* What recycling `block` would take away ends before `*end`; `*tail` is then the oldest block. */
-static void find_survivor(const struct dun_log *log, uint32_t block, uint64_t *end, uint32_t *tail,
-                          uint32_t *tail_serial)
+static void find_survivor(const struct dun_log *log, uint32_t block, dun_sequence *end,
+                          uint32_t *tail, uint32_t *tail_serial)
 {
     struct dun_log_opening opening;
     int64_t survivor = dun_log_block_after(log, block, log->tail_serial, &opening);
@@ -376,7 +375,7 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
 {
     uint32_t next = (block + 1) % log->flash->geometry.block_count;
     uint32_t tail, tail_serial;
-    uint64_t end;
+    dun_sequence end;
 
     if (log->overflow != DUN_LOG_DROP_NEWEST ||
         log->flash->geometry.block_count < RESERVE_BLOCKS_MIN || !in_use(log, next))
@@ -393,7 +392,7 @@ enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log)
 /* Erases `block`, which lies behind the base; the ledger learns what that took. */
 static int recycle(struct dun_log *log, uint32_t block, bool telling)
 {
-    uint64_t end = log->cursor;
+    dun_sequence end = log->cursor;
     uint32_t tail = log->tail;
     uint32_t tail_serial = log->tail_serial;
     bool reserve = dun_log_is_reserve(log, block);
@@ -600,7 +599,7 @@ int dun_log_sync(struct dun_log *log)
 
 /// Acknowledging and asking ///
 
-int dun_log_ack(struct dun_log *log, uint64_t sequence)
+int dun_log_ack(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence == 0 || sequence >= log->next)
         return DUN_E_INVALID;
@@ -613,7 +612,7 @@ int dun_log_ack(struct dun_log *log, uint64_t sequence)
     return DUN_OK;
 }
 
-int dun_log_ack_to(struct dun_log *log, uint64_t sequence)
+int dun_log_ack_to(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence == 0 || sequence >= log->next)
         return DUN_E_INVALID;
@@ -630,12 +629,12 @@ uint32_t dun_log_serial(const struct dun_log *log)
     return log->serial;
 }
 
-uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings)
+dun_sequence dun_log_victims_end(const struct dun_log *log, uint32_t openings)
 {
     uint32_t others = log->flash->geometry.block_count - 1;
     uint32_t ahead = openings < others ? openings : others;
     uint32_t last = (log->head + ahead) % log->flash->geometry.block_count;
-    uint64_t end;
+    dun_sequence end;
     uint32_t tail, tail_serial;
 
     if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > ahead)
@@ -651,12 +650,12 @@ uint64_t dun_log_stream(const struct dun_log *log)
     return log->stream;
 }
 
-uint64_t dun_log_next_sequence(const struct dun_log *log)
+dun_sequence dun_log_next_sequence(const struct dun_log *log)
 {
     return log->next;
 }
 
-uint64_t dun_log_first_sequence(const struct dun_log *log)
+dun_sequence dun_log_first_sequence(const struct dun_log *log)
 {
     return log->cursor;
 }
@@ -680,10 +679,11 @@ uint64_t dun_log_used(const struct dun_log *log)
         return 0;
     if (from == log->base)
         return log->flash->geometry.block_size;
-    return ((uint64_t)dun_log_distance(log, from, log->base) + 1) * log->flash->geometry.block_size;
+    return ((dun_sequence)dun_log_distance(log, from, log->base) + 1) *
+           log->flash->geometry.block_size;
 }
 
 uint64_t dun_log_capacity(const struct dun_log *log)
 {
-    return (uint64_t)log->flash->geometry.block_size * log->flash->geometry.block_count;
+    return (dun_sequence)log->flash->geometry.block_size * log->flash->geometry.block_count;
 }

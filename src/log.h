@@ -35,7 +35,7 @@ struct dun_log_config {
 
 /* Where one record lies. A value: copy it freely; it goes stale when its block is recycled. */
 struct dun_log_cursor {
-    uint64_t sequence;
+    dun_sequence sequence;
     uint32_t block;
     uint32_t offset; /* of the payload */
     uint32_t size;   /* of the payload, bytes */
@@ -48,7 +48,6 @@ struct dun_log_report {
     bool formatted;   /* there was no log: a new stream began */
     bool foreign;     /* another device wrote the newest block: see owner */
     uint32_t damaged; /* records or blocks skipped because a check failed */
-    uint64_t bytes_read;
 };
 
 /*
@@ -57,10 +56,10 @@ struct dun_log_report {
  */
 struct dun_log {
     uint64_t stream;
-    uint64_t next;                         /* sequence of the next append */
-    uint64_t cursor;                       /* first sequence not acknowledged */
-    uint64_t done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
-    uint64_t hint_sequence;                /* a record at or before the cursor, and its place */
+    dun_sequence next;                         /* sequence of the next append */
+    dun_sequence cursor;                       /* first sequence not acknowledged */
+    dun_sequence done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
+    dun_sequence hint_sequence;                /* a record at or before the cursor, and its place */
     const struct dun_flash *flash;
     struct dun_ledger *ledger;
     uint8_t *unit;
@@ -106,8 +105,8 @@ DUN_MUST_USE int dun_log_mount(struct dun_log *log, const struct dun_log_config 
 uint64_t dun_log_stream(const struct dun_log *log);
 
 /* The sequence that the next append will get, and the oldest one not acknowledged yet. */
-uint64_t dun_log_next_sequence(const struct dun_log *log);
-uint64_t dun_log_first_sequence(const struct dun_log *log);
+dun_sequence dun_log_next_sequence(const struct dun_log *log);
+dun_sequence dun_log_first_sequence(const struct dun_log *log);
 
 /* The largest payload one record holds on this geometry and with this ledger. */
 uint32_t dun_log_record_max(const struct dun_log *log);
@@ -164,10 +163,10 @@ DUN_MUST_USE int dun_log_read(struct dun_log *log, const struct dun_log_cursor *
  * DUN_E_INVALID for a sequence never given, DUN_E_FULL when more than DUN_LOG_DONE_MAX separate
  * ranges would be open: the record then simply stays. Writes nothing.
  */
-DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
+DUN_MUST_USE int dun_log_ack(struct dun_log *log, dun_sequence sequence);
 
 /* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
-DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
+DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, dun_sequence sequence);
 
 /* A number that grows each time a block is opened, and the end of what so many openings, of good
  * blocks or bad, take from now on: records from dun_log_first_sequence up to below it. One append
@@ -175,7 +174,7 @@ DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
  * and for the state. Cost of the latter: a few openings read. */
 #define DUN_LOG_OPENINGS_MAX 3
 uint32_t dun_log_serial(const struct dun_log *log);
-uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings);
+dun_sequence dun_log_victims_end(const struct dun_log *log, uint32_t openings);
 
 /* Bytes that records, each with its overhead, can take before a block must be opened. */
 uint32_t dun_log_room(const struct dun_log *log);

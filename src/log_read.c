@@ -45,13 +45,11 @@ static bool enter_after(const struct dun_log *log, struct dun_log_walk *walk, ui
 static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uint32_t *serial)
 {
     struct dun_log_opening opening;
-    uint64_t bytes_read = 0;
 
     *serial = log->tail_serial;
     if (log->tail == log->base && !log->base_lost)
         dun_log_base_opening(log, &opening);
-    else if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) !=
-                 DUN_LOG_BLOCK_OURS ||
+    else if (dun_log_get_opening(log->flash, log->tail, &opening) != DUN_LOG_BLOCK_OURS ||
              opening.serial != log->tail_serial || opening.stream != log->stream)
         return enter_after(log, walk, log->tail, serial);
     dun_log_walk_start(walk, log->flash, log->tail, &opening);
@@ -61,7 +59,7 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
 
 /* Puts the walk into a block of which one record's place is known. */
 static void enter_at(const struct dun_log *log, struct dun_log_walk *walk, uint32_t block,
-                     uint32_t serial, uint64_t sequence, uint32_t offset)
+                     uint32_t serial, dun_sequence sequence, uint32_t offset)
 {
     struct dun_log_opening opening = {
         .stream = log->stream, .first = sequence, .serial = serial, .size = DUN_LOG_OPENING_SIZE};
@@ -82,7 +80,7 @@ static bool answers(const struct dun_log *log, uint32_t block)
  * Sequences first..end-1 are not where they should be. True if they are given up; false if the
  * device seems to be away, which is no reason to call its records lost.
  */
-static bool give_up(struct dun_log *log, uint32_t block, uint64_t first, uint64_t end)
+static bool give_up(struct dun_log *log, uint32_t block, dun_sequence first, dun_sequence end)
 {
     uint32_t count = log->flash->geometry.block_count;
 
@@ -91,7 +89,7 @@ static bool give_up(struct dun_log *log, uint32_t block, uint64_t first, uint64_
     if (!answers(log, block) && !answers(log, (block + 1) % count) && !answers(log, log->base))
         return false;
     while (first < end) {
-        uint64_t stop = dun_log_open_run(log, &first, end);
+        dun_sequence stop = dun_log_open_run(log, &first, end);
 
         if (stop <= first)
             break;
@@ -105,15 +103,15 @@ static bool give_up(struct dun_log *log, uint32_t block, uint64_t first, uint64_
 }
 
 /* From where the walk stands to the next open record with a sequence above `after`. */
-static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t serial, uint64_t after,
-                   struct dun_log_cursor *cursor)
+static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t serial,
+                   dun_sequence after, struct dun_log_cursor *cursor)
 {
     struct dun_log_found found;
 
     for (;;) {
-        uint64_t expected = walk->sequence;
+        dun_sequence expected = walk->sequence;
         bool there = expected < walk->end && dun_log_walk_next(walk, &found);
-        uint64_t end = there ? found.sequence : walk->end;
+        dun_sequence end = there ? found.sequence : walk->end;
 
         if (!give_up(log, walk->block, expected, end))
             return DUN_E_IO;
@@ -134,7 +132,7 @@ static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t seri
 }
 
 /* The first open record above `after`, starting as near as the hint allows. */
-static int seek(struct dun_log *log, uint64_t after, struct dun_log_cursor *cursor)
+static int seek(struct dun_log *log, dun_sequence after, struct dun_log_cursor *cursor)
 {
     struct dun_log_walk walk;
     uint32_t serial = log->hint_serial;

@@ -104,7 +104,7 @@ static bool write_offline(pb_ostream_t *out, const void *context)
     return pb_write(out, (const pb_byte_t *)"offline", 7);
 }
 
-static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t reason)
+static void note_rejected(struct dun_sender *sender, dun_sequence sequence, uint8_t reason)
 {
     dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_REJECTED,
                                                           .reason = reason,
@@ -217,7 +217,7 @@ static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
 
 /* The third time that a record seems to be what the broker cannot stand. A flaw of the broker looks
  * the same, so once is not enough; and a record for which it is always so must not block others. */
-static bool convicted(struct dun_sender *sender, uint64_t record)
+static bool convicted(struct dun_sender *sender, dun_sequence record)
 {
     const struct dun_window *window = &sender->outbox.window;
     if (record != sender->suspect) {
@@ -307,7 +307,7 @@ static void on_acked(struct dun_sender *sender, uint16_t token, uint8_t reason, 
     if (token >= TOKEN_RETAINED) {
         on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason, now);
     } else {
-        uint64_t sequence = dun_outbox_acked(&sender->outbox, token, verdict, reason, now);
+        dun_sequence sequence = dun_outbox_acked(&sender->outbox, token, verdict, reason, now);
         if (sequence == 0)
             return;
         if (verdict == DUN_VERDICT_REJECTED || verdict == DUN_VERDICT_TOO_LARGE)
@@ -348,10 +348,10 @@ static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
     uint16_t token;
     if (in_flight(sender) == 1 && sender->unacked != 0 &&
-        convicted(sender, UINT64_MAX - sender->unacked)) {
+        convicted(sender, DUN_SEQUENCE_MAX - sender->unacked)) {
         mute(sender, sender->unacked, reason);
     } else if (sender->unacked == 0 && dun_outbox_only(&sender->outbox, &token)) {
-        uint64_t sequence = dun_outbox_sequence(&sender->outbox, token);
+        dun_sequence sequence = dun_outbox_sequence(&sender->outbox, token);
         if (convicted(sender, sequence)) {
             dun_outbox_acked(&sender->outbox, token,
                              reason == REASON_TOO_LARGE ? DUN_VERDICT_TOO_LARGE

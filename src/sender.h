@@ -91,7 +91,7 @@ struct dun_sender {
     dun_ms answered_ms;             /* when the broker last acknowledged anything */
     uint16_t reading_token;
     dun_ms hold_ms;        /* nothing is published before; 0: no such pause */
-    uint64_t suspect;      /* a record that may be why the broker fails, 0: none */
+    dun_sequence suspect;  /* a record that may be why the broker fails, 0: none */
     uint32_t packet_max;   /* what the broker took last */
     uint8_t suspect_count; /* times that it seemed so */
     uint8_t rejected_run;  /* records refused for good, and none taken in between */

@@ -137,21 +137,21 @@ uint32_t dun_store_dropped(struct dun_store *store)
 
 /// Acknowledging ///
 
-uint64_t dun_store_backlog(const struct dun_store *store)
+dun_sequence dun_store_backlog(const struct dun_store *store)
 {
     if (!store->mounted)
         return 0;
     return dun_log_next_sequence(&store->log) - dun_log_first_sequence(&store->log);
 }
 
-void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+void dun_store_ack(struct dun_store *store, dun_sequence sequence, dun_ms due_ms)
 {
     /* A refused ack only means that the record is sent again: nothing is lost by it. */
     if (dun_log_ack(&store->log, sequence) == DUN_OK)
         store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);
 }
 
-void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+void dun_store_ack_to(struct dun_store *store, dun_sequence sequence, dun_ms due_ms)
 {
     if (dun_log_ack_to(&store->log, sequence) == DUN_OK)
         store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);

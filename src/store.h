@@ -51,13 +51,13 @@ DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_enco
 uint32_t dun_store_dropped(struct dun_store *store);
 
 /* Records stored and not acknowledged. */
-uint64_t dun_store_backlog(const struct dun_store *store);
+dun_sequence dun_store_backlog(const struct dun_store *store);
 
 /* Takes an ack for a full sequence; it becomes durable by `due_ms` at the latest. */
-void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+void dun_store_ack(struct dun_store *store, dun_sequence sequence, dun_ms due_ms);
 
 /* The same for all up to and including `sequence`. */
-void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+void dun_store_ack_to(struct dun_store *store, dun_sequence sequence, dun_ms due_ms);
 
 /* Makes acks durable when they are due. Returns 0 or the error. */
 DUN_MUST_USE int dun_store_tick(struct dun_store *store, dun_ms now);
