@@ -55,10 +55,10 @@ typedef int64_t dun_ms;
  */
 #ifdef DUN_SEQUENCE_32
 typedef uint32_t dun_sequence;
-#define DUN_SEQUENCE_MAX UINT32_MAX
+#define DUN_SEQUENCE_LAST UINT32_MAX
 #else
 typedef uint64_t dun_sequence;
-#define DUN_SEQUENCE_MAX UINT64_MAX
+#define DUN_SEQUENCE_LAST UINT64_MAX
 #endif
 
 /* Bytes that somebody else owns. */

@@ -58,8 +58,8 @@ static void absorb(struct dun_loss *into, const struct dun_loss *other)
         into->first = other->first;
     if (other->last > into->last)
         into->last = other->last;
-    into->points = into->points > DUN_SEQUENCE_MAX - other->points ? DUN_SEQUENCE_MAX
-                                                                   : into->points + other->points;
+    into->points = into->points > DUN_SEQUENCE_LAST - other->points ? DUN_SEQUENCE_LAST
+                                                                    : into->points + other->points;
     into->boot = other->boot;
     into->uptime_ms = other->uptime_ms;
 }
@@ -82,7 +82,7 @@ static bool same_kind(const struct dun_loss *a, const struct dun_loss *b)
 /* Sequences between two neighbours; two entries of points are further apart than any ranges. */
 static dun_sequence gap_between(const struct dun_loss *a, const struct dun_loss *b)
 {
-    return a->first == 0 ? DUN_SEQUENCE_MAX : b->first - a->last - 1;
+    return a->first == 0 ? DUN_SEQUENCE_LAST : b->first - a->last - 1;
 }
 
 /* The table is full: finds the cheapest merge that the new entry at `place` allows. */
@@ -91,7 +91,7 @@ static void insert_by_merging(struct dun_ledger *ledger, uint16_t place,
 {
     struct dun_loss *entries = ledger->entries;
     struct dun_loss *neighbour = NULL;
-    dun_sequence nearest = DUN_SEQUENCE_MAX;
+    dun_sequence nearest = DUN_SEQUENCE_LAST;
     uint16_t pair = 0; /* index of the right one of the two that merge */
 
     for (uint16_t i = 1; i < ledger->count; i++)

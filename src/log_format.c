@@ -214,7 +214,7 @@ void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash
 {
     walk->flash = flash;
     walk->sequence = opening->first;
-    walk->end = DUN_SEQUENCE_MAX;
+    walk->end = DUN_SEQUENCE_LAST;
     walk->tried = 0;
     walk->block = block;
     walk->offset = opening->size;
@@ -331,7 +331,7 @@ static bool looks_like_record(struct dun_log_walk *walk, uint32_t offset, uint32
 
 static bool is_void(const struct dun_log_walk *walk, const struct dun_log_found *found)
 {
-    return found->sequence >= walk->end + (found->meta && walk->end != DUN_SEQUENCE_MAX ? 1 : 0);
+    return found->sequence >= walk->end + (found->meta && walk->end != DUN_SEQUENCE_LAST ? 1 : 0);
 }
 
 /* Is there a valid record at `offset`? */

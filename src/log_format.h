@@ -23,7 +23,7 @@
 #define DUN_LOG_BLANK        0xFFFFu /* a length that was never programmed */
 #define DUN_LOG_AHEAD_MAX    1023    /* records that a resynchronisation may skip */
 
-#define DUN_LOG_SEQUENCE_MAX (DUN_SEQUENCE_MAX / 4) /* no device gets there */
+#define DUN_LOG_SEQUENCE_MAX (DUN_SEQUENCE_LAST / 4) /* no device gets there */
 
 #define DUN_LOG_STATE_SIZE  10 /* cursor and counts */
 #define DUN_LOG_STATE_SHORT 2  /* the whole payload, where only the cursor moved */

@@ -39,10 +39,10 @@ dun_sequence dun_outbox_backlog(const struct dun_outbox *outbox)
  * everything is backfill without a limit. */
 static void set_lanes(struct dun_outbox *outbox, dun_sequence live_from)
 {
-    dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, DUN_SEQUENCE_MAX);
+    dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, DUN_SEQUENCE_LAST);
     dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
-    dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, DUN_SEQUENCE_MAX);
-    dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, DUN_SEQUENCE_MAX);
+    dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, DUN_SEQUENCE_LAST);
+    dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, DUN_SEQUENCE_LAST);
     dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
 }
 
@@ -72,7 +72,7 @@ static void note_mount(struct dun_outbox *outbox)
     outbox->published[0] = next - 1;
     if (!strict(outbox)) {
         outbox->lanes[DUN_LANE_BACKFILL].end = next;
-        dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], next, DUN_SEQUENCE_MAX);
+        dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], next, DUN_SEQUENCE_LAST);
     }
 }
 
@@ -83,7 +83,7 @@ void dun_outbox_start(struct dun_outbox *outbox)
     outbox->lanes[DUN_LANE_URGENT].store = outbox->durable;
     outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
     outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
-    set_lanes(outbox, DUN_SEQUENCE_MAX);
+    set_lanes(outbox, DUN_SEQUENCE_LAST);
     note_mount(outbox);
 }
 
@@ -101,7 +101,7 @@ static void resend(struct dun_outbox *outbox)
 void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
-    set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : DUN_SEQUENCE_MAX);
+    set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : DUN_SEQUENCE_LAST);
     forget_published(outbox);
     resend(outbox);
     outbox->swept = false;

@@ -348,7 +348,7 @@ static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
     uint16_t token;
     if (in_flight(sender) == 1 && sender->unacked != 0 &&
-        convicted(sender, DUN_SEQUENCE_MAX - sender->unacked)) {
+        convicted(sender, DUN_SEQUENCE_LAST - sender->unacked)) {
         mute(sender, sender->unacked, reason);
     } else if (sender->unacked == 0 && dun_outbox_only(&sender->outbox, &token)) {
         dun_sequence sequence = dun_outbox_sequence(&sender->outbox, token);
