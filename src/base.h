@@ -98,6 +98,7 @@ bool dun_has_inbound(void); /* subscriptions, without which the last two are not
 bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
+bool dun_has_ranges(void);  /* remember acks out of order; without: each waits for those before */
 bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */
 
 static inline dun_ms dun_ms_earlier(dun_ms a, dun_ms b)

@@ -119,7 +119,7 @@ static void withdraw(struct dun_log *log)
     dun_ledger_untell(log->ledger, log->next);
     if (log->cursor > log->next)
         log->cursor = log->next;
-    while (log->done_used > 0) {
+    while (dun_log_done_used(log) > 0) {
         uint8_t i = (uint8_t)(log->done_used - 1);
 
         if (log->done_first[i] + log->done_count[i] <= log->next)
@@ -260,7 +260,7 @@ static uint8_t storable_ranges(const struct dun_log *log)
 {
     uint8_t count = 0;
 
-    while (count < log->done_used && log->done_first[count] - log->cursor <= UINT32_MAX)
+    while (count < dun_log_done_used(log) && log->done_first[count] - log->cursor <= UINT32_MAX)
         count++;
     return count;
 }
@@ -282,7 +282,8 @@ static int emit_state_head(struct dun_log *log, uint8_t done_count)
 /* Did nothing but the cursor change, and not too far for 16 bits, since the last full one? */
 static bool short_state_will_do(const struct dun_log *log)
 {
-    return log->state_full && log->done_used == 0 && log->ledger_saved == log->ledger->changes &&
+    return log->state_full && dun_log_done_used(log) == 0 &&
+           log->ledger_saved == log->ledger->changes &&
            (uint32_t)log->cursor - log->state_cursor <= UINT16_MAX;
 }
 

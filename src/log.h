@@ -148,7 +148,9 @@ DUN_MUST_USE int dun_log_sync(struct dun_log *log);
  */
 DUN_MUST_USE int dun_log_first(struct dun_log *log, struct dun_log_cursor *cursor);
 
-/* The same for the next one after `cursor`, which may have gone stale. Cost: O(1) records. */
+/* The same for the next one after `cursor`, which may have gone stale. DUN_E_AGAIN, if acks out of
+ * order are not remembered: behind damage, until all before that is acknowledged. Cost: O(1)
+ * records. */
 DUN_MUST_USE int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor);
 
 /* Reads payload bytes offset..offset+size. DUN_E_NOT_FOUND if the record is no longer there. Once

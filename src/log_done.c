@@ -13,7 +13,7 @@ bool dun_log_is_done(const struct dun_log *log, dun_sequence sequence)
 {
     if (sequence < log->cursor)
         return true;
-    for (uint8_t i = 0; i < log->done_used; i++)
+    for (uint8_t i = 0; i < dun_log_done_used(log); i++)
         if (sequence >= log->done_first[i] && sequence < end_of(log, i))
             return true;
     return false;
@@ -43,7 +43,7 @@ void dun_log_advance(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence > log->cursor)
         log->cursor = sequence;
-    while (log->done_used > 0 && log->done_first[0] <= log->cursor) {
+    while (dun_log_done_used(log) > 0 && log->done_first[0] <= log->cursor) {
         if (end_of(log, 0) > log->cursor)
             log->cursor = end_of(log, 0);
         remove_range(log, 0);
@@ -59,9 +59,12 @@ bool dun_log_mark_done(struct dun_log *log, dun_sequence first, dun_sequence cou
         dun_log_advance(log, end);
         return true;
     }
-    while (index < log->done_used && end_of(log, index) < first)
+    if (!dun_has_ranges())
+        return false;
+    while (index < dun_log_done_used(log) && end_of(log, index) < first)
         index++;
-    while (index < log->done_used && log->done_first[index] <= end) { /* touches: take it in */
+    while (index < dun_log_done_used(log) &&
+           log->done_first[index] <= end) { /* touches: take it in */
         if (log->done_first[index] < first)
             first = log->done_first[index];
         if (end_of(log, index) > end)
@@ -78,7 +81,7 @@ dun_sequence dun_log_open_run(const struct dun_log *log, dun_sequence *first, du
 {
     if (*first < log->cursor)
         *first = log->cursor;
-    for (uint8_t i = 0; i < log->done_used && *first < end; i++) {
+    for (uint8_t i = 0; i < dun_log_done_used(log) && *first < end; i++) {
         if (log->done_first[i] > *first)
             return log->done_first[i] < end ? log->done_first[i] : end;
         if (end_of(log, i) > *first)

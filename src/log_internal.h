@@ -33,6 +33,12 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block);
 /* What the ledger calls a loss that recycling made. */
 enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log);
 
+/* How many ranges there are behind the cursor. */
+static inline uint8_t dun_log_done_used(const struct dun_log *log)
+{
+    return dun_has_ranges() ? log->done_used : 0;
+}
+
 /* True if `sequence` was acknowledged or given up. */
 bool dun_log_is_done(const struct dun_log *log, dun_sequence sequence);
 

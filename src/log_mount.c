@@ -164,7 +164,7 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
     log->cursor = (dun_sequence)cursor;
     log->state_cursor = (uint32_t)log->cursor;
     log->state_full = true;
-    if (scan->moved.size == 0)
+    if (scan->moved.size == 0 && dun_has_ranges())
         restore_done(log, &scan->walk, offset + DUN_LOG_STATE_SIZE, done_count);
     restore_losses(log, &scan->walk, offset + DUN_LOG_STATE_SIZE + done_count * DUN_LOG_DONE_SIZE,
                    loss_count);
@@ -308,7 +308,7 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
 /* What was acknowledged had a sequence, even if a cut has taken the records themselves. */
 static void heed_acks(struct dun_log *log)
 {
-    if (log->done_used > 0) {
+    if (dun_log_done_used(log) > 0) {
         uint8_t last = (uint8_t)(log->done_used - 1);
         dun_sequence end = log->done_first[last] + log->done_count[last];
 

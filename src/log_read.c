@@ -77,29 +77,30 @@ static bool answers(const struct dun_log *log, uint32_t block)
 }
 
 /*
- * Sequences first..end-1 are not where they should be. True if they are given up; false if the
- * device seems to be away, which is no reason to call its records lost.
+ * Sequences first..end-1 are not where they should be. 0 if they are given up; DUN_E_IO if the
+ * device seems to be away, which is no reason to call its records lost; DUN_E_AGAIN if all before
+ * them must be acknowledged first, since nothing else could tell that these are done.
  */
-static bool give_up(struct dun_log *log, uint32_t block, dun_sequence first, dun_sequence end)
+static int give_up(struct dun_log *log, uint32_t block, dun_sequence first, dun_sequence end)
 {
     uint32_t count = log->flash->geometry.block_count;
 
     if (first >= end)
-        return true;
+        return DUN_OK;
     if (!answers(log, block) && !answers(log, (block + 1) % count) && !answers(log, log->base))
-        return false;
+        return DUN_E_IO;
     while (first < end) {
         dun_sequence stop = dun_log_open_run(log, &first, end);
 
         if (stop <= first)
             break;
-        if (!dun_log_mark_done(log, first, stop - first))
-            break; /* no room to remember: met again when the cursor is there */
+        if (!dun_log_mark_done(log, first, stop - first)) /* met again when the cursor is there */
+            return dun_has_ranges() ? DUN_OK : DUN_E_AGAIN;
         dun_ledger_add(log->ledger, first, stop - 1, DUN_LOSS_DAMAGED);
         log->damaged += (uint32_t)(stop - first);
         log->acks_changed = true;
     }
-    return true;
+    return DUN_OK;
 }
 
 /* From where the walk stands to the next open record with a sequence above `after`. */
@@ -112,13 +113,15 @@ static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t seri
         dun_sequence expected = walk->sequence;
         bool there = expected < walk->end && dun_log_walk_next(walk, &found);
         dun_sequence end = there ? found.sequence : walk->end;
+        int result = give_up(log, walk->block, expected, end);
 
-        if (!give_up(log, walk->block, expected, end))
-            return DUN_E_IO;
-        if (!there && !enter_after(log, walk, walk->block, &serial))
-            return 0;
-        if (!there && !give_up(log, walk->block, end, walk->sequence))
-            return DUN_E_IO; /* what a block between held */
+        if (result == DUN_OK && !there) {
+            if (!enter_after(log, walk, walk->block, &serial))
+                return 0;
+            result = give_up(log, walk->block, end, walk->sequence); /* a block between held them */
+        }
+        if (result < 0)
+            return result;
         if (!there || found.meta || found.sequence <= after || dun_log_is_done(log, found.sequence))
             continue;
         cursor->sequence = found.sequence;
@@ -136,17 +139,19 @@ static int seek(struct dun_log *log, dun_sequence after, struct dun_log_cursor *
 {
     struct dun_log_walk walk;
     uint32_t serial = log->hint_serial;
+    int result;
 
     if (log->base_serial == 0 || log->cursor >= log->next - log->unsynced)
         return 0;
     if (is_live(log, serial) && log->hint_sequence <= after + 1)
         enter_at(log, &walk, log->hint_block, serial, log->hint_sequence, log->hint_offset);
     else if (!enter_tail(log, &walk, &serial))
-        return give_up(log, log->tail, after + 1, log->next - log->unsynced) ? 0 : DUN_E_IO;
+        return give_up(log, log->tail, after + 1, log->next - log->unsynced);
     while (walk.end <= after + 1 && enter_after(log, &walk, walk.block, &serial))
         continue;
-    if (!give_up(log, walk.block, after + 1, walk.sequence))
-        return DUN_E_IO;
+    result = give_up(log, walk.block, after + 1, walk.sequence);
+    if (result < 0)
+        return result;
     return advance(log, &walk, serial, after, cursor);
 }
 

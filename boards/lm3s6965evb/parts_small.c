@@ -42,6 +42,11 @@ bool dun_has_limits(void)
     return false;
 }
 
+bool dun_has_ranges(void)
+{
+    return false;
+}
+
 bool dun_has_mending(void)
 {
     return false;
