@@ -50,10 +50,11 @@ struct dun_agent_config {
 struct dun_agent_parts {
     struct dun_catalog *catalog;
     struct dun_batch *batch;
-    struct dun_store_config store; /* the durable log */
-    struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
+    /* Stores, each given to dun_store_init; NULL: there is none. */
+    struct dun_store *store; /* the durable log; required */
+    struct dun_store *spare; /* a log in RAM, used while the durable one fails */
     /* With the overflow policy DUN_LOG_THIN: where what thinning keeps goes; drops its oldest. */
-    struct dun_store_config archive;
+    struct dun_store *archive;
     /* One for each metric of the batch; NULL: none is ever urgent, left out or rounded. */
     struct dun_limit *limits;
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
@@ -76,9 +77,9 @@ struct dun_agent {
         uint16_t sensor_count;
     } parts;
     struct dun_clock clock;
-    struct dun_store store;
-    struct dun_store spare;
-    struct dun_store archive;
+    struct dun_store *store;
+    struct dun_store *spare;
+    struct dun_store *archive;
     struct dun_thinner thinner;
     struct dun_recorder recorder;
     struct dun_sender sender;

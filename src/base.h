@@ -96,6 +96,7 @@ bool dun_has_stored(void);  /* DUN_ACK_STORED */
 bool dun_has_remote(void);  /* remote configuration: remote.h */
 bool dun_has_inbound(void); /* subscriptions, without which the last two are not there either */
 bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
+bool dun_has_spare(void);   /* a second store, for the time in which the first one fails */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
 bool dun_has_ranges(void);  /* remember acks out of order; without: each waits for those before */

@@ -32,7 +32,7 @@ void dun_lane_resume(struct dun_lane *lane)
 
 int dun_lane_next(struct dun_lane *lane)
 {
-    if (!lane->store->mounted)
+    if (!dun_store_is_mounted(lane->store))
         return 0;
     struct dun_log_cursor next =
         lane->cursor.sequence + 1 < lane->from ? before(lane->from) : lane->cursor;

@@ -9,7 +9,7 @@
 #include "store.h"
 
 struct dun_lane {
-    struct dun_store *store;
+    struct dun_store *store; /* NULL: the lane is empty */
     dun_sequence from;
     dun_sequence end;
     struct dun_log_cursor cursor; /* the last record given out */

@@ -22,6 +22,16 @@ static dun_sequence sequence_of(const struct dun_outbox *outbox, const struct du
     return dun_window_sequence(slot, oldest);
 }
 
+static struct dun_store *spare_of(const struct dun_outbox *outbox)
+{
+    return dun_has_spare() ? outbox->spare : NULL;
+}
+
+static struct dun_store *archive_of(const struct dun_outbox *outbox)
+{
+    return dun_has_archive() ? outbox->archive : NULL;
+}
+
 static bool strict(const struct dun_outbox *outbox)
 {
     return !dun_has_lanes() || outbox->config.backfill_percent == 0;
@@ -29,8 +39,8 @@ static bool strict(const struct dun_outbox *outbox)
 
 dun_sequence dun_outbox_backlog(const struct dun_outbox *outbox)
 {
-    return dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) +
-           dun_store_backlog(outbox->archive);
+    return dun_store_backlog(outbox->durable) + dun_store_backlog(spare_of(outbox)) +
+           dun_store_backlog(archive_of(outbox));
 }
 
 /// Lanes ///
@@ -81,8 +91,8 @@ void dun_outbox_start(struct dun_outbox *outbox)
     outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
     outbox->lanes[DUN_LANE_BACKFILL].store = outbox->durable;
     outbox->lanes[DUN_LANE_URGENT].store = outbox->durable;
-    outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
-    outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
+    outbox->lanes[DUN_LANE_SPARE].store = spare_of(outbox);
+    outbox->lanes[DUN_LANE_ARCHIVE].store = archive_of(outbox);
     set_lanes(outbox, DUN_SEQUENCE_LAST);
     note_mount(outbox);
 }
@@ -430,11 +440,11 @@ dun_sequence dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum du
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
                                           uint64_t sequence, dun_ms now)
 {
-    struct dun_store *stores[] = {outbox->durable, outbox->spare};
+    struct dun_store *stores[] = {outbox->durable, spare_of(outbox)};
     note_mount(outbox);
     for (size_t i = 0; i < 2; i++) {
         struct dun_store *store = stores[i];
-        if (!store->mounted || dun_log_stream(&store->log) != stream)
+        if (!dun_store_is_mounted(store) || dun_log_stream(&store->log) != stream)
             continue;
         if (sequence > outbox->published[i])
             return DUN_STORED_AHEAD;

@@ -64,8 +64,8 @@ enum dun_stored_verdict {
 struct dun_outbox {
     struct dun_outbox_config config; /* set by the caller before start, as the next three */
     struct dun_store *durable;
-    struct dun_store *spare;
-    struct dun_store *archive;
+    struct dun_store *spare;   /* NULL: there is none */
+    struct dun_store *archive; /* as well */
     struct dun_stats *stats;
     struct dun_window window;
     struct dun_lane lanes[DUN_LANE_COUNT];

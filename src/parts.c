@@ -32,6 +32,11 @@ bool dun_has_lanes(void)
     return true;
 }
 
+bool dun_has_spare(void)
+{
+    return true;
+}
+
 bool dun_has_archive(void)
 {
     return true;

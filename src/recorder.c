@@ -13,10 +13,15 @@ static struct dun_notice notice(enum dun_notice_kind kind, int error)
 
 /// Choosing a store ///
 
+static struct dun_store *spare_of(const struct dun_recorder *recorder)
+{
+    return dun_has_spare() ? recorder->spare : NULL;
+}
+
 /* 0, also where there is nothing to try, or the error, which is counted. */
 static int try_mount(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
-    if (store->mounted || !store->config.flash || now < store->retry_ms)
+    if (!store || store->mounted || !store->config.flash || now < store->retry_ms)
         return DUN_OK;
     int result = dun_store_mount(store, recorder->notices);
     store->failing = result < 0;
@@ -29,12 +34,12 @@ static int try_mount(struct dun_recorder *recorder, struct dun_store *store, dun
 
 static bool usable(const struct dun_store *store, dun_ms now)
 {
-    return store->mounted && (!store->failing || now >= store->retry_ms);
+    return dun_store_is_mounted(store) && (!store->failing || now >= store->retry_ms);
 }
 
 static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
 {
-    if (store == recorder->durable && recorder->active == recorder->spare)
+    if (store == recorder->durable && recorder->active && recorder->active != store)
         dun_notices_add(recorder->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORAGE_BACK});
     recorder->active = store;
 }
@@ -72,8 +77,8 @@ void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
     }
     if (result < 0)
         tell_failure(recorder, result);
-    (void)try_mount(recorder, recorder->spare, now);
-    recorder->active = recorder->spare->mounted ? recorder->spare : NULL;
+    (void)try_mount(recorder, spare_of(recorder), now);
+    recorder->active = dun_store_is_mounted(spare_of(recorder)) ? spare_of(recorder) : NULL;
 }
 
 /// One record into one store ///
@@ -300,7 +305,7 @@ static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun
 
 static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 {
-    struct dun_store *stores[] = {recorder->durable, recorder->spare};
+    struct dun_store *stores[] = {recorder->durable, spare_of(recorder)};
     int result = DUN_E_IO;
     mount_archive(recorder, now);
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
@@ -338,7 +343,7 @@ int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
     if (!recorder->active || points_wait(recorder))
         result = seal_where_possible(recorder, now);
     tell_losses(recorder, recorder->durable, now);
-    tell_losses(recorder, recorder->spare, now);
+    tell_losses(recorder, spare_of(recorder), now);
     if (result < 0) {
         recorder->blocked_until_ms = now + recorder->limits.retry_ms;
         return result;

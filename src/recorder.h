@@ -50,7 +50,7 @@ struct dun_recorder {
     struct dun_batch *batch;
     struct dun_clock *clock;
     struct dun_store *durable;
-    struct dun_store *spare;
+    struct dun_store *spare; /* NULL: there is none */
     struct dun_stats *stats;
     struct dun_notices *notices;
     struct dun_thinner *thinner;            /* NULL: the log's policy is another one */

@@ -199,7 +199,7 @@ static bool bounds(const struct dun_settings *settings, uint8_t id, int64_t rang
         return true;
     case DUN_SETTING_LOG_POLICY:
         range[0] = DUN_LOG_DROP_OLDEST;
-        range[1] = agent->archive.config.flash ? DUN_LOG_THIN : DUN_LOG_DROP_NEWEST;
+        range[1] = agent->archive ? DUN_LOG_THIN : DUN_LOG_DROP_NEWEST;
         return false;
     case DUN_SETTING_RESOLUTION:
     case DUN_SETTING_DEAD_BAND:
@@ -347,8 +347,8 @@ static void set_intervals(const struct dun_settings *settings, dun_ms now)
 
 static void set_policy(struct dun_agent *agent, enum dun_log_overflow policy)
 {
-    agent->store.config.overflow = policy;
-    agent->store.log.overflow = (uint8_t)policy;
+    agent->store->config.overflow = policy;
+    agent->store->log.overflow = (uint8_t)policy;
     agent->recorder.thinner = policy == DUN_LOG_THIN ? &agent->thinner : NULL;
 }
 
@@ -364,7 +364,7 @@ void dun_settings_apply(struct dun_settings *settings, dun_ms now)
         [DUN_SETTING_BATCH_AGE] = own->batch_age_max_ms,
         [DUN_SETTING_BACKFILL_PERCENT] = own->strict_order ? 0 : own->backfill_percent,
         [DUN_SETTING_BACKFILL_RATE] = own->backfill_bytes_s,
-        [DUN_SETTING_LOG_POLICY] = agent->store.config.overflow,
+        [DUN_SETTING_LOG_POLICY] = agent->store->config.overflow,
         [DUN_SETTING_TRIAL] = settings->trial_ms,
     };
     while (next_good(settings, &document, &setting))

@@ -139,7 +139,7 @@ uint32_t dun_store_dropped(struct dun_store *store)
 
 dun_sequence dun_store_backlog(const struct dun_store *store)
 {
-    if (!store->mounted)
+    if (!dun_store_is_mounted(store))
         return 0;
     return dun_log_next_sequence(&store->log) - dun_log_first_sequence(&store->log);
 }

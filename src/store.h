@@ -1,6 +1,7 @@
 /*
  * store.h: one log as the agent uses it: mounted when it can be, tried again when it failed. The
- * agent has up to two: the durable one, and a spare in RAM for the time in which that fails.
+ * agent has up to three: the durable one, a spare in RAM for the time in which that fails, and an
+ * archive. Where a store is asked for something, NULL is one that is not there and holds nothing.
  */
 #ifndef DUN_STORE_H
 #define DUN_STORE_H
@@ -49,6 +50,11 @@ DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_enco
 
 /* How many records the log gave up, for want of room, since this was asked last. */
 uint32_t dun_store_dropped(struct dun_store *store);
+
+static inline bool dun_store_is_mounted(const struct dun_store *store)
+{
+    return store && store->mounted;
+}
 
 /* Records stored and not acknowledged. */
 dun_sequence dun_store_backlog(const struct dun_store *store);

@@ -32,6 +32,11 @@ bool dun_has_lanes(void)
     return false;
 }
 
+bool dun_has_spare(void)
+{
+    return false;
+}
+
 bool dun_has_archive(void)
 {
     return false;

@@ -10,6 +10,7 @@
 
 /// What is recorded ///
 #define DUN_PROFILE_POINTS_MAX     192  /* open points, 16 bytes each */
+#define DUN_PROFILE_STORES         2    /* the log, and one in RAM for when it fails */
 #define DUN_PROFILE_LOSSES_MAX     8    /* ranges of the loss ledger */
 #define DUN_PROFILE_PROG_SIZE_MAX  256  /* write buffer of a log: the card's program unit */
 #define DUN_PROFILE_LOG_BLOCK_SIZE 8192 /* erase block on the card */

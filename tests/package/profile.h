@@ -4,6 +4,7 @@
 
 #define DUN_PROFILE_METRICS_MAX 8
 #define DUN_PROFILE_POINTS_MAX  64 /* open points, 16 bytes each */
+#define DUN_PROFILE_STORES      1  /* the log alone */
 #define DUN_PROFILE_LOSSES_MAX  4  /* ranges of the loss ledger */
 #define DUN_PROFILE_PROG_SIZE_MAX                                                                  \
     64                               /* write buffer of a log: at least the flash's program unit   \

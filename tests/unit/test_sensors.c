@@ -36,6 +36,7 @@ static struct {
     uint8_t scratch[512];
 
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_catalog catalog;
     struct dun_metric metrics[METRICS];
     struct dun_batch batch;
@@ -93,14 +94,15 @@ static void start_agent(void)
     dun_catalog_init(&f.catalog, f.metrics, METRICS);
     dun_batch_init(&f.batch, f.points, POINTS, f.chains, METRICS);
     fake_uplink_init(&f.broker);
+    dun_store_init(&f.store, &(struct dun_store_config){.flash = &f.flash,
+                                                        .unit = {f.unit, sizeof f.unit},
+                                                        .losses = f.losses,
+                                                        .losses_max = 4,
+                                                        .new_stream = 1});
     const struct dun_agent_parts parts = {
         .catalog = &f.catalog,
         .batch = &f.batch,
-        .store = {.flash = &f.flash,
-                  .unit = {f.unit, sizeof f.unit},
-                  .losses = f.losses,
-                  .losses_max = 4,
-                  .new_stream = 1},
+        .store = &f.store,
         .limits = f.limits,
         .window = f.window,
         .window_max = 4,

@@ -7,6 +7,7 @@
 
 #define DUN_PROFILE_METRICS_MAX   8    /* of a model */
 #define DUN_PROFILE_POINTS_MAX    128  /* open points */
+#define DUN_PROFILE_STORES        1    /* the log alone */
 #define DUN_PROFILE_LOSSES_MAX    6    /* ranges of the loss ledger */
 #define DUN_PROFILE_PROG_SIZE_MAX 64   /* write buffer of the log */
 #define DUN_PROFILE_WINDOW        16   /* publishes in flight */
