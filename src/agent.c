@@ -88,6 +88,8 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "keep_every";
     if (parts->spare && !dun_has_spare())
         return "spare";
+    if (parts->store->config.overflow == DUN_LOG_DROP_NEWEST && !dun_has_keeping())
+        return "overflow";
     if (thins(parts) && (!parts->archive || !dun_has_archive()))
         return "archive";
     if (config->ack_mode == DUN_ACK_STORED && !dun_has_stored())

@@ -98,6 +98,7 @@ bool dun_has_inbound(void); /* subscriptions, without which the last two are not
 bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
 bool dun_has_spare(void);   /* a second store, for the time in which the first one fails */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
+bool dun_has_keeping(void); /* DUN_LOG_DROP_NEWEST */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
 bool dun_has_ranges(void);  /* remember acks out of order; without: each waits for those before */
 bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */

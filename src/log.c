@@ -371,6 +371,11 @@ static bool in_use(const struct dun_log *log, uint32_t block)
            dun_log_distance(log, log->base, block) >= dun_log_distance(log, log->base, log->tail);
 }
 
+static bool keeps_old(const struct dun_log *log)
+{
+    return dun_has_keeping() && log->overflow == DUN_LOG_DROP_NEWEST;
+}
+
 /* DROP_NEWEST keeps the last block that would take nothing away for records that tell losses. */
 bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
 {
@@ -378,8 +383,8 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
     uint32_t tail, tail_serial;
     dun_sequence end;
 
-    if (log->overflow != DUN_LOG_DROP_NEWEST ||
-        log->flash->geometry.block_count < RESERVE_BLOCKS_MIN || !in_use(log, next))
+    if (!keeps_old(log) || log->flash->geometry.block_count < RESERVE_BLOCKS_MIN ||
+        !in_use(log, next))
         return false;
     find_survivor(log, next, &end, &tail, &tail_serial);
     return end > log->cursor;
@@ -387,7 +392,8 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
 
 enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log)
 {
-    return log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
+    return dun_has_archive() && log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED
+                                                              : DUN_LOSS_OVERFLOW;
 }
 
 /* Erases `block`, which lies behind the base; the ledger learns what that took. */
@@ -401,7 +407,7 @@ static int recycle(struct dun_log *log, uint32_t block, bool telling)
 
     if (in_use(log, block))
         find_survivor(log, block, &end, &tail, &tail_serial);
-    if (log->overflow == DUN_LOG_DROP_NEWEST && !telling && (end > log->cursor || reserve))
+    if (keeps_old(log) && !telling && (end > log->cursor || reserve))
         return DUN_E_FULL;
     result = log->flash->erase(log->flash->context, block);
     if (result < 0) {
@@ -521,7 +527,7 @@ static int begin(struct dun_log *log, uint32_t size, uint16_t flags, bool tellin
         return DUN_E_TOO_LARGE;
     abandon(log);
     log->in_reserve = log->in_reserve && dun_log_is_reserve(log, log->head);
-    if (log->in_reserve && !telling)
+    if (dun_has_keeping() && log->in_reserve && !telling)
         return DUN_E_FULL;
     if (!fits(log, size))
         result = open_block(log, telling);

@@ -42,6 +42,11 @@ bool dun_has_archive(void)
     return true;
 }
 
+bool dun_has_keeping(void)
+{
+    return true;
+}
+
 bool dun_has_limits(void)
 {
     return true;

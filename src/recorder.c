@@ -162,15 +162,11 @@ static int announce(struct dun_recorder *recorder, struct dun_store *store)
 
 static void tell_lost_points(struct dun_recorder *recorder, struct dun_store *store)
 {
-    if (recorder->lost_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->lost_points, DUN_LOSS_STORAGE);
-    if (recorder->refused_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->refused_points, DUN_LOSS_OVERFLOW);
-    if (recorder->oversized_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->oversized_points, DUN_LOSS_TOO_LARGE);
-    recorder->lost_points = 0;
-    recorder->refused_points = 0;
-    recorder->oversized_points = 0;
+    for (unsigned reason = 0; reason <= DUN_LOSS_TOO_LARGE; reason++) {
+        dun_ledger_add_points(&store->ledger, recorder->lost[reason], (enum dun_loss_reason)reason);
+        recorder->lost[reason] = 0;
+    }
+    recorder->lost_some = false;
 }
 
 /* Halves what the record carries. False when it carries a single thing already. */
@@ -206,18 +202,13 @@ static int append_shrunk(struct dun_recorder *recorder, struct dun_store *store,
 static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_loss_reason reason)
 {
     recorder->stats->points_lost += count;
-    bool first = recorder->lost_points + recorder->refused_points + recorder->oversized_points == 0;
     struct dun_notice lost = notice(DUN_NOTICE_POINTS_LOST, DUN_OK);
     lost.value = count;
     lost.reason = (uint8_t)reason;
-    if (first) /* the others follow from the counters; a line a point helps nobody */
+    if (!recorder->lost_some) /* the others follow from the counters; a line a point helps nobody */
         dun_notices_add(recorder->notices, &lost);
-    if (reason == DUN_LOSS_TOO_LARGE)
-        recorder->oversized_points += count;
-    else if (reason == DUN_LOSS_OVERFLOW)
-        recorder->refused_points += count;
-    else
-        recorder->lost_points += count;
+    recorder->lost[reason] += count;
+    recorder->lost_some |= count > 0;
 }
 
 static void note_stored(struct dun_recorder *recorder, const struct dun_store *store,
@@ -269,8 +260,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
 
 static bool points_wait(const struct dun_recorder *recorder)
 {
-    return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 ||
-           recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0;
+    return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 || recorder->lost_some;
 }
 
 /*
@@ -295,7 +285,8 @@ static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun
     do
         result = seal_one(recorder, store, now);
     while (result == DUN_OK && recorder->batch->count > 0);
-    if (result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
+    if (dun_has_keeping() &&
+        result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
         lose_points(recorder, recorder->batch->count, DUN_LOSS_OVERFLOW);
         consume(recorder, recorder->batch->count);
         return DUN_OK;

@@ -99,7 +99,8 @@ static int begin_record(struct dun_store *store, const struct dun_encoder *encod
         *size = encoded_size(encoder, record);
         if (*size > size_max)
             return DUN_E_TOO_LARGE;
-        int result = record->telling  ? dun_log_begin_telling(&store->log, *size)
+        int result = dun_has_keeping() && record->telling
+                         ? dun_log_begin_telling(&store->log, *size)
                      : record->urgent ? dun_log_begin_urgent(&store->log, *size)
                                       : dun_log_begin(&store->log, *size);
         if (result < 0)
