@@ -112,7 +112,7 @@ void thinned_told(const struct stream_facts *stream, const struct read_loss *los
 
 void thinned_end(struct facts *facts, const struct dun_agent *agent)
 {
-    if (!agent->store->mounted || !agent->archive->mounted || facts->archive_full ||
+    if (!agent->store->mounted || !dun_store_is_mounted(agent->archive) || facts->archive_full ||
         facts->archive_lost || sim_run->damaged || storage_fails() ||
         sim_run->scenario.packet_max != 0)
         return;

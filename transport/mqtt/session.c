@@ -353,10 +353,16 @@ void dun_mqtt_send_disconnect(struct dun_mqtt_session *session, uint8_t reason)
     }
 }
 
+/* Acks that the broker is owed. */
+static uint8_t owed_count(const struct dun_mqtt_session *session)
+{
+    return dun_has_inbound() ? session->owed_count : 0;
+}
+
 /* Queues what waited for the gap between two publishes. What finds no room stays due. */
 static void queue_control(struct dun_mqtt_session *session)
 {
-    while (session->owed_count > 0) {
+    while (owed_count(session) > 0) {
         int size = dun_mqtt_encode_puback(tx_room(session), session->owed_acks[0]);
         if (size < 0) {
             return;
@@ -381,7 +387,7 @@ static void queue_control(struct dun_mqtt_session *session)
 
 static bool control_due(const struct dun_mqtt_session *session)
 {
-    return session->owed_count > 0 || session->ping_due || session->leave_due;
+    return owed_count(session) > 0 || session->ping_due || session->leave_due;
 }
 
 bool dun_mqtt_output(struct dun_mqtt_session *session, struct dun_mqtt_piece *piece)
@@ -543,6 +549,9 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 static void handle_publish(struct dun_mqtt_session *session, struct dun_span body)
 {
     struct dun_mqtt_publish publish;
+    if (!dun_has_inbound()) {
+        return;
+    }
     int error = dun_mqtt_decode_publish(session->version, session->first_byte, body, &publish);
     if (error != DUN_OK) {
         fail(session, error, 0);
@@ -616,7 +625,7 @@ static size_t feed_first(struct dun_mqtt_session *session, uint8_t first)
         fail(session, DUN_E_PROTOCOL, 0);
         return 1;
     }
-    if (type == DUN_MQTT_PUBLISH && session->owed_count == DUN_MQTT_OWED_ACKS_MAX) {
+    if (type == DUN_MQTT_PUBLISH && owed_count(session) == DUN_MQTT_OWED_ACKS_MAX) {
         return 0;
     }
     session->first_byte = first;
@@ -630,13 +639,14 @@ static void begin_body(struct dun_mqtt_session *session)
 {
     session->body_have = 0;
     session->phase = DUN_MQTT_BODY;
-    if (session->body_size <= session->memory.rx.size) {
+    bool message = session->first_byte >> 4 == DUN_MQTT_PUBLISH;
+    bool unheard = message && !dun_has_inbound(); /* of an older session: the broker keeps it */
+    if (session->body_size <= session->memory.rx.size && !unheard) {
         return;
     }
     /* Only a QoS 0 message may be passed over. One with QoS 1 would have to be acknowledged, and
      * nobody has seen it; any other packet of this size is a lie. */
-    bool skip = session->first_byte >> 4 == DUN_MQTT_PUBLISH && (session->first_byte & 0x06) == 0;
-    if (!skip) {
+    if (!unheard && !(message && (session->first_byte & 0x06) == 0)) {
         fail(session, DUN_E_TOO_LARGE, 0);
         return;
     }
@@ -705,7 +715,7 @@ static size_t feed_some(struct dun_mqtt_session *session, struct dun_span input,
 bool dun_mqtt_can_feed(const struct dun_mqtt_session *session)
 {
     bool open = session->state == DUN_MQTT_CONNECTING || session->state == DUN_MQTT_UP;
-    return open && !session->event_ready && session->owed_count < DUN_MQTT_OWED_ACKS_MAX;
+    return open && !session->event_ready && owed_count(session) < DUN_MQTT_OWED_ACKS_MAX;
 }
 
 size_t dun_mqtt_feed(struct dun_mqtt_session *session, struct dun_span input, dun_ms now)
@@ -730,7 +740,7 @@ const struct dun_mqtt_event *dun_mqtt_next_event(struct dun_mqtt_session *sessio
 {
     if (session->event_ready) {
         session->event_ready = false;
-        if (session->message_id != 0) {
+        if (dun_has_inbound() && session->message_id != 0) {
             session->owed_acks[session->owed_count++] = session->message_id;
             session->message_id = 0;
         }
