@@ -28,6 +28,8 @@ struct dun_node {
     struct dun_chain chains[DUN_PROFILE_METRICS_MAX];
     struct dun_limit limits[DUN_PROFILE_METRICS_MAX];
     struct dun_point points[DUN_PROFILE_POINTS_MAX];
+    struct dun_notice notices[DUN_PROFILE_NOTICES];
+    char redirect_host[DUN_PROFILE_REDIRECT_SIZE];
     struct dun_window_slot window[DUN_PROFILE_WINDOW];
     struct dun_node_store stores[DUN_PROFILE_STORES]; /* the log, the spare, the archive */
 };

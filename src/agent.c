@@ -155,7 +155,10 @@ static void init_sender(struct dun_agent *agent, const struct dun_agent_parts *p
         .stats = &agent->stats,
         .notices = &agent->notices,
         .stable_ms = config->stable_ms,
-        .route = {.stay = config->stay, .retry_ms = config->version_retry_ms},
+        .route = {.stay = config->stay,
+                  .retry_ms = config->version_retry_ms,
+                  .other_host = parts->redirect_host,
+                  .other_size = parts->redirect_size},
         .unheard = config->unheard,
         .message_expiry_s = config->message_expiry_s,
         .outbox = {.config = {.ack_mode = config->ack_mode,
@@ -199,6 +202,8 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     agent->parts.sensors = parts->sensors;
     agent->parts.uplink = parts->uplink;
     agent->parts.sensor_count = parts->sensor_count;
+    agent->notices.ring = parts->notices;
+    agent->notices.capacity = parts->notices_max;
     const char *wrong = wrong_field(&agent->config, parts);
     if (what)
         *what = wrong;

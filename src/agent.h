@@ -57,6 +57,10 @@ struct dun_agent_parts {
     struct dun_store *archive;
     /* One for each metric of the batch; NULL: none is ever urgent, left out or rounded. */
     struct dun_limit *limits;
+    struct dun_notice *notices; /* what happened and was not asked for yet */
+    uint16_t notices_max;
+    char *redirect_host; /* where a Server Reference sent us; not kept if it is longer */
+    uint16_t redirect_size;
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */
     uint16_t window_max;

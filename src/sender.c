@@ -610,8 +610,6 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
 {
     DUN_ASSERT(sender->outbox.window.capacity < TOKEN_RETAINED);
     dun_outbox_start(&sender->outbox);
-    make_topic(sender, "status", sender->status_topic);
-    sender->uplink_config.will_topic = sender->status_topic;
     sender->uplink_config.will_payload = (struct dun_span){(const uint8_t *)"offline", 7};
     sender->route.host = sender->uplink_config.host;
     sender->route.port = sender->uplink_config.port;
@@ -624,10 +622,14 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
 
 static void connect(struct dun_sender *sender, dun_ms now)
 {
+    char topic[DUN_TOPIC_MAX];
+    make_topic(sender, "status", topic);
     sender->state = DUN_SENDER_CONNECTING;
+    sender->uplink_config.will_topic = topic;
     dun_route_take(&sender->route, &sender->uplink_config, now);
     struct dun_uplink_event down = {
         .error = sender->uplink->open(sender->uplink->context, &sender->uplink_config, now)};
+    sender->uplink_config.will_topic = NULL;
     if (down.error < 0)
         on_down(sender, &down, now);
 }

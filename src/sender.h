@@ -101,7 +101,6 @@ struct dun_sender {
     uint8_t careful;       /* not 0: one message at a time, until so many records were taken */
     uint8_t fruitless;     /* connections in a row that brought nothing */
     bool no_retain_told;
-    char status_topic[DUN_TOPIC_MAX];
 };
 
 void dun_sender_start(struct dun_sender *sender, dun_ms now);

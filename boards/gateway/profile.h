@@ -29,9 +29,11 @@
 #define DUN_PROFILE_SPARE_BLOCK_COUNT 32   /* which storage fails */
 
 /// What is sent ///
-#define DUN_PROFILE_WINDOW      32           /* publishes in flight */
-#define DUN_PROFILE_PAYLOAD_MAX (256 * 1024) /* a whole message: the catalog is the largest */
-#define DUN_PROFILE_CONFIG_MAX  2048         /* largest document of the remote configuration */
-#define DUN_PROFILE_INBOUND_MAX 2560         /* largest message from the broker: that, and topic */
+#define DUN_PROFILE_WINDOW        32  /* publishes in flight */
+#define DUN_PROFILE_NOTICES       16  /* of what happened, until somebody asks */
+#define DUN_PROFILE_REDIRECT_SIZE 128 /* longest host name that a redirect may give, and 1 */
+#define DUN_PROFILE_PAYLOAD_MAX   (256 * 1024) /* a whole message: the catalog is the largest */
+#define DUN_PROFILE_CONFIG_MAX    2048         /* largest document of the remote configuration */
+#define DUN_PROFILE_INBOUND_MAX   2560 /* largest message from the broker: that, and topic */
 
 #endif

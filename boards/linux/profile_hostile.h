@@ -23,6 +23,8 @@
 #define DUN_PROFILE_SPARE_BLOCK_COUNT 5
 
 #define DUN_PROFILE_WINDOW             3
+#define DUN_PROFILE_NOTICES            4
+#define DUN_PROFILE_REDIRECT_SIZE      24
 #define DUN_PROFILE_CONFIG_MAX         67
 #define DUN_PROFILE_MQTT_RX_SIZE       131
 #define DUN_PROFILE_MQTT_TX_SIZE       701

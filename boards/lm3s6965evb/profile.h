@@ -20,12 +20,14 @@
 #define DUN_PROFILE_SPARE_PROG_SIZE   4 /* a word, as of the chip's own flash */
 
 /// What is sent ///
-#define DUN_PROFILE_WINDOW       8   /* publishes in flight */
-#define DUN_PROFILE_CONFIG_MAX   384 /* largest document of the remote configuration */
-#define DUN_PROFILE_MQTT_RX_SIZE 512 /* largest packet from the broker: that, and topic */
-#define DUN_PROFILE_MQTT_TX_SIZE 640 /* CONNECT with the longest names must fit */
-#define DUN_PROFILE_LINK_RX_SIZE 256 /* one read of the link */
-#define DUN_PROFILE_LINK_TX_SIZE 512 /* one write of the link */
+#define DUN_PROFILE_WINDOW        8   /* publishes in flight */
+#define DUN_PROFILE_NOTICES       8   /* of what happened, until somebody asks */
+#define DUN_PROFILE_REDIRECT_SIZE 64  /* longest host name that a redirect may give, and 1 */
+#define DUN_PROFILE_CONFIG_MAX    384 /* largest document of the remote configuration */
+#define DUN_PROFILE_MQTT_RX_SIZE  512 /* largest packet from the broker: that, and topic */
+#define DUN_PROFILE_MQTT_TX_SIZE  640 /* CONNECT with the longest names must fit */
+#define DUN_PROFILE_LINK_RX_SIZE  256 /* one read of the link */
+#define DUN_PROFILE_LINK_TX_SIZE  512 /* one write of the link */
 
 /// The board ///
 #define DUN_PROFILE_WATCHDOG_MS 8000

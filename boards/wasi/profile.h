@@ -29,6 +29,8 @@
 
 /// What is sent ///
 #define DUN_PROFILE_WINDOW             32   /* publishes in flight */
+#define DUN_PROFILE_NOTICES            16   /* of what happened, until somebody asks */
+#define DUN_PROFILE_REDIRECT_SIZE      128  /* longest host name that a redirect may give, and 1 */
 #define DUN_PROFILE_CONFIG_MAX         2048 /* largest document of the remote configuration */
 #define DUN_PROFILE_MQTT_RX_SIZE       2560 /* largest packet from the broker: that, and topic */
 #define DUN_PROFILE_MQTT_TX_SIZE       1280 /* CONNECT with the longest names must fit */

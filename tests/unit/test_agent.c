@@ -37,6 +37,7 @@ struct fixture {
     struct dun_chain chains[METRICS];
     struct dun_limit limits[METRICS];
     struct dun_window_slot window[WINDOW];
+    struct dun_notice notices[16];
     struct dun_loss losses[3][LOSSES];
     struct dun_flash memory[3];
     struct dun_flash flaky; /* in front of the durable one */
@@ -86,13 +87,12 @@ static int flaky_sync(void *context)
 
 static struct dun_store *store_of(struct fixture *f, int which, uint64_t stream)
 {
-    dun_store_init(&f->stores[which], &(struct dun_store_config){
-                                          .flash = which == 0 ? &f->flaky : &f->memory[which],
-                                          .unit = {f->unit[which], sizeof f->unit[which]},
-                                          .losses = f->losses[which],
-                                          .losses_max = LOSSES,
-                                          .new_stream = stream,
-                                      });
+    struct dun_store_config config = {.flash = which == 0 ? &f->flaky : &f->memory[which],
+                                      .unit = {f->unit[which], sizeof f->unit[which]},
+                                      .losses = f->losses[which],
+                                      .losses_max = LOSSES,
+                                      .new_stream = stream};
+    dun_store_init(&f->stores[which], &config);
     return &f->stores[which];
 }
 
@@ -107,13 +107,14 @@ static void start(struct fixture *f)
         .spare = store_of(f, 1, 0x5A),
         .archive = store_of(f, 2, 0xAC),
         .limits = f->limits,
+        .notices = f->notices,
+        .notices_max = 16,
         .window = f->window,
         .window_max = WINDOW,
         .sensors = f->parts.sensors,
         .sensor_count = f->parts.sensor_count,
         .uplink = &f->broker.uplink,
-        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"},
-    };
+        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"}};
     if (f->thin)
         f->parts.store->config.overflow = DUN_LOG_THIN;
     assert_int_equal(dun_agent_init(&f->agent, &f->config, &f->parts, f->now, NULL), DUN_OK);
@@ -123,18 +124,12 @@ static int set_up(void **state)
 {
     struct fixture *f = &fixture;
     memset(f, 0, sizeof *f);
-    struct dun_flash_geometry geometry = {
-        .block_size = BLOCK, .block_count = BLOCKS, .prog_size = 4};
+    struct dun_flash_geometry geometry = {BLOCK, BLOCKS, 4};
     for (int i = 0; i < 3; i++) {
         struct dun_buffer memory = {f->bytes[i], sizeof f->bytes[i]};
         assert_int_equal(dun_flash_ram_init(&f->memory[i], geometry, memory), DUN_OK);
     }
-    f->flaky = (struct dun_flash){.geometry = geometry,
-                                  .context = f,
-                                  .read = flaky_read,
-                                  .prog = flaky_prog,
-                                  .erase = flaky_erase,
-                                  .sync = flaky_sync};
+    f->flaky = (struct dun_flash){geometry, f, flaky_read, flaky_prog, flaky_erase, flaky_sync};
     fake_uplink_init(&f->broker);
     f->now = 1000;
     f->config = (struct dun_agent_config){.device = "d1",

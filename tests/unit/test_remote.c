@@ -43,6 +43,7 @@ static struct fixture {
     struct dun_chain chains[METRICS];
     struct dun_limit limits[METRICS];
     struct dun_window_slot window[WINDOW];
+    struct dun_notice notice_ring[16];
     struct dun_loss losses[LOSSES];
     struct dun_flash flash;
     uint8_t bytes[BLOCK * BLOCKS + 16];
@@ -141,6 +142,8 @@ static void boot(void)
         .batch = &f.batch,
         .store = &f.store,
         .limits = f.limits,
+        .notices = f.notice_ring,
+        .notices_max = 16,
         .window = f.window,
         .window_max = WINDOW,
         .sensors = f.sensors,

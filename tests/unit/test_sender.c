@@ -68,6 +68,8 @@ static struct fixture {
     struct dun_point points[POINTS];
     struct dun_chain chains[METRICS];
     struct dun_window_slot window[WINDOW];
+    struct dun_notice notice_ring[16];
+    char redirect_host[128];
     struct dun_loss losses[LOSSES];
     struct dun_flash flash;
     uint8_t bytes[BLOCK * BLOCKS + 16];
@@ -270,6 +272,10 @@ static void start(void)
         .catalog = &f.catalog,
         .batch = &f.batch,
         .store = &f.store,
+        .notices = f.notice_ring,
+        .notices_max = 16,
+        .redirect_host = f.redirect_host,
+        .redirect_size = sizeof f.redirect_host,
         .window = f.window,
         .window_max = WINDOW,
         .uplink = &f.broker.uplink,

@@ -99,15 +99,13 @@ static void start_agent(void)
                                                         .losses = f.losses,
                                                         .losses_max = 4,
                                                         .new_stream = 1});
-    const struct dun_agent_parts parts = {
-        .catalog = &f.catalog,
-        .batch = &f.batch,
-        .store = &f.store,
-        .limits = f.limits,
-        .window = f.window,
-        .window_max = 4,
-        .uplink = &f.broker.uplink,
-    };
+    const struct dun_agent_parts parts = {.catalog = &f.catalog,
+                                          .batch = &f.batch,
+                                          .store = &f.store,
+                                          .limits = f.limits,
+                                          .window = f.window,
+                                          .window_max = 4,
+                                          .uplink = &f.broker.uplink};
     assert_int_equal(dun_agent_init(&f.agent, &config, &parts, 0, NULL), DUN_OK);
 }
 

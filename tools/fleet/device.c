@@ -518,7 +518,7 @@ void dun_device_tidy(struct dun_fleet_device *device)
     memset(node->points + node->batch.count, 0,
            (DUN_PROFILE_POINTS_MAX - node->batch.count) * sizeof node->points[0]);
     if (node->agent.notices.count == 0) {
-        memset(node->agent.notices.ring, 0, sizeof node->agent.notices.ring);
+        memset(node->notices, 0, sizeof node->notices);
     }
     if (node->agent.store->log.fill == 0) {
         memset(node->stores[0].unit, 0, sizeof node->stores[0].unit);

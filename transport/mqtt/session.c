@@ -88,6 +88,15 @@ void dun_mqtt_lost(struct dun_mqtt_session *session)
     session->farewell = false;
 }
 
+/* Counts what was encoded into tx_room as queued, unless that failed. */
+static bool queue(struct dun_mqtt_session *session, int size)
+{
+    if (size > 0) {
+        session->tx_end += (uint32_t)size;
+    }
+    return size > 0;
+}
+
 /* What a v5 broker is told about an error; 0: nothing. */
 static uint8_t farewell_reason(int error)
 {
@@ -110,11 +119,7 @@ static void say_farewell(struct dun_mqtt_session *session, int error)
     if (!dun_mqtt_is_5(session->version) || session->payload_left > 0 || reason == 0) {
         return;
     }
-    int size = dun_mqtt_encode_disconnect(tx_room(session), reason);
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
-        session->farewell = true;
-    }
+    session->farewell = queue(session, dun_mqtt_encode_disconnect(tx_room(session), reason));
 }
 
 /* The connection cannot go on. */
@@ -198,13 +203,11 @@ static void ids_recount(struct dun_mqtt_session *session)
         session->next_id = id_after(session->next_id);
     }
     uint16_t clear = UINT16_MAX;
-    for (unsigned i = 0; i < session->ring_count; i++) {
-        uint16_t distance = id_distance(session->next_id, slot_at(session, i)->packet_id);
-        clear = distance < clear ? distance : clear;
-    }
-    if (session->subscribe_id != 0) {
-        uint16_t distance = id_distance(session->next_id, session->subscribe_id);
-        clear = distance < clear ? distance : clear;
+    for (unsigned i = 0; i <= session->ring_count; i++) {
+        bool slot = i < session->ring_count;
+        uint16_t id = slot ? slot_at(session, i)->packet_id : session->subscribe_id;
+        uint16_t distance = id_distance(session->next_id, id);
+        clear = id != 0 && distance < clear ? distance : clear;
     }
     session->ids_clear = clear;
 }
@@ -363,24 +366,18 @@ static uint8_t owed_count(const struct dun_mqtt_session *session)
 static void queue_control(struct dun_mqtt_session *session)
 {
     while (owed_count(session) > 0) {
-        int size = dun_mqtt_encode_puback(tx_room(session), session->owed_acks[0]);
-        if (size < 0) {
+        if (!queue(session, dun_mqtt_encode_puback(tx_room(session), session->owed_acks[0]))) {
             return;
         }
-        session->tx_end += (uint32_t)size;
         session->owed_count--;
         memmove(session->owed_acks, session->owed_acks + 1,
                 session->owed_count * sizeof session->owed_acks[0]);
     }
-    int size = session->ping_due ? dun_mqtt_encode_pingreq(tx_room(session)) : 0;
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
+    if (session->ping_due && queue(session, dun_mqtt_encode_pingreq(tx_room(session)))) {
         session->ping_due = false;
     }
-    size = session->leave_due ? dun_mqtt_encode_disconnect(tx_room(session), session->leave_reason)
-                              : 0;
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
+    if (session->leave_due &&
+        queue(session, dun_mqtt_encode_disconnect(tx_room(session), session->leave_reason))) {
         session->leave_due = false;
     }
 }
@@ -441,17 +438,13 @@ void dun_mqtt_taken(struct dun_mqtt_session *session, size_t size, dun_ms now)
 /* What the broker allows from now on. */
 static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_connack *connack)
 {
-    session->window = session->memory.slot_count;
-    if (session->window > connack->receive_maximum) {
-        session->window = connack->receive_maximum;
-    }
+    uint16_t slots = session->memory.slot_count;
+    session->window = slots < connack->receive_maximum ? slots : connack->receive_maximum;
     session->packet_max = connack->maximum_packet_size;
     session->retain_available = connack->retain_available;
     session->qos_max = connack->maximum_qos;
-    session->alias_max = connack->topic_alias_maximum < DUN_MQTT_ALIASES_MAX
-                             ? (uint8_t)connack->topic_alias_maximum
-                             : DUN_MQTT_ALIASES_MAX;
-    session->alias_max = session->aliases_refused ? 0 : session->alias_max;
+    uint16_t aliases = session->aliases_refused ? 0 : connack->topic_alias_maximum;
+    session->alias_max = (uint8_t)(aliases < DUN_MQTT_ALIASES_MAX ? aliases : DUN_MQTT_ALIASES_MAX);
     session->aliases_sent = 0; /* an alias lives as long as its connection */
     if (connack->keepalive_given) {
         set_keepalive(session, connack->server_keepalive_s); /* v5 3.1.2-21 */
@@ -567,11 +560,10 @@ static void handle_publish(struct dun_mqtt_session *session, struct dun_span bod
 
 static void handle_pingresp(struct dun_mqtt_session *session, struct dun_span body)
 {
+    session->pong_deadline = DUN_MS_NEVER;
     if (body.size != 0) {
         fail(session, DUN_E_PROTOCOL, 0);
-        return;
     }
-    session->pong_deadline = DUN_MS_NEVER;
 }
 
 static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span body)
@@ -617,12 +609,11 @@ static void handle_packet(struct dun_mqtt_session *session, struct dun_span body
 static size_t feed_first(struct dun_mqtt_session *session, uint8_t first)
 {
     int type = dun_mqtt_decode_first(session->version, first);
+    if (type >= 0 && (type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
+        type = DUN_E_PROTOCOL;
+    }
     if (type < 0) {
         fail(session, type, 0);
-        return 1;
-    }
-    if ((type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
-        fail(session, DUN_E_PROTOCOL, 0);
         return 1;
     }
     if (type == DUN_MQTT_PUBLISH && owed_count(session) == DUN_MQTT_OWED_ACKS_MAX) {
