@@ -55,19 +55,28 @@ struct dun_log_report {
  * `base` is the newest block with a good sync, `head` the one being written, `tail` the oldest.
  */
 struct dun_log {
-    uint64_t stream;
-    dun_sequence next;                         /* sequence of the next append */
-    dun_sequence cursor;                       /* first sequence not acknowledged */
-    dun_sequence done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
-    dun_sequence hint_sequence;                /* a record at or before the cursor, and its place */
+    /* Small fields first: the nearer they lie, the shorter is the code on some machines. */
+    bool head_open;
+    bool record_open;
+    bool acks_changed;
+    bool state_full;   /* the head has a full state record that says what is so but the cursor */
+    bool base_old;     /* the base is of format version 1 */
+    bool base_lost;    /* its opening is gone, and so are its records */
+    bool in_reserve;   /* the head is the block that DROP_NEWEST keeps for what tells losses */
+    bool erase_failed; /* of a block in use, since mount: cursors may point to nothing */
+    uint8_t done_used;
+    uint8_t skip; /* blocks behind `base` that failed, one after the other */
+    uint8_t overflow;
+    uint16_t unit_size; /* a multiple of prog_size */
+    uint16_t owner;
     const struct dun_flash *flash;
     struct dun_ledger *ledger;
     uint8_t *unit;
-    uint16_t unit_size; /* a multiple of prog_size */
-    uint16_t owner;
-    uint32_t unsynced; /* committed records that are not durable */
-    uint32_t done_count[DUN_LOG_DONE_MAX];
+    dun_sequence next;          /* sequence of the next append */
+    dun_sequence cursor;        /* first sequence not acknowledged */
+    dun_sequence hint_sequence; /* a record at or before the cursor, and its place */
     uint32_t hint_block, hint_offset, hint_serial;
+    uint32_t unsynced; /* committed records that are not durable */
     uint32_t tail, tail_serial;
     uint32_t base, base_serial; /* serial 0: there is no block yet */
     uint32_t base_first;        /* the low bits of its first sequence */
@@ -77,17 +86,9 @@ struct dun_log {
     uint32_t ledger_saved; /* ledger->changes as last written */
     uint32_t state_cursor; /* the low bits of the cursor in the head's last full state record */
     uint32_t overflowed, damaged;
-    uint8_t done_used;
-    uint8_t skip; /* blocks behind `base` that failed, one after the other */
-    uint8_t overflow;
-    bool head_open : 1;
-    bool record_open : 1;
-    bool acks_changed : 1;
-    bool state_full : 1; /* the head has a full state record that says what is so but the cursor */
-    bool base_old : 1;   /* the base is of format version 1 */
-    bool base_lost : 1;  /* its opening is gone, and so are its records */
-    bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
-    bool erase_failed : 1; /* of a block in use, since mount: cursors may point to nothing */
+    uint32_t done_count[DUN_LOG_DONE_MAX];
+    dun_sequence done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
+    uint64_t stream;
 };
 
 /*
