@@ -35,7 +35,7 @@
 
 #define RESERVE_BLOCKS_MIN 4 /* a ring of fewer blocks keeps none in reserve */
 
-_Static_assert(sizeof(struct dun_log) < 200, "the log's own RAM is promised to stay below this");
+_Static_assert(sizeof(struct dun_log) <= 200, "the log promises to take no more RAM of its own");
 _Static_assert(DUN_LOG_RECORD_OVERHEAD == DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE,
                "log.h and log_format.h must agree");
 

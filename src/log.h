@@ -51,7 +51,7 @@ struct dun_log_report {
 };
 
 /*
- * Less than 200 bytes; everything in it is the log's own business. Places are (block, offset);
+ * At most 200 bytes; everything in it is the log's own business. Places are (block, offset);
  * `base` is the newest block with a good sync, `head` the one being written, `tail` the oldest.
  */
 struct dun_log {

@@ -272,6 +272,25 @@ static void take_guess(const struct dun_log *log, struct survey *survey, uint32_
 }
 
 /*
+ * Was anything programmed behind the unit in which the opening ends? Then it is no opening that a
+ * power cut tore, since all before the next unit was durable.
+ */
+static bool was_used(const struct dun_flash *flash, uint32_t block)
+{
+    uint32_t unit = flash->geometry.prog_size;
+    uint32_t offset = (DUN_LOG_OPENING_SIZE + unit - 1) / unit * unit;
+    uint8_t bytes[DUN_LOG_HEADER_SIZE + DUN_LOG_STATE_SIZE];
+
+    if (offset + sizeof bytes > flash->geometry.block_size ||
+        flash->read(flash->context, block, offset, bytes, sizeof bytes) < 0)
+        return true;
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        if (bytes[i] != 0xFF)
+            return true;
+    return false;
+}
+
+/*
  * The blocks that the next openings would take may have been the newest of all before damage hit
  * them. One whose opening is spoilt is known by the state record behind that, and is the newest
  * then; of one that cannot be read at all we assume as many records as it can have held. So no
@@ -293,7 +312,8 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
         bool guessed = kind == DUN_LOG_BLOCK_GARBAGE && dun_has_mending() &&
                        dun_log_guess_opening(flash, block, &opening);
         bool unseen =
-            (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;
+            (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE ||
+            (kind == DUN_LOG_BLOCK_GARBAGE && !dun_has_mending() && was_used(flash, block));
 
         survey->guessed += kind == DUN_LOG_BLOCK_GARBAGE || unseen;
         if (guessed)
