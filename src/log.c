@@ -63,17 +63,22 @@ void dun_log_base_opening(const struct dun_log *log, struct dun_log_opening *ope
     opening->size = log->base_old ? DUN_LOG_OPENING_OLD : DUN_LOG_OPENING_SIZE;
 }
 
+bool dun_log_in_chain(const struct dun_log *log, uint32_t block,
+                      const struct dun_log_opening *opening)
+{
+    return opening->stream == log->stream && opening->first <= base_first(log) &&
+           opening->serial <= log->base_serial - (block == log->base ? 0 : 1);
+}
+
 int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
                             struct dun_log_opening *opening)
 {
-
     if (block == log->base)
         return -1;
     while (block != log->base) {
         block = (block + 1) % log->flash->geometry.block_count;
         if (dun_log_get_opening(log->flash, block, opening) == DUN_LOG_BLOCK_OURS &&
-            opening->stream == log->stream && opening->serial > serial &&
-            opening->serial <= log->base_serial)
+            dun_log_in_chain(log, block, opening) && opening->serial > serial)
             return block;
     }
     dun_log_base_opening(log, opening); /* by heart, should it have been damaged since */

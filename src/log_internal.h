@@ -16,6 +16,10 @@ uint16_t dun_log_losses_max(uint32_t block_size);
 /* How far `to` lies behind `from` in the ring: 1 to block_count. */
 uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to);
 
+/* May the opening that was read from `block` be of the chain? Damage may have put another there. */
+bool dun_log_in_chain(const struct dun_log *log, uint32_t block,
+                      const struct dun_log_opening *opening);
+
 /*
  * The next block of the chain behind `block` whose serial is above `serial`, up to the base, of
  * which only what the log knows is filled in. Returns its index, or -1. Cost: one opening for each

@@ -22,8 +22,10 @@ static void limit(const struct dun_log *log, struct dun_log_walk *walk, uint32_t
         walk->end = log->next - log->unsynced;
     else if (dun_log_block_after(log, walk->block, serial, &next) < 0)
         walk->end = next.first; /* the base's, which is lost */
+    else if (next.before_serial > serial && next.before_first < next.first)
+        walk->end = next.before_first;
     else
-        walk->end = next.before_serial > serial ? next.before_first : next.first;
+        walk->end = next.first;
 }
 
 /* Goes to the block behind `block` in the chain; false if there is none. */
@@ -50,7 +52,7 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
     if (log->tail == log->base && !log->base_lost)
         dun_log_base_opening(log, &opening);
     else if (dun_log_get_opening(log->flash, log->tail, &opening) != DUN_LOG_BLOCK_OURS ||
-             opening.serial != log->tail_serial || opening.stream != log->stream)
+             !dun_log_in_chain(log, log->tail, &opening) || opening.serial != log->tail_serial)
         return enter_after(log, walk, log->tail, serial);
     dun_log_walk_start(walk, log->flash, log->tail, &opening);
     limit(log, walk, opening.serial);

@@ -75,7 +75,8 @@ function(dun_fuzz_test name)
     add_custom_target(fuzz_${name}_program ALL DEPENDS ${program})
     set(corpus ${CMAKE_CURRENT_BINARY_DIR}/corpus_${name})
     file(MAKE_DIRECTORY ${corpus})
-    add_test(NAME fuzz.${name} COMMAND ${program} -max_total_time=5 -rss_limit_mb=1024 -timeout=10
+    add_test(NAME fuzz.${name}
+        COMMAND ${program} -seed=1 -max_total_time=5 -rss_limit_mb=1024 -timeout=10
         -artifact_prefix=${corpus}/ ${corpus} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/${name})
     set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 60)
 endfunction()

@@ -8,6 +8,8 @@
 #include "config_keys.h"
 #include "settings.h"
 
+#define NUMBER_SIZE_MAX 24 /* of a value that is no text, as it is printed */
+
 void dun_config_init(struct dun_config *config, const char *program, FILE *errors)
 {
     memset(config, 0, sizeof *config);
@@ -224,23 +226,20 @@ uint32_t dun_config_interval(const struct dun_config *config, enum dun_builtin w
 
 /// Output ///
 
-static void print_origin(const struct dun_config *config, const struct dun_key *key, FILE *out)
+/* Where the value came from, as a comment; "" if the line, `used` bytes so far, has no room. */
+static void print_origin(const struct dun_config *config, const struct dun_key *key, size_t used,
+                         FILE *out)
 {
     const struct dun_origin *origin = &config->origins[key - dun_keys];
-    switch (origin->kind) {
-    case DUN_ORIGIN_FILE:
-        fprintf(out, " ; %s:%d\n", config->path, origin->line);
-        break;
-    case DUN_ORIGIN_ENVIRONMENT:
-        fputs(" ; environment\n", out);
-        break;
-    case DUN_ORIGIN_OPTION:
-        fputs(" ; command line\n", out);
-        break;
-    default:
-        fputs("\n", out);
-        break;
+    char text[DUN_TEXT_MAX + 24] = "";
+    if (origin->kind == DUN_ORIGIN_FILE) {
+        snprintf(text, sizeof text, " ; %s:%d", config->path, origin->line);
+    } else if (origin->kind == DUN_ORIGIN_ENVIRONMENT) {
+        strcpy(text, " ; environment");
+    } else if (origin->kind == DUN_ORIGIN_OPTION) {
+        strcpy(text, " ; command line");
     }
+    fprintf(out, "%s\n", used + strlen(text) <= DUN_LINE_MAX ? text : "");
 }
 
 static bool is_unset(const struct dun_config *config, const struct dun_key *key)
@@ -249,6 +248,20 @@ static bool is_unset(const struct dun_config *config, const struct dun_key *key)
     return key->type == DUN_KEY_URL || (key->size != 0 && *field == '\0') ||
            (key->type == DUN_KEY_SENSOR &&
             *(const int64_t *)(const void *)field == DUN_INTERVAL_INHERIT);
+}
+
+/* What the file cannot hold, it is told in a comment. */
+static void print_key(const struct dun_config *config, const struct dun_key *key, FILE *out)
+{
+    const char *field = (const char *)config + key->offset;
+    size_t used = strlen(key->key) + 3 + (key->size != 0 ? strlen(field) : NUMBER_SIZE_MAX);
+    if (used > DUN_LINE_MAX) {
+        fprintf(out, "; too long for a line of the file, give it as --%s or %s:\n; ", key->option,
+                key->environment);
+    }
+    fprintf(out, "%s = ", key->key);
+    dun_key_print_value(config, key, out);
+    print_origin(config, key, used, out);
 }
 
 void dun_config_print(const struct dun_config *config, FILE *out)
@@ -263,9 +276,7 @@ void dun_config_print(const struct dun_config *config, FILE *out)
         if (is_unset(config, key)) {
             continue;
         }
-        fprintf(out, "%s = ", key->key);
-        dun_key_print_value(config, key, out);
-        print_origin(config, key, out);
+        print_key(config, key, out);
     }
     for (uint16_t i = 0; i < config->file_count; i++) {
         dun_file_print(&config->files[i], out);

@@ -15,6 +15,7 @@
 #include "value.h"
 
 #define DUN_TEXT_MAX   256 /* longest text value, NUL included */
+#define DUN_LINE_MAX   198 /* longest line of the file: what inih keeps */
 #define DUN_FILES_MAX  32  /* [file NAME] sections */
 #define DUN_LIMITS_MAX 32  /* [limit NAME] sections */
 #define DUN_PAIRS_MAX  4

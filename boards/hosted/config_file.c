@@ -50,7 +50,7 @@ static const char *line_problem(const char *line)
     while (end > line && isspace((unsigned char)end[-1])) {
         end--;
     }
-    if (end == line || *line == ';' || *line == '#') {
+    if (end == line) {
         return NULL;
     }
     if (*line == '[') {
@@ -206,14 +206,17 @@ static char *read_line(char *out, int size, void *stream)
     if (reader->line == 1 && strncmp(out, "\xef\xbb\xbf", 3) == 0) {
         memmove(out, out + 3, strlen(out + 3) + 1); /* the mark that some editors begin with */
     }
-    const char *problem = nul               ? "this line holds a NUL byte"
-                          : used > size - 2 ? "this line is too long (at most 198 bytes)"
-                                            : line_problem(skip_blanks(out));
+    const char *text = skip_blanks(out);
+    const char *problem = nul                            ? "this line holds a NUL byte"
+                          : *text == ';' || *text == '#' ? NULL
+                          : used > DUN_LINE_MAX ? "this line is too long (at most 198 bytes)"
+                                                : line_problem(text);
     if (problem != NULL) {
         blame_line(reader, NULL, problem);
-        out[0] = '\0';
     }
-    const char *text = skip_blanks(out);
+    if (problem != NULL || used > DUN_LINE_MAX) {
+        text = "";
+    }
     if (*text == '[') {
         enter_section(reader, text + 1, strcspn(text + 1, "]"));
     }

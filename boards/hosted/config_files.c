@@ -116,7 +116,7 @@ static bool add_state(struct dun_file_config *file, char *name)
 static bool set_states(void *section, const char *value)
 {
     struct dun_file_config *file = section;
-    if (!dun_section_text(file->states_text, sizeof file->states_text, value)) {
+    if (!dun_config_text(file->states_text, sizeof file->states_text, value)) {
         return false;
     }
     bool good = true;
@@ -146,19 +146,19 @@ static bool set_interval(void *section, const char *value)
 static bool set_path(void *section, const char *value)
 {
     struct dun_file_config *file = section;
-    return value[0] == '/' && dun_section_text(file->path, sizeof file->path, value);
+    return value[0] == '/' && dun_config_text(file->path, sizeof file->path, value);
 }
 
 static bool set_name(void *section, const char *value)
 {
     struct dun_file_config *file = section;
-    return dun_section_text(file->name, sizeof file->name, value);
+    return dun_config_text(file->name, sizeof file->name, value);
 }
 
 static bool set_unit(void *section, const char *value)
 {
     struct dun_file_config *file = section;
-    return dun_section_text(file->unit, sizeof file->unit, value);
+    return dun_config_text(file->unit, sizeof file->unit, value);
 }
 
 enum { PATH, NAME, SCALE, DECIMALS, KIND, TYPE, STATES };

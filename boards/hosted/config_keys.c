@@ -305,7 +305,7 @@ void dun_key_print_allowed(const struct dun_key *key, FILE *out)
         fputs("mqtt://[USER@]HOST[:PORT] (or tcp://), mqtts:// (or ssl://, tls://)", out);
         break;
     default:
-        fprintf(out, "1 to %d bytes of text", key->size - 1);
+        fprintf(out, "1 to %d bytes of text, no blank at an end or before a ;", key->size - 1);
         break;
     }
 }
@@ -360,16 +360,32 @@ static bool parse_choice(const struct dun_key *key, const char *text, int64_t *v
     return false;
 }
 
-static bool parse_text(const struct dun_key *key, const char *text, char *out)
+static bool fits_file(const char *text)
 {
-    size_t size = strlen(text);
-    if (size == 0 || size >= key->size || !dun_value_is_text(text) ||
-        (key->type == DUN_KEY_NAME && !dun_agent_name_ok(text)) ||
-        (key->type == DUN_KEY_PATH && text[0] != '/')) {
+    const char *blank = text;
+    if (*text == ';' || strchr(" \t", *text) != NULL || strchr(" \t", text[strlen(text) - 1])) {
         return false;
     }
-    memcpy(out, text, size + 1);
+    while ((blank = strpbrk(blank, " \t")) != NULL && blank[1] != ';') {
+        blank++;
+    }
+    return blank == NULL;
+}
+
+bool dun_config_text(char *out, size_t size, const char *text)
+{
+    size_t used = strlen(text);
+    if (used == 0 || used >= size || !dun_value_is_text(text) || !fits_file(text)) {
+        return false;
+    }
+    memcpy(out, text, used + 1);
     return true;
+}
+
+static bool parse_text(const struct dun_key *key, const char *text, char *out)
+{
+    return (key->type != DUN_KEY_NAME || dun_agent_name_ok(text)) &&
+           (key->type != DUN_KEY_PATH || text[0] == '/') && dun_config_text(out, key->size, text);
 }
 
 static bool parse_value(struct dun_config *config, const struct dun_key *key, const char *text)

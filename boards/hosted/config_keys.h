@@ -63,6 +63,10 @@ void dun_config_blame(struct dun_config *config, const struct dun_place *place);
 void dun_key_set(struct dun_config *config, const struct dun_key *key, const char *value,
                  const struct dun_place *place);
 
+/* Copies a value of text. False: empty, too long, no UTF-8, or the file could not give it: there
+ * blanks at its ends are dropped, and a ; in front or behind a blank begins a comment. */
+bool dun_config_text(char *out, size_t size, const char *text);
+
 /* Says what values a key takes: "a duration from 100ms to 1h". */
 void dun_key_print_allowed(const struct dun_key *key, FILE *out);
 
@@ -90,8 +94,6 @@ void dun_section_set(struct dun_config *config, struct dun_section *section,
 /* A whole error line about the section, or about one of its keys if that is not "". */
 void dun_section_blame(struct dun_config *config, const struct dun_section *section, int line,
                        const char *key, const char *why);
-/* False: empty, too long or no UTF-8. */
-bool dun_section_text(char *out, size_t size, const char *value);
 bool dun_section_pairs(struct dun_pairs *pairs, const char *value);
 void dun_section_print_pairs(const struct dun_pairs *pairs, FILE *out);
 

@@ -39,7 +39,7 @@ struct dun_limit_config *dun_limit_section(struct dun_config *config, const char
 static bool set_metric(void *section, const char *value)
 {
     struct dun_limit_config *limit = section;
-    return dun_section_text(limit->metric, sizeof limit->metric, value);
+    return dun_config_text(limit->metric, sizeof limit->metric, value);
 }
 
 static bool set_attributes(void *section, const char *value)

@@ -125,13 +125,15 @@ static const char *take_value(const struct word *word, char *const argv[], int a
     return *index + 1 < argc ? argv[++*index] : NULL;
 }
 
-static void set_config_path(struct dun_config *config, const struct word *word, const char *value)
+static void set_config_path(struct dun_config *config, const struct word *word, const char *value,
+                            bool second)
 {
-    if (strlen(value) >= sizeof config->path || *value == '\0') {
+    bool fits = strlen(value) < sizeof config->path && *value != '\0';
+    if (fits && !second) {
+        strcpy(config->path, value);
+    } else if (!fits && second) {
         blame_option(config, word, "must be a path of at most 255 bytes");
-        return;
     }
-    strcpy(config->path, value);
 }
 
 /* The first reading finds the file and the command, the second one the keys and what is wrong. */
@@ -161,9 +163,9 @@ static void read_word(struct dun_config *config, const struct word *word, char *
         if (second) {
             blame_option(config, word, "needs a value");
         }
-    } else if (is_path && !second) {
-        set_config_path(config, word, value);
-    } else if (!is_path && second) {
+    } else if (is_path) {
+        set_config_path(config, word, value, second);
+    } else if (second) {
         struct dun_place place = {.kind = DUN_ORIGIN_OPTION, .spelled = word->spelled};
         dun_key_set(config, key, value, &place);
     }

@@ -69,16 +69,6 @@ void dun_section_set(struct dun_config *config, struct dun_section *section,
     fputc('\n', config->errors);
 }
 
-bool dun_section_text(char *out, size_t size, const char *value)
-{
-    size_t used = strlen(value);
-    if (used == 0 || used >= size || !dun_value_is_text(value)) {
-        return false;
-    }
-    memcpy(out, value, used + 1);
-    return true;
-}
-
 /* Cuts blanks off both ends, in place. */
 static char *trim(char *text)
 {
@@ -93,7 +83,7 @@ static char *trim(char *text)
 bool dun_section_pairs(struct dun_pairs *pairs, const char *value)
 {
     pairs->count = 0;
-    if (!dun_section_text(pairs->text, sizeof pairs->text, value)) {
+    if (!dun_config_text(pairs->text, sizeof pairs->text, value)) {
         return false;
     }
     char *next = pairs->text;

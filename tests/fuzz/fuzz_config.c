@@ -3,8 +3,9 @@
  * behind it, each after a byte 0xFF, words: those with DUNLIN_ in front stand in the environment,
  * the others on the command line.
  *
- * Promises checked: what is refused is told; what is accepted can be printed and read again, with
- * the same meaning; a number that was read is in order with another one, exact or scaled.
+ * Promises checked: what is refused is told; what is accepted and fits the lines of a file can be
+ * printed and read again, with the same meaning; a number that was read is in order with another
+ * one, exact or scaled.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,13 +23,18 @@ _Noreturn void dun_assert_failed(const char *file, int line, const char *conditi
     abort();
 }
 
-/* What the next fopen of "f" reads. */
+/* What the next fopen of "f" reads; the fuzzer's own files are opened while nothing is read. */
 static struct dun_span file_now;
+static bool reading;
 
+FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);
 
 FILE *__wrap_fopen(const char *path, const char *mode)
 {
+    if (!reading) {
+        return __real_fopen(path, mode);
+    }
     if (strcmp(path, "f") != 0) {
         errno = ENOENT;
         return NULL;
@@ -74,8 +80,12 @@ static int read_config(struct dun_config *config, struct words *words, FILE *err
 {
     static const struct dun_config_limits limits = {
         .points_max = 1024, .record_max = 4096, .log_size_min = 16384, .log_size_default = 1 << 24};
+    reading = true;
     dun_config_init(config, "dunlind", errors);
-    return dun_config_read(config, words->argc, words->argv, words->environment, "host-1", &limits);
+    int result =
+        dun_config_read(config, words->argc, words->argv, words->environment, "host-1", &limits);
+    reading = false;
+    return result;
 }
 
 /* Every value, without where it came from. To be freed. */
@@ -108,11 +118,15 @@ static void check_printed(const struct dun_config *config)
     char *printed = NULL, *told = NULL;
     size_t printed_size = 0, told_size = 0;
     FILE *out = open_memstream(&printed, &printed_size);
-    FILE *errors = open_memstream(&told, &told_size);
     dun_config_print(config, out);
     fclose(out);
+    if (strstr(printed, "; too long for a line of the file") != NULL) {
+        free(printed);
+        return;
+    }
     file_now = (struct dun_span){(const uint8_t *)printed, printed_size};
     take_words(&none, (struct dun_span){NULL, 0});
+    FILE *errors = open_memstream(&told, &told_size);
     int result = read_config(&again, &none, errors);
     fclose(errors);
     char *before = describe(config), *after = describe(&again);

@@ -53,6 +53,7 @@ struct life {
     uint8_t unit[UNIT_MAX];
     uint8_t payload[0x4000];
     struct record records[RECORDS_MAX];
+    uint64_t new_stream; /* of the next new log: never one that was there */
     uint32_t unit_size;
     uint8_t overflow;
     bool mounted;
@@ -295,7 +296,7 @@ static void mount(struct life *life)
     struct dun_log_config config = {.flash = &life->device.flash,
                                     .ledger = &life->ledger,
                                     .unit = {life->unit, life->unit_size},
-                                    .new_stream = 7,
+                                    .new_stream = life->new_stream++,
                                     .overflow = (enum dun_log_overflow)life->overflow};
     dun_ledger_init(&life->ledger, life->losses, LOSSES_MAX);
     dun_ledger_stamp(&life->ledger, 3, 1000);
@@ -427,6 +428,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct program program = {data, size};
     memset(&life.device, 0, sizeof life.device);
     life.mounted = false;
+    life.new_stream = 7;
     device_init(&life.device, &program);
     uint32_t unit = life.device.flash.geometry.prog_size;
     uint8_t how = next_byte(&program);

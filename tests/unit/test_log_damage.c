@@ -338,6 +338,66 @@ static void a_record_behind_lookalikes_is_found(void **state)
     assert_int_equal(bench.ledger.count, 1);
 }
 
+/* Appends until the log has four blocks and returns the oldest. */
+static uint8_t *fill_four_blocks(struct bench *bench)
+{
+    start(bench, 256, 8, 4);
+    while (bench->log.base_serial < 4)
+        append_many(bench, 1);
+    return memory + sizeof(struct dun_flash_geometry);
+}
+
+/* Reads all; returns how many there were. */
+static uint64_t check_ascending(struct bench *bench)
+{
+    struct dun_log_cursor cursor;
+    uint64_t last = 0, count = 0;
+
+    for (int result = dun_log_first(&bench->log, &cursor); result == 1;
+         result = dun_log_next(&bench->log, &cursor)) {
+        assert_true(cursor.sequence > last && cursor.sequence < dun_log_next_sequence(&bench->log));
+        check_record(bench, &cursor);
+        last = cursor.sequence;
+        count++;
+    }
+    return count;
+}
+
+/* After the mount somebody writes to a block of the chain an opening that is beyond the log's end:
+ * what the log loses are the records of that block; of the oldest one it knows where they begin. */
+static void an_opening_from_beyond_is_passed_over(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    for (int block = 0; block < 3; block++) {
+        uint8_t *at = fill_four_blocks(&bench) + block * 256;
+        uint64_t count = check_ascending(&bench);
+        uint64_t own = block == 0 ? 0 : dun_get64(at + 256 + 16) - dun_get64(at + 16);
+        le(at + 16, dun_get64(at + 16) + 1000000, 8);
+        le(at + 48, dun_crc32c(0, at, 48), 4);
+        assert_int_equal(check_ascending(&bench), count - own);
+        assert_int_equal(dun_log_damaged(&bench.log), own);
+    }
+}
+
+/* A copy of the newest block stands where an older one was: its records are not given out twice. */
+static void a_copy_of_the_newest_block_is_passed_over(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    for (int block = 0; block < 3; block++) {
+        uint8_t *first = fill_four_blocks(&bench);
+        uint8_t *at = first + block * 256;
+        uint64_t count = check_ascending(&bench);
+        uint64_t own = dun_get64(at + 256 + 16) - dun_get64(at + 16);
+        memcpy(at, first + 3 * 256, 256);
+        assert_int_equal(check_ascending(&bench), count - own);
+        assert_int_equal(dun_log_damaged(&bench.log), own);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +412,8 @@ int main(void)
         cmocka_unit_test(records_behind_much_noise_are_found),
         cmocka_unit_test(a_block_of_lookalikes_is_read_a_few_times),
         cmocka_unit_test(a_record_behind_lookalikes_is_found),
+        cmocka_unit_test(an_opening_from_beyond_is_passed_over),
+        cmocka_unit_test(a_copy_of_the_newest_block_is_passed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,8 +33,8 @@ dun_unit_test(link_posix dunlin_link_posix dunlin_link_null)
 
 # A board without an operating system has no hosted part to test.
 if(TARGET dunlin_hosted)
-    foreach(name config config_remote flash_file lines say sensor_file sensors shelf_file system
-            value)
+    foreach(name config config_remote config_sections flash_file lines say sensor_file sensors
+            shelf_file system value)
         dun_unit_test(${name} dunlin_hosted)
     endforeach()
 endif()
