@@ -85,55 +85,56 @@ static dun_sequence gap_between(const struct dun_loss *a, const struct dun_loss 
     return a->first == 0 ? DUN_SEQUENCE_LAST : b->first - a->last - 1;
 }
 
-/* The table is full: finds the cheapest merge that the new entry at `place` allows. */
+static void put_at(struct dun_ledger *ledger, uint16_t place, const struct dun_loss *entry)
+{
+    struct dun_loss *at = &ledger->entries[place];
+
+    memmove(at + 1, at, (size_t)(ledger->count - place) * sizeof *at);
+    *at = *entry;
+    ledger->count++;
+}
+
+/*
+ * The table is full: of the entries, with the new one at `place` among them, the two neighbours
+ * become one that are nearest; if there are several such, ones that stand there rather than apart.
+ */
 static void insert_by_merging(struct dun_ledger *ledger, uint16_t place,
                               const struct dun_loss *entry)
 {
     struct dun_loss *entries = ledger->entries;
-    struct dun_loss *neighbour = NULL;
     dun_sequence nearest = DUN_SEQUENCE_LAST;
-    uint16_t pair = 0; /* index of the right one of the two that merge */
+    uint16_t pair = 0; /* the right one of the two */
 
-    for (uint16_t i = 1; i < ledger->count; i++)
-        if (same_kind(&entries[i - 1], &entries[i]) &&
-            (pair == 0 || gap_between(&entries[i - 1], &entries[i]) < nearest)) {
-            nearest = gap_between(&entries[i - 1], &entries[i]);
+    for (uint16_t i = 1; i <= ledger->count; i++) {
+        const struct dun_loss *left = i - 1 == place ? entry : &entries[i - 1 - (i - 1 > place)];
+        const struct dun_loss *right = i == place ? entry : &entries[i - (i > place)];
+        dun_sequence gap = gap_between(left, right);
+
+        if (same_kind(left, right) &&
+            (pair == 0 || gap < nearest || (gap == nearest && i == place))) {
+            nearest = gap;
             pair = i;
         }
-    if (place > 0 && same_kind(&entries[place - 1], entry) &&
-        (pair == 0 || gap_between(&entries[place - 1], entry) <= nearest)) {
-        neighbour = &entries[place - 1];
-        nearest = gap_between(neighbour, entry);
     }
-    if (place < ledger->count && same_kind(&entries[place], entry) &&
-        ((pair == 0 && neighbour == NULL) || gap_between(entry, &entries[place]) < nearest))
-        neighbour = &entries[place];
-
-    if (neighbour != NULL) {
-        absorb(neighbour, entry);
+    DUN_ASSERT(pair != 0); /* three entries of two kinds: two are of one kind */
+    if (pair == place || pair == place + 1) {
+        absorb(&entries[pair - 1], entry);
         return;
     }
-    DUN_ASSERT(pair != 0); /* two entries of two kinds: one of them is of the new one's kind */
+    pair = (uint16_t)(pair - (pair > place));
     absorb(&entries[pair - 1], &entries[pair]);
     remove_at(ledger, pair);
-    place = place_of(ledger, entry->first);
-    memmove(&entries[place + 1], &entries[place], (size_t)(ledger->count - place) * sizeof *entry);
-    entries[place] = *entry;
-    ledger->count++;
+    put_at(ledger, (uint16_t)(place - (pair < place)), entry);
 }
 
 static void insert(struct dun_ledger *ledger, const struct dun_loss *entry)
 {
     uint16_t place = place_of(ledger, entry->first);
-    struct dun_loss *at = &ledger->entries[place];
 
-    if (ledger->count == ledger->capacity) {
+    if (ledger->count == ledger->capacity)
         insert_by_merging(ledger, place, entry);
-        return;
-    }
-    memmove(at + 1, at, (size_t)(ledger->count - place) * sizeof *at);
-    *at = *entry;
-    ledger->count++;
+    else
+        put_at(ledger, place, entry);
 }
 
 /* True if two ranges touch and nothing that a reader is told would change by joining them. */
