@@ -49,11 +49,11 @@ dun_sequence dun_outbox_backlog(const struct dun_outbox *outbox)
  * everything is backfill without a limit. */
 static void set_lanes(struct dun_outbox *outbox, dun_sequence live_from)
 {
-    dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, DUN_SEQUENCE_LAST);
-    dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
-    dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, DUN_SEQUENCE_LAST);
-    dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, DUN_SEQUENCE_LAST);
-    dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
+    for (uint8_t id = 0; id < DUN_LANE_COUNT; id++)
+        dun_lane_set(&outbox->lanes[id], id == DUN_LANE_LIVE ? live_from : 0,
+                     id == DUN_LANE_BACKFILL ? live_from
+                     : id == DUN_LANE_URGENT ? 0
+                                             : DUN_SEQUENCE_LAST);
 }
 
 /* What went ahead once goes in order if it has to go again, so that it holds up nothing urgent. */
