@@ -268,6 +268,7 @@ static void update_about(struct dun_agent *agent)
     struct dun_about *about = &agent->sender.about;
     uint64_t stream = active ? dun_log_stream(&active->log) : 0;
     uint32_t catalog = agent->parts.catalog->hash;
+    about->oldest_sequence = active ? dun_log_first_sequence(&active->log) : 0;
     if (about->stream == stream && about->catalog_hash == catalog)
         return;
     about->stream = stream;

@@ -29,7 +29,7 @@ bool dun_about_write(pb_ostream_t *out, const void *context)
     for (uint16_t i = 0; i < about->knob_count; i++)
         if (!dun_wire_message(out, dunlin_v1_About_profile_tag, write_knob, &about->knobs[i]))
             return false;
-    return true;
+    return dun_wire_uint(out, dunlin_v1_About_oldest_sequence_tag, about->oldest_sequence);
 }
 
 bool dun_catalog_write(pb_ostream_t *out, const void *context)

@@ -26,6 +26,7 @@ struct dun_about {
     const struct dun_knob *knobs;
     uint16_t knob_count;
     uint64_t stream;
+    uint64_t oldest_sequence; /* of `stream`, that its log still holds or will give next */
     uint32_t boot;
     bool volatile_stream;
     const struct dun_catalog

@@ -176,7 +176,7 @@ static void begin_trial(struct dun_remote *remote, dun_ms now)
 {
     remote->state = DUN_REMOTE_TRIAL;
     remote->record.data[AT_TRIES]++;
-    remote->fleeting = !save(remote, DUN_REMOTE_SLOT_NEW);
+    remote->fleeting = remote->kept_void || !save(remote, DUN_REMOTE_SLOT_NEW);
     remote->since_ms = now;
     remote->asked = false;
     dun_settings_apply(&remote->settings, now);
@@ -263,8 +263,13 @@ static void take(void *context, struct dun_span payload, dun_ms now)
 
 static void keep(struct dun_remote *remote, dun_ms now)
 {
+    bool unsaved = remote->fleeting;
     remote->state = DUN_REMOTE_KEPT;
-    remote->fleeting = !save(remote, DUN_REMOTE_SLOT_KEPT);
+    /* In this order: power that fails between the two means another trial, not the document before
+     * this one. */
+    remote->fleeting =
+        (unsaved && !save(remote, DUN_REMOTE_SLOT_NEW)) || !save(remote, DUN_REMOTE_SLOT_KEPT);
+    remote->kept_void = remote->kept_void && remote->fleeting;
     note_state(remote);
     tell(remote, now);
 }
@@ -327,6 +332,7 @@ void dun_remote_start(struct dun_remote *remote, dun_ms now)
     DUN_ASSERT(remote->record.size > DUN_REMOTE_EXTRA);
     if (remote->settings.trial_ms == 0)
         remote->settings.trial_ms = DUN_REMOTE_TRIAL_MS;
+    remote->settings.own_policy = (uint8_t)agent->store.config.overflow;
     for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
         agent->parts.sensors[i].own_ms = agent->parts.sensors[i].interval_ms;
     remote->inbox = (struct dun_inbox){.context = remote, .take = take, .report = write_report};

@@ -364,7 +364,7 @@ void dun_settings_apply(struct dun_settings *settings, dun_ms now)
         [DUN_SETTING_BATCH_AGE] = own->batch_age_max_ms,
         [DUN_SETTING_BACKFILL_PERCENT] = own->strict_order ? 0 : own->backfill_percent,
         [DUN_SETTING_BACKFILL_RATE] = own->backfill_bytes_s,
-        [DUN_SETTING_LOG_POLICY] = agent->store.config.overflow,
+        [DUN_SETTING_LOG_POLICY] = settings->own_policy,
         [DUN_SETTING_TRIAL] = settings->trial_ms,
     };
     while (next_good(settings, &document, &setting))

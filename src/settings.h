@@ -63,6 +63,7 @@ struct dun_settings {
 
     /* Its own. */
     uint16_t tuned;                   /* metrics that have what the document says of them */
+    uint8_t own_policy;               /* of the log, where the document does not say */
     uint32_t trial_now_ms, report_ms; /* in force; report_ms 0: no repetition */
 };
 

@@ -3,6 +3,8 @@ add_executable(dunlin_sim
     sim/broker.c
     sim/broker_wire.c
     sim/check.c
+    sim/desk.c
+    sim/desk_check.c
     sim/device.c
     sim/dunlin_sim.c
     sim/facts.c
@@ -12,6 +14,7 @@ add_executable(dunlin_sim
     sim/scenario.c
     sim/sim_flash.c
     sim/sim_link.c
+    sim/sim_shelf.c
     sim/thinned.c
     sim/world.c)
 target_link_libraries(dunlin_sim PRIVATE dunlin_mqtt dunlin_tool_core dun_warnings)

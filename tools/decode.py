@@ -582,7 +582,9 @@ class Decoder:
                  "boot": hexadecimal(number_of(about, "boot"), 8),
                  "catalog": hexadecimal(number_of(about, "catalog"), 8),
                  "encoding": about.encoding, "volatile": number_of(about, "volatile_stream"),
-                 "profile": {knob.name: number_of(knob, "value") for knob in about.profile}}]
+                 "profile": {knob.name: number_of(knob, "value") for knob in about.profile},
+                 **({"oldest": about.oldest_sequence} if about.HasField("oldest_sequence")
+                    else {})}]
 
     def catalog(self, device, data):
         catalog = parse(pb.Catalog, data)

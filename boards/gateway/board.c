@@ -55,7 +55,8 @@ static const struct dun_tls_report *report(void)
     return &report;
 }
 
-static const struct dun_daemon_tls tls = {.load = load, .report = report};
+static const struct dun_daemon_tls tls = {
+    .secure = &dun_secure_calls, .load = load, .report = report};
 
 /// The board ///
 

@@ -143,14 +143,13 @@ static dun_ms longest_interval(const struct dun_sensors *sensors)
 
 static void say_news(struct daemon *daemon, dun_ms now, dun_ms unix_ms)
 {
-    const struct dun_tls_report *tls =
-        daemon->secure.tls.enabled ? daemon->board->tls->report() : NULL;
+    const struct dun_daemon_tls *tls = daemon->secure.tls.enabled ? daemon->board->tls : NULL;
     struct dun_notice notice;
     while (dun_agent_notice(daemon->board->agent, &notice)) {
         dun_say_notice(&notice, tls, now, unix_ms);
     }
     if (tls != NULL) {
-        dun_secure_keep_time(&daemon->secure, tls, unix_ms);
+        tls->secure->keep_time(&daemon->secure, tls->report(), unix_ms);
     }
     say_full(daemon);
     say_unused_limits(daemon, now);
@@ -176,11 +175,12 @@ static int load_password(struct daemon *daemon)
 
 static int load_tls(struct daemon *daemon)
 {
-    int error = dun_secure_begin(&daemon->secure, &daemon->config);
-    if (error == DUN_OK && daemon->secure.tls.enabled) {
-        error = daemon->board->tls->load(&daemon->secure.tls);
+    const struct dun_daemon_tls *tls = daemon->board->tls;
+    if (daemon->config.tls != DUN_TLS_ON) {
+        return DUN_OK;
     }
-    return error;
+    int error = tls->secure->begin(&daemon->secure, &daemon->config);
+    return error == DUN_OK ? tls->load(&daemon->secure.tls) : error;
 }
 
 static bool thins(const struct daemon *daemon)

@@ -12,6 +12,7 @@
 #include "agent.h"
 #include "config.h"
 #include "remote.h"
+#include "secure.h"
 #include "sensors.h"
 #include "tls_config.h"
 
@@ -34,6 +35,7 @@ struct dun_daemon_start {
 
 /* How a board does TLS, by whichever library. */
 struct dun_daemon_tls {
+    const struct dun_secure_calls *secure; /* &dun_secure_calls */
     /* Reads the files that `config` names, which stays for the life of the process and whose
      * `earliest_unix_ms` may grow. 0, or an error that was told in a line of its own. */
     int (*load)(const struct dun_tls_config *config);

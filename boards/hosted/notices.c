@@ -177,22 +177,22 @@ static void add_fields(struct dun_say *say, const struct dun_notice *notice)
 
 /* Why a connection did not come up, where more is known than the error. */
 static void add_secure(struct dun_say *say, const struct dun_notice *notice,
-                       const struct dun_tls_report *tls)
+                       const struct dun_daemon_tls *tls)
 {
     static bool up; /* the newest connection came up */
     bool was_up = up;
     up = notice->kind == DUN_NOTICE_UP || (notice->kind != DUN_NOTICE_DOWN && up);
     if (notice->kind == DUN_NOTICE_UP && tls != NULL) {
-        dun_secure_say_up(say, tls);
+        tls->secure->say_up(say, tls->report());
     } else if (notice->kind == DUN_NOTICE_DOWN && tls != NULL) {
-        dun_secure_say_trouble(say, tls);
+        tls->secure->say_trouble(say, tls->report());
     } else if (notice->kind == DUN_NOTICE_DOWN && !was_up &&
                (notice->error == DUN_E_CLOSED || notice->error == DUN_E_PROTOCOL)) {
         dun_say_text(say, "remedy", "a port with TLS answers like this; mqtts:// speaks it");
     }
 }
 
-void dun_say_notice(const struct dun_notice *notice, const struct dun_tls_report *tls, dun_ms now,
+void dun_say_notice(const struct dun_notice *notice, const struct dun_daemon_tls *tls, dun_ms now,
                     dun_ms unix_ms)
 {
     struct dun_say say;

@@ -2,11 +2,11 @@
 #ifndef DUN_HOSTED_NOTICES_H
 #define DUN_HOSTED_NOTICES_H
 
+#include "daemon.h"
 #include "notice.h"
-#include "tls_config.h"
 
 /* `tls`: on the newest connection, NULL if it is without TLS. */
-void dun_say_notice(const struct dun_notice *notice, const struct dun_tls_report *tls, dun_ms now,
+void dun_say_notice(const struct dun_notice *notice, const struct dun_daemon_tls *tls, dun_ms now,
                     dun_ms unix_ms);
 
 #endif

@@ -166,8 +166,8 @@ static bool write_known(const char *path, dun_ms unix_ms)
     return ok;
 }
 
-void dun_secure_keep_time(struct dun_secure *secure, const struct dun_tls_report *report,
-                          dun_ms unix_ms)
+static void keep_time(struct dun_secure *secure, const struct dun_tls_report *report,
+                      dun_ms unix_ms)
 {
     /* With a PSK nobody vouches for a time. A certificate's begin is past in any case. */
     dun_ms known = report->clock_unset ? report->good_from_ms : unix_ms;
@@ -185,20 +185,17 @@ void dun_secure_keep_time(struct dun_secure *secure, const struct dun_tls_report
 
 /// Begin ///
 
-int dun_secure_begin(struct dun_secure *secure, const struct dun_config *config)
+static int begin(struct dun_secure *secure, const struct dun_config *config)
 {
     const dun_ms built_ms = (dun_ms)DUN_BUILD_TIME * 1000;
     secure->tls = (struct dun_tls_config){
-        .enabled = config->tls == DUN_TLS_ON,
+        .enabled = true,
         .ca_file = config->ca_file,
         .ca_folder = config->ca_folder,
         .alpn = config->alpn,
         .fragment_max = (uint16_t)config->fragment_max,
         .unset_clock = (uint8_t)config->unset_clock,
     };
-    if (!secure->tls.enabled) {
-        return DUN_OK;
-    }
     snprintf(secure->known_path, sizeof secure->known_path, "%s/known-time", config->state);
     secure->saved_ms = read_known(secure->known_path);
     secure->tls.earliest_unix_ms = secure->saved_ms > built_ms ? secure->saved_ms : built_ms;
@@ -275,7 +272,7 @@ static void say_alert(struct dun_say *say, uint8_t alert)
     dun_say_text(say, "remedy", told.remedy);
 }
 
-void dun_secure_say_trouble(struct dun_say *say, const struct dun_tls_report *report)
+static void say_trouble(struct dun_say *say, const struct dun_tls_report *report)
 {
     size_t trouble = report->trouble;
     if (trouble == DUN_TLS_NO_TROUBLE || trouble >= sizeof words / sizeof words[0]) {
@@ -289,7 +286,7 @@ void dun_secure_say_trouble(struct dun_say *say, const struct dun_tls_report *re
     }
 }
 
-void dun_secure_say_up(struct dun_say *say, const struct dun_tls_report *report)
+static void say_up(struct dun_say *say, const struct dun_tls_report *report)
 {
     if (report->up) {
         dun_say_text(say, "tls", report->version != NULL ? report->version : "yes");
@@ -297,3 +294,10 @@ void dun_secure_say_up(struct dun_say *say, const struct dun_tls_report *report)
         dun_say_text(say, "resumed", report->resumed ? "yes" : "no");
     }
 }
+
+const struct dun_secure_calls dun_secure_calls = {
+    .begin = begin,
+    .keep_time = keep_time,
+    .say_trouble = say_trouble,
+    .say_up = say_up,
+};

@@ -28,18 +28,21 @@ struct dun_secure {
 DUN_MUST_USE int dun_secure_secret(const char *asked, const char *name, struct dun_buffer out,
                                    const char *unusable, const char *exposed);
 
-/* Fills `secure->tls` by the configuration, which it borrows. 0, or an error that was told. */
-DUN_MUST_USE int dun_secure_begin(struct dun_secure *secure, const struct dun_config *config);
-
-/*
- * A connection stands: if a certificate was found good, the time at which it was is kept in the
- * state folder, at most once an hour, and no clock that is behind it is believed any more.
- */
-void dun_secure_keep_time(struct dun_secure *secure, const struct dun_tls_report *report,
-                          dun_ms unix_ms);
-
-/* Adds what the report knows to a line about a connection that failed, or that stands. */
-void dun_secure_say_trouble(struct dun_say *say, const struct dun_tls_report *report);
-void dun_secure_say_up(struct dun_say *say, const struct dun_tls_report *report);
+/* The rest, by address: nothing of it is linked into a build without TLS. */
+struct dun_secure_calls {
+    /* Fills `secure->tls` by the configuration, which it borrows and which asks for TLS. 0, or an
+     * error that was told. */
+    int (*begin)(struct dun_secure *secure, const struct dun_config *config);
+    /*
+     * A connection stands: if a certificate was found good, the time at which it was is kept in the
+     * state folder, at most once an hour, and no clock that is behind it is believed any more.
+     */
+    void (*keep_time)(struct dun_secure *secure, const struct dun_tls_report *report,
+                      dun_ms unix_ms);
+    /* Adds what the report knows to a line about a connection that failed, or that stands. */
+    void (*say_trouble)(struct dun_say *say, const struct dun_tls_report *report);
+    void (*say_up)(struct dun_say *say, const struct dun_tls_report *report);
+};
+extern const struct dun_secure_calls dun_secure_calls;
 
 #endif

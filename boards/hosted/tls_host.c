@@ -265,7 +265,8 @@ static const struct dun_tls_report *report(void)
     return dun_tls_mbedtls_report(&host.tls);
 }
 
-static const struct dun_daemon_tls table = {.load = load, .report = report};
+static const struct dun_daemon_tls table = {
+    .secure = &dun_secure_calls, .load = load, .report = report};
 const struct dun_daemon_tls *const dun_tls_host = &table;
 
 const struct dun_link *dun_tls_host_wrap(const struct dun_link *below, dun_ms timeout_ms)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define TEXT_MAX     64
-#define EXPONENT_MAX 9999 /* beyond, all is zero or too large */
+#define EXPONENT_MAX 10000 /* from here on, all is zero or too large */
 
 /* A word without regard to case; `rest` is what stands behind it. */
 static bool takes_word(const char *at, const char *word, const char **rest)
@@ -48,14 +48,12 @@ static long exponent_at(const char *at, const char **rest)
         return 0;
     }
     const char *digits = at + 1 + (at[1] == '-' || at[1] == '+');
-    size_t count = strspn(digits, "0123456789");
-    if (count == 0) {
-        return 0;
+    long exponent = 0;
+    for (; *digits >= '0' && *digits <= '9'; digits++) {
+        exponent = exponent < EXPONENT_MAX ? exponent * 10 + (*digits - '0') : exponent;
+        *rest = digits + 1;
     }
-    *rest = digits + count;
-    long exponent = strtol(at + 1, NULL, 10);
-    return exponent < -EXPONENT_MAX ? -EXPONENT_MAX
-                                    : (exponent > EXPONENT_MAX ? EXPONENT_MAX : exponent);
+    return at[1] == '-' ? -exponent : exponent;
 }
 
 static bool is_blank(const char *at)

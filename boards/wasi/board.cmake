@@ -3,6 +3,7 @@ set(wasi ${CMAKE_CURRENT_LIST_DIR})
 set(INIH_SOURCE_DIR ${PROJECT_SOURCE_DIR}/build/deps/libinih-59 CACHE PATH
     "Source tree of inih; ./tools/setup --wasi puts it here")
 find_program(WASM_TOOLS wasm-tools HINTS ${DUN_WASI_DIR}/bin)
+find_program(PYTHON python3 REQUIRED)
 find_program(WASM_OPT wasm-opt HINTS ${DUN_WASI_DIR}/node_modules/.bin NO_DEFAULT_PATH)
 foreach(needed ${INIH_SOURCE_DIR}/ini.c ${WASM_TOOLS} ${WASM_OPT})
     if(NOT EXISTS ${needed})
@@ -10,9 +11,12 @@ foreach(needed ${INIH_SOURCE_DIR}/ini.c ${WASM_TOOLS} ${WASM_OPT})
     endif()
 endforeach()
 
+set(stack 131072) # Mbed TLS has long numbers on it
+
 # Small before fast: the parts are optimised together, and wasm-opt goes over the whole again.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-    set(small -Oz -flto -mbulk-memory)
+    set(small -Oz -flto -mbulk-memory -DDUN_ASSERT_TERSE -DPB_NO_ERRMSG=1
+        -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
     add_compile_options(${small})
     foreach(target dunlin_core dun_proto nanopb dunlin_mqtt mbedtls dunlin_tls_mbedtls)
         if(TARGET ${target})
@@ -26,14 +30,20 @@ add_library(dunlin_wasi STATIC
     ${wasi}/libc/bytes.c
     ${wasi}/libc/files.c
     ${wasi}/libc/folders.c
+    ${wasi}/libc/number.c
     ${wasi}/libc/print.c
     ${wasi}/libc/start.c
+    ${wasi}/libc/texts.c
+    ${wasi}/libc/unpack.c
     ${wasi}/link_wasi.c
     ${wasi}/wait.c
     ${PROJECT_SOURCE_DIR}/transport/tls_name.c)
 target_include_directories(dunlin_wasi PUBLIC ${wasi} ${PROJECT_SOURCE_DIR}/transport)
 # What the compiler calls by itself must not be optimised away before it does.
-target_compile_options(dunlin_wasi PRIVATE -mbulk-memory -fno-lto)
+target_compile_options(dunlin_wasi PRIVATE -mbulk-memory)
+set_source_files_properties(${wasi}/libc/bytes.c ${wasi}/libc/number.c ${wasi}/libc/print.c
+    ${wasi}/libc/start.c ${wasi}/libc/texts.c
+    PROPERTIES COMPILE_OPTIONS -fno-lto)
 target_link_libraries(dunlin_wasi PUBLIC dunlin_core PRIVATE dun_warnings)
 
 add_library(inih STATIC ${INIH_SOURCE_DIR}/ini.c)
@@ -64,22 +74,25 @@ function(dun_component name)
     set_target_properties(${name} PROPERTIES SUFFIX .core.wasm)
     # Without a crt of the libc: it starts in libc/start.c.
     target_link_libraries(${name} PRIVATE dunlin_wasi)
-    target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run)
+    # Of the libc's bindings only the section that tells the types of WASI.
+    target_link_options(${name} PRIVATE -nostartfiles -Wl,--no-entry,--undefined=dun_wasi_run
+        -Wl,--undefined=__component_type_object_force_link_wasip2
+        -Wl,--import-memory,-z,stack-size=${stack},-mllvm,-disable-lsr)
     set(optimise ${CMAKE_COMMAND} -E copy ${core} ${ready})
-    set(strip ${CMAKE_COMMAND} -E true)
+    set(pack)
     if("SMALL" IN_LIST ARGN AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         # What clang 16 emits. The linker leaves the first 1024 bytes of memory free.
-        set(optimise ${WASM_OPT} -Oz --converge --low-memory-unused --enable-bulk-memory
-            --enable-sign-ext --enable-mutable-globals --enable-nontrapping-float-to-int
-            --strip-debug --strip-producers ${core} -o ${ready})
-        set(strip ${WASM_TOOLS} strip --all ${out} -o ${out})
+        set(optimise ${WASM_OPT} -Oz --converge --low-memory-unused
+            --enable-bulk-memory --enable-sign-ext --enable-mutable-globals
+            --enable-nontrapping-float-to-int
+            --zero-filled-memory --strip-debug --strip-producers ${core} -o ${ready})
+        set(pack --pack ${stack})
     endif()
     add_custom_command(OUTPUT ${out}
         COMMAND ${optimise}
-        COMMAND ${WASM_TOOLS} component embed ${wasi}/libc/run.wit ${ready} -o ${ready}
-        COMMAND ${WASM_TOOLS} component new ${ready} -o ${out}
-        COMMAND ${strip}
-        DEPENDS ${name} ${wasi}/libc/run.wit COMMENT "Making the component ${name}.wasm")
+        COMMAND ${PYTHON} ${wasi}/component.py ${pack} ${WASM_TOOLS} ${wasi}/libc ${ready} ${out}
+        DEPENDS ${name} ${wasi}/component.py ${wasi}/libc/run.wit ${wasi}/libc/memory.wat
+        COMMENT "Making the component ${name}.wasm")
     add_custom_target(${name}_component ALL DEPENDS ${out})
 endfunction()
 
@@ -98,8 +111,6 @@ target_link_libraries(dunlin_tls_none PUBLIC dunlin_hosted PRIVATE dun_warnings)
 dun_wasi_daemon(dunlind dunlin_tls_none)
 if(DUN_TLS)
     dun_wasi_daemon(dunlind-tls dunlin_tls_host)
-    # Long numbers on the stack: more than the linker's 64 KB.
-    target_link_options(dunlind-tls PRIVATE -Wl,-z,stack-size=131072)
 endif()
 
 if(DUN_TESTS)

@@ -9,9 +9,9 @@
 #include "link_wasi.h"
 
 #include <string.h>
-#include <wasi/wasip2.h>
 
 #include "libc/lend.h"
+#include "libc/wasi.h"
 #include "tls_name.h"
 #include "wait.h"
 
@@ -20,33 +20,17 @@
 #define LINGER_READS_MAX   16 /* reads of what is left before a close */
 #define READ_MAX           INT16_MAX
 
-/// Handles ///
+/// Errors ///
 
-static tcp_borrow_tcp_socket_t socket_of(const struct dun_link_wasi *wasi)
-{
-    return tcp_borrow_tcp_socket((tcp_own_tcp_socket_t){wasi->socket});
-}
-
-static streams_borrow_input_stream_t input_of(const struct dun_link_wasi *wasi)
-{
-    return streams_borrow_input_stream((streams_own_input_stream_t){wasi->input});
-}
-
-static streams_borrow_output_stream_t output_of(const struct dun_link_wasi *wasi)
-{
-    return streams_borrow_output_stream((streams_own_output_stream_t){wasi->output});
-}
-
-static int error_of(network_error_code_t error)
+static int error_of(uint8_t error)
 {
     switch (error) {
-    case NETWORK_ERROR_CODE_ACCESS_DENIED:
-    case NETWORK_ERROR_CODE_PERMANENT_RESOLVER_FAILURE: /* wasmtime's word for a forbidden look-up
-                                                         */
+    case WASI_ACCESS_DENIED:
+    case WASI_LOOK_UP_FAILED: /* wasmtime's word for a forbidden one */
         return DUN_E_REFUSED;
-    case NETWORK_ERROR_CODE_NAME_UNRESOLVABLE:
+    case WASI_NO_SUCH_NAME:
         return DUN_E_NOT_FOUND;
-    case NETWORK_ERROR_CODE_TIMEOUT:
+    case WASI_TIMEOUT:
         return DUN_E_TIMEOUT;
     default:
         return DUN_E_UNREACHABLE;
@@ -54,118 +38,99 @@ static int error_of(network_error_code_t error)
 }
 
 /* A stream that failed tells why in words that are of no use to us. */
-static int dead(streams_stream_error_t error)
+static int dead(const struct wasi_trouble *trouble)
 {
-    if (error.tag == STREAMS_STREAM_ERROR_LAST_OPERATION_FAILED) {
-        io_error_error_drop_own(error.val.last_operation_failed);
+    if (!trouble->closed) {
+        wasi_drop_error(trouble->why);
     }
     return DUN_E_CLOSED;
 }
 
 /// Names ///
 
-static void take(struct dun_link_wasi *wasi, const network_ip_address_t *from)
+static void take(struct dun_link_wasi *wasi, const struct wasi_address *from)
 {
     struct dun_link_wasi_address *to = &wasi->addresses[wasi->count++];
-    if (from->tag == NETWORK_IP_ADDRESS_IPV4) {
-        const network_ipv4_address_t *ip = &from->val.ipv4;
-        *to = (struct dun_link_wasi_address){4, {ip->f0, ip->f1, ip->f2, ip->f3}};
+    if (from->family == WASI_IPV4) {
+        to->size = 4;
+        memcpy(to->bytes, from->ipv4, 4);
         return;
     }
-    const network_ipv6_address_t *ip = &from->val.ipv6;
-    const uint16_t words[] = {ip->f0, ip->f1, ip->f2, ip->f3, ip->f4, ip->f5, ip->f6, ip->f7};
     to->size = 16;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        to->bytes[2 * i] = (uint8_t)(words[i] >> 8);
-        to->bytes[2 * i + 1] = (uint8_t)(words[i] & 0xFF);
+    for (size_t i = 0; i < 8; i++) {
+        to->bytes[2 * i] = (uint8_t)(from->ipv6[i] >> 8);
+        to->bytes[2 * i + 1] = (uint8_t)(from->ipv6[i] & 0xFF);
     }
 }
 
-static int ask(const char *host, ip_name_lookup_own_resolve_address_stream_t *names)
+static int ask(const char *host, int32_t *names)
 {
-    wasip2_string_t name = {(uint8_t *)(uintptr_t)host, strlen(host)};
-    network_error_code_t error;
-    network_own_network_t network = instance_network_instance_network();
-    bool started =
-        ip_name_lookup_resolve_addresses(network_borrow_network(network), &name, names, &error);
-    network_network_drop_own(network);
-    return started ? DUN_OK : error_of(error);
+    struct wasi_made answer;
+    int32_t network = wasi_network();
+    wasi_look_up(network, host, strlen(host), &answer);
+    wasi_drop_network(network);
+    *names = answer.handle;
+    return answer.failed ? error_of(answer.error) : DUN_OK;
 }
 
 static void stop_asking(struct dun_link_wasi *wasi)
 {
-    ip_name_lookup_resolve_address_stream_drop_own(
-        (ip_name_lookup_own_resolve_address_stream_t){wasi->names});
+    wasi_drop_names(wasi->names);
     wasi->state = DUN_LINK_WASI_CLOSED;
 }
 
 /* 1: the addresses are there, 0: not yet. */
 static int resolving(struct dun_link_wasi *wasi)
 {
-    ip_name_lookup_own_resolve_address_stream_t names = {wasi->names};
-    ip_name_lookup_option_ip_address_t next = {.is_some = true};
-    network_error_code_t error;
-    while (next.is_some) {
-        if (!ip_name_lookup_method_resolve_address_stream_resolve_next_address(
-                ip_name_lookup_borrow_resolve_address_stream(names), &next, &error)) {
-            return error == NETWORK_ERROR_CODE_WOULD_BLOCK ? 0 : error_of(error);
+    struct wasi_address next;
+    do {
+        wasi_next_address(wasi->names, &next);
+        if (next.failed) {
+            return next.error == WASI_WOULD_BLOCK ? 0 : error_of(next.error);
         }
-        if (next.is_some && wasi->count < DUN_LINK_WASI_ADDRESSES_MAX) {
-            take(wasi, &next.val);
+        if (next.there && wasi->count < DUN_LINK_WASI_ADDRESSES_MAX) {
+            take(wasi, &next);
         }
-    }
+    } while (next.there);
     return wasi->count > 0 ? 1 : DUN_E_NOT_FOUND;
 }
 
 /// Connecting ///
 
-static network_ip_socket_address_t to_address(const struct dun_link_wasi_address *from,
-                                              uint16_t port)
+static void start(const struct dun_link_wasi *wasi, const struct dun_link_wasi_address *to,
+                  struct wasi_done *done)
 {
-    network_ip_socket_address_t to = {.tag = NETWORK_IP_SOCKET_ADDRESS_IPV4};
-    const uint8_t *bytes = from->bytes;
-    if (from->size == 4) {
-        to.val.ipv4.port = port;
-        to.val.ipv4.address = (network_ipv4_address_t){bytes[0], bytes[1], bytes[2], bytes[3]};
-        return to;
+    const uint8_t *bytes = to->bytes;
+    int32_t network = wasi_network();
+    if (to->size == 4) {
+        wasi_connect(wasi->socket, network, WASI_IPV4, wasi->port, bytes[0], bytes[1], bytes[2],
+                     bytes[3], 0, 0, 0, 0, 0, 0, done);
+    } else {
+        int32_t words[8];
+        for (size_t i = 0; i < 8; i++) {
+            words[i] = bytes[2 * i] << 8 | bytes[2 * i + 1];
+        }
+        wasi_connect(wasi->socket, network, WASI_IPV6, wasi->port, 0, words[0], words[1], words[2],
+                     words[3], words[4], words[5], words[6], words[7], 0, done);
     }
-    uint16_t words[8];
-    for (size_t i = 0; i < 8; i++) {
-        words[i] = (uint16_t)(bytes[2 * i] << 8 | bytes[2 * i + 1]);
-    }
-    to = (network_ip_socket_address_t){.tag = NETWORK_IP_SOCKET_ADDRESS_IPV6};
-    to.val.ipv6.port = port;
-    to.val.ipv6.address = (network_ipv6_address_t){words[0], words[1], words[2], words[3],
-                                                   words[4], words[5], words[6], words[7]};
-    return to;
-}
-
-static void drop_socket(const struct dun_link_wasi *wasi)
-{
-    tcp_tcp_socket_drop_own((tcp_own_tcp_socket_t){wasi->socket});
+    wasi_drop_network(network);
 }
 
 /* Starts on one address. 0: under way, negative: this one fails. */
 static int try_address(struct dun_link_wasi *wasi, const struct dun_link_wasi_address *address)
 {
-    tcp_own_tcp_socket_t made;
-    network_error_code_t error;
-    network_ip_socket_address_t to = to_address(address, wasi->port);
-    if (!tcp_create_socket_create_tcp_socket(address->size == 4 ? NETWORK_IP_ADDRESS_FAMILY_IPV4
-                                                                : NETWORK_IP_ADDRESS_FAMILY_IPV6,
-                                             &made, &error)) {
-        return error_of(error);
+    struct wasi_made made;
+    struct wasi_done done;
+    wasi_socket(address->size == 4 ? WASI_IPV4 : WASI_IPV6, &made);
+    if (made.failed) {
+        return error_of(made.error);
     }
-    wasi->socket = made.__handle;
-    network_own_network_t network = instance_network_instance_network();
-    bool started = tcp_method_tcp_socket_start_connect(
-        socket_of(wasi), network_borrow_network(network), &to, &error);
-    network_network_drop_own(network);
-    if (!started) {
-        drop_socket(wasi);
-        return error_of(error);
+    wasi->socket = made.handle;
+    start(wasi, address, &done);
+    if (done.failed) {
+        wasi_drop_socket(wasi->socket);
     }
-    return 0;
+    return done.failed ? error_of(done.error) : 0;
 }
 
 /* Goes through the addresses from `next` on; `error` is that of the last one tried. */
@@ -186,20 +151,20 @@ static int try_next(struct dun_link_wasi *wasi, int error, dun_ms now)
 
 static int connecting(struct dun_link_wasi *wasi, dun_ms now)
 {
-    tcp_tuple2_own_input_stream_own_output_stream_t streams;
-    network_error_code_t error;
-    if (tcp_method_tcp_socket_finish_connect(socket_of(wasi), &streams, &error)) {
-        wasi->input = streams.f0.__handle;
-        wasi->output = streams.f1.__handle;
+    struct wasi_connected answer;
+    wasi_connected(wasi->socket, &answer);
+    if (!answer.failed) {
+        wasi->input = answer.input;
+        wasi->output = answer.output;
         wasi->state = DUN_LINK_WASI_OPEN;
         return 1;
     }
-    bool waits = error == NETWORK_ERROR_CODE_WOULD_BLOCK;
+    bool waits = answer.error == WASI_WOULD_BLOCK;
     if (waits && now < wasi->attempt_deadline) {
         return 0;
     }
-    drop_socket(wasi);
-    return try_next(wasi, waits ? DUN_E_TIMEOUT : error_of(error), now);
+    wasi_drop_socket(wasi->socket);
+    return try_next(wasi, waits ? DUN_E_TIMEOUT : error_of(answer.error), now);
 }
 
 /// The table ///
@@ -207,12 +172,11 @@ static int connecting(struct dun_link_wasi *wasi, dun_ms now)
 /* Bytes read, 0: none now. */
 static int read_some(struct dun_link_wasi *wasi, void *data, size_t size)
 {
-    wasip2_list_u8_t got;
-    streams_stream_error_t error;
+    struct wasi_streamed answer;
     dun_lend(data, size);
-    bool well = streams_method_input_stream_read(input_of(wasi), size, &got, &error);
+    wasi_stream_read(wasi->input, size, &answer);
     dun_lend(NULL, 0);
-    return well ? (int)got.len : dead(error);
+    return answer.failed ? dead(&answer.trouble) : (int)answer.got.size;
 }
 
 /* With unread bytes in the socket a close becomes a reset, which may overtake what was just
@@ -220,13 +184,13 @@ static int read_some(struct dun_link_wasi *wasi, void *data, size_t size)
 static void hang_up(struct dun_link_wasi *wasi)
 {
     uint8_t rest[256];
-    network_error_code_t ignored;
-    (void)tcp_method_tcp_socket_shutdown(socket_of(wasi), TCP_SHUTDOWN_TYPE_SEND, &ignored);
+    struct wasi_done ignored;
+    wasi_shutdown(wasi->socket, WASI_SEND, &ignored);
     for (int i = 0; i < LINGER_READS_MAX && read_some(wasi, rest, sizeof rest) > 0; i++) {
     }
-    streams_input_stream_drop_own((streams_own_input_stream_t){wasi->input});
-    streams_output_stream_drop_own((streams_own_output_stream_t){wasi->output});
-    drop_socket(wasi);
+    wasi_drop_input(wasi->input);
+    wasi_drop_output(wasi->output);
+    wasi_drop_socket(wasi->socket);
 }
 
 static void tcp_close(void *context)
@@ -237,7 +201,7 @@ static void tcp_close(void *context)
         stop_asking(wasi);
         break;
     case DUN_LINK_WASI_CONNECTING:
-        drop_socket(wasi);
+        wasi_drop_socket(wasi->socket);
         break;
     case DUN_LINK_WASI_OPEN:
         hang_up(wasi);
@@ -262,10 +226,8 @@ static int tcp_open(void *context, const char *host, uint16_t port, dun_ms now)
     if (wasi->count > 0) {
         return try_next(wasi, DUN_E_UNREACHABLE, now);
     }
-    ip_name_lookup_own_resolve_address_stream_t names;
-    int error = host[0] != '\0' ? ask(host, &names) : DUN_E_INVALID;
+    int error = host[0] != '\0' ? ask(host, &wasi->names) : DUN_E_INVALID;
     if (error == DUN_OK) {
-        wasi->names = names.__handle;
         wasi->state = DUN_LINK_WASI_RESOLVING;
     }
     return error;
@@ -316,21 +278,25 @@ static int tcp_read(void *context, void *data, size_t size)
 static int tcp_write(void *context, const void *data, size_t size)
 {
     struct dun_link_wasi *wasi = context;
-    streams_stream_error_t error;
-    uint64_t room;
+    struct wasi_room room;
+    struct wasi_streamed answer;
     if (wasi->state != DUN_LINK_WASI_OPEN) {
         return DUN_E_CLOSED;
     }
-    if (!streams_method_output_stream_check_write(output_of(wasi), &room, &error)) {
-        return dead(error);
+    wasi_stream_room(wasi->output, &room);
+    if (room.failed) {
+        return dead(&room.trouble);
     }
-    wasip2_list_u8_t bytes = {(uint8_t *)(uintptr_t)data, size < READ_MAX ? size : READ_MAX};
-    bytes.len = room < bytes.len ? (size_t)room : bytes.len;
-    wasi->blocked = bytes.len < size;
-    if (bytes.len > 0 && !streams_method_output_stream_write(output_of(wasi), &bytes, &error)) {
-        return dead(error);
+    size_t most = size < READ_MAX ? size : READ_MAX;
+    most = room.room < most ? (size_t)room.room : most;
+    wasi->blocked = most < size;
+    if (most > 0) {
+        wasi_stream_write(wasi->output, data, most, &answer);
+        if (answer.failed) {
+            return dead(&answer.trouble);
+        }
     }
-    return (int)bytes.len;
+    return (int)most;
 }
 
 static dun_ms tcp_deadline(void *context)
@@ -371,18 +337,15 @@ static size_t subscribe(const struct dun_link_wasi *wasi, bool reads, bool write
 {
     size_t count = 0;
     if (wasi->state == DUN_LINK_WASI_RESOLVING) {
-        ip_name_lookup_own_resolve_address_stream_t names = {wasi->names};
-        out[count++] = ip_name_lookup_method_resolve_address_stream_subscribe(
-                           ip_name_lookup_borrow_resolve_address_stream(names))
-                           .__handle;
+        out[count++] = wasi_names_ready(wasi->names);
     } else if (wasi->state == DUN_LINK_WASI_CONNECTING) {
-        out[count++] = tcp_method_tcp_socket_subscribe(socket_of(wasi)).__handle;
+        out[count++] = wasi_socket_ready(wasi->socket);
     } else if (wasi->state == DUN_LINK_WASI_OPEN) {
         if (reads) {
-            out[count++] = streams_method_input_stream_subscribe(input_of(wasi)).__handle;
+            out[count++] = wasi_input_ready(wasi->input);
         }
         if (writes || wasi->blocked) {
-            out[count++] = streams_method_output_stream_subscribe(output_of(wasi)).__handle;
+            out[count++] = wasi_output_ready(wasi->output);
         }
     }
     return count;
@@ -394,7 +357,7 @@ void dun_link_wasi_wait(const struct dun_link_wasi *wasi, bool reads, bool write
     size_t count = subscribe(wasi, reads, writes, pollables);
     dun_wait(pollables, count, ms);
     for (size_t i = 0; i < count; i++) {
-        poll_pollable_drop_own((poll_own_pollable_t){pollables[i]});
+        wasi_drop_pollable(pollables[i]);
     }
 }
 
@@ -402,23 +365,23 @@ void dun_link_wasi_wait(const struct dun_link_wasi *wasi, bool reads, bool write
 
 int dun_link_wasi_may_connect(void)
 {
-    tcp_own_tcp_socket_t made;
-    network_error_code_t error;
-    if (!tcp_create_socket_create_tcp_socket(NETWORK_IP_ADDRESS_FAMILY_IPV4, &made, &error)) {
-        return error_of(error) == DUN_E_REFUSED ? DUN_E_REFUSED : DUN_OK;
+    struct wasi_made made;
+    wasi_socket(WASI_IPV4, &made);
+    if (made.failed) {
+        return error_of(made.error) == DUN_E_REFUSED ? DUN_E_REFUSED : DUN_OK;
     }
-    tcp_tcp_socket_drop_own(made);
+    wasi_drop_socket(made.handle);
     return DUN_OK;
 }
 
 int dun_link_wasi_may_resolve(const char *host)
 {
     uint8_t bytes[16];
-    ip_name_lookup_own_resolve_address_stream_t names;
+    int32_t names;
     int error =
         host[0] == '\0' || dun_tls_address(host, bytes) > 0 ? DUN_E_INVALID : ask(host, &names);
     if (error == DUN_OK) {
-        ip_name_lookup_resolve_address_stream_drop_own(names);
+        wasi_drop_names(names);
     }
     return error == DUN_E_REFUSED ? DUN_E_REFUSED : DUN_OK;
 }

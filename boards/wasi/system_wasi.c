@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wasi/wasip2.h>
 
+#include "libc/wasi.h"
 #include "lines.h"
 #include "system.h"
 #include "system_wasi.h"
@@ -32,20 +32,20 @@ static const struct dun_link_wasi *watched;
 
 dun_ms dun_system_uptime(void)
 {
-    return (dun_ms)(monotonic_clock_now() / 1000000);
+    return (dun_ms)(wasi_monotonic() / 1000000);
 }
 
 dun_ms dun_system_unix(void)
 {
-    wall_clock_datetime_t now;
-    wall_clock_now(&now);
+    struct wasi_date now;
+    wasi_date(&now);
     return (dun_ms)now.seconds * 1000 + now.nanoseconds / 1000000;
 }
 
 int dun_system_entropy(uint8_t *out, size_t size)
 {
     for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
-        uint64_t bytes = random_get_random_u64();
+        uint64_t bytes = wasi_random();
         size_t left = size - done;
         memcpy(out + done, &bytes, left < sizeof bytes ? left : sizeof bytes);
     }
@@ -54,7 +54,7 @@ int dun_system_entropy(uint8_t *out, size_t size)
 
 uint64_t dun_system_random(void)
 {
-    uint64_t number = random_get_random_u64();
+    uint64_t number = wasi_random();
     return number != 0 ? number : 1;
 }
 

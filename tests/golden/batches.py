@@ -300,6 +300,13 @@ def about():
     return made
 
 
+def begun_about():
+    """A device whose first 500 records are gone."""
+    made = about()
+    made.oldest_sequence = 501
+    return made
+
+
 def stored():
     return pb.Stored(stream=STREAM, sequence=0)
 
@@ -365,6 +372,7 @@ GOLDEN = {
     "rows.samples.bin": lambda: samples().SerializeToString(deterministic=True),
     "host.catalog.bin": lambda: catalog().SerializeToString(),
     "host.about.bin": lambda: about().SerializeToString(),
+    "begun.about.bin": lambda: begun_about().SerializeToString(),
     "host.config.bin": lambda: config().SerializeToString(),
     "host.reported.bin": lambda: report().SerializeToString(),
     "rolled.reported.bin": lambda: rolled_back().SerializeToString(),

@@ -41,7 +41,7 @@ def wait_count(database, number, what="record"):
 
 
 def number(value):
-    """To nine digits: databases print doubles in their own ways, and know no NaN and no -0."""
+    """To nine digits: databases print doubles in their own ways, and know no -0."""
     if value in (None, "") or not math.isfinite(float(value)):
         return ""
     return f"{float(value) + 0.0:.9g}"
@@ -94,12 +94,12 @@ class WhatIsStored(unittest.TestCase):
     def point(line):
         time = "" if line["time"] is None else str(line["time"])
         return (line["metric"], line["unit"] or "", number(line["value"]), line.get("state") or "",
-                time, line["stream"], str(line["seq"]))
+                line.get("special") or "", time, line["stream"], str(line["seq"]))
 
     @staticmethod
     def rows(database):
-        for row in database.query("SELECT metric, unit, value, state, time_ms, stream, sequence "
-                                  "FROM points"):
+        for row in database.query("SELECT metric, unit, value, state, special, time_ms, stream, "
+                                  "sequence FROM points"):
             yield (*row[:2], number(row[2]), *row[3:])
 
     def test_later_anchors_date_and_later_dictionaries_name(self):
@@ -220,6 +220,71 @@ class Cursors(unittest.TestCase):
                 broker.start()
                 with Stored(broker.port, "dunlin/+/+/stored") as device:
                     wait_for(lambda: device.cursors() == [(STREAM, 1)], record.log)
+
+
+class Beginnings(unittest.TestCase):
+    """What a device freed before the recorder came."""
+
+    def test_the_device_says_what_it_has_no_more(self):
+        def told(sequence):
+            about = batches.about()
+            about.oldest_sequence = sequence
+            return about
+
+        for name, make in databases():
+            with self.subTest(name), make() as database, Broker() as broker, \
+                    Publisher(broker.port if broker.start() else 0) as publisher:
+                publisher.send("about", told(3), retain=True)
+                with Record(broker.port, database.url, "--clean") as record, \
+                        Stored(broker.port, "dunlin/+/+/stored") as device:
+                    def row():
+                        streams = audit("--db", database.url)[1]
+                        return tuple(streams.get("golden", {}).get(key) for key in
+                                     ("before_recorder", "complete_to", "missing", "complete"))
+
+                    publisher.send("batch", numbered(5))
+                    wait_count(database, 1)
+                    # Retained: since then it may have freed more, or told of it as lost.
+                    self.assertEqual(row(), (0, 0, 4, False))
+                    publisher.send("about", told(8), retain=True)
+                    wait_for(lambda: row() == (4, 5, 0, True), row)
+                    wait_for(lambda: device.cursors() == [(STREAM, 5)], device.cursors)
+                    publisher.send("about", told(12))  # it had been there: this is a loss
+                    publisher.send("batch", numbered(12))
+                    wait_for(lambda: row() == (4, 5, 6, False), row)
+                    publisher.send("batch", numbered(4))  # on its way all the time
+                    wait_for(lambda: row() == (3, 5, 6, False), row)
+                    self.assertEqual(
+                        [gap[3:6] for gap in database.query("SELECT * FROM gaps ORDER BY first")],
+                        [["1", "3", "before_recorder"], ["6", "11", "missing"]])
+                    self.assertEqual(database.query("SELECT complete_from, complete_up_to, newest "
+                                                    "FROM devices"), [["4", "5", "12"]])
+                    record.terminate()
+
+    def test_a_device_that_was_here_before_us(self):
+        """The broker took its records, and nobody heard them. Then it keeps them for a recorder,
+        and lets go of them when that has what there is."""
+        with Sqlite() as database, Broker() as broker, Agent(broker.port if broker.start() else 0,
+                                                             "early") as agent:
+            agent.start()
+            with Receiver(broker.port, "dunlin/+/+/batch") as receiver:
+                wait_for(lambda: len(receiver.messages) > 10, agent.log)
+            with Record(broker.port, database.url):
+                wait_count(database, 3)
+                self.assertEqual(audit("--db", database.url)[0], 7)
+                agent.kill()
+                agent.settings["send"] = STORED_MODE["send"]
+                agent.start()
+                wait_for(lambda: audit("--db", database.url)[0] == 0, agent.log)
+                wait_count(database, count(database) + 5)
+                self.assertEqual(agent.terminate(), 0, agent.log())
+                self.assertRegex(agent.log().splitlines()[-1], "ended.* backlog=0 ")
+            code, streams, _, _ = audit("--db", database.url)
+            early = streams["early"]
+            self.assertEqual((code, early["missing"], early["complete_to"]), (0, 0,
+                                                                              early["newest"]))
+            self.assertGreater(early["before_recorder"], 9)
+            self.assertEqual(early["records"] + early["before_recorder"], early["newest"])
 
 
 class KillsAndFailures(unittest.TestCase):
@@ -449,9 +514,10 @@ class Refusals(unittest.TestCase):
             other.commit()
             self.check(8, "x.db: a database of something else: no dunlin_schema", "--db", path)
             other.execute("CREATE TABLE dunlin_schema (version)")
-            other.execute("INSERT INTO dunlin_schema VALUES (2)")
+            other.execute("INSERT INTO dunlin_schema VALUES (3)")
             other.commit()
-            self.check(8, "schema version 2; this program knows 1", "--db", path)
+            self.check(8, "schema version 3; this program knows 2: record into another "
+                       "database", "--db", path)
             other.close()
             self.check(8, "none.db: unable to open database file", "--db",
                        os.path.join(folder, "none.db"), command="audit")
@@ -464,7 +530,7 @@ class Refusals(unittest.TestCase):
                     self.check(8, "tables of something else", "--db", database.url)
                     database.query("DROP VIEW points; CREATE TABLE dunlin_schema (version bigint);"
                                    "INSERT INTO dunlin_schema VALUES (9)")
-                    self.check(8, "schema version 9; this program knows 1", "--db", database.url)
+                    self.check(8, "schema version 9; this program knows 2", "--db", database.url)
                     database.kill()
                     self.check(8, "postgresql://", "--db", database.url)
 

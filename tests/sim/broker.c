@@ -86,7 +86,7 @@ static void on_connect(struct broker *broker, struct broker_client *client, stru
     take_over(broker, client);
     if (connect.clean) {
         broker->session = false;
-        broker->subscribed = false;
+        broker->subscribed = broker->config_subscribed = false;
     }
     client->resumed = broker->session;
     if (broker->session_lie != 0 && !connect.clean)
@@ -221,6 +221,8 @@ static void on_publish(struct broker *broker, struct broker_client *client, stru
         memcpy(broker->status, publish.payload.data, publish.payload.size);
         broker->status[publish.payload.size] = 0;
     }
+    if (wire_equals(publish.topic, CONTENT("d/f/sim/config/reported")))
+        desk_hear(&sim_run->desk, publish.payload);
     add_ack(broker, (struct broker_ack){.client = client->number, .id = publish.id});
 }
 
@@ -245,17 +247,46 @@ void broker_publish_stored(struct broker *broker, struct dun_span payload)
         send_stored(broker, &broker->clients[i]);
 }
 
+/* With QoS 0: what does not get there comes with the next connection. */
+static void send_config(struct broker_client *client, struct dun_span document)
+{
+    struct wire wire;
+    if (!client->connected)
+        return;
+    wire_publish(&wire, client->version, CONTENT("d/f/sim/config"), 0, document);
+    send(client, &wire);
+}
+
+void broker_publish_config(struct broker *broker, struct dun_span document)
+{
+    bool retains = !sim_run->scenario.retain_off;
+    broker->config_size = retains ? (uint32_t)document.size : 0;
+    if (broker->config_size > 0)
+        memcpy(broker->config, document.data, document.size);
+    for (int i = 0; i < SIM_CONNECTIONS && broker->config_subscribed; i++)
+        send_config(&broker->clients[i], document);
+}
+
 static void on_subscribe(struct broker *broker, struct broker_client *client, struct wire_in *in)
 {
-    uint16_t id;
     struct wire wire;
-    const char *wrong = wire_read_subscribe(in, client->version, CONTENT("d/f/sim/stored"), &id);
+    struct wire_subscribe subscribe;
+    const char *wrong = wire_read_subscribe(in, client->version, &subscribe);
     if (wrong)
         sim_fail("SUBSCRIBE %s", wrong);
-    broker->subscribed = true;
-    wire_suback(&wire, client->version, id);
+    bool stored = wire_equals(subscribe.topic, CONTENT("d/f/sim/stored"));
+    if (!stored && !wire_equals(subscribe.topic, CONTENT("d/f/sim/config")))
+        sim_fail("SUBSCRIBE to another topic than its own");
+    if (subscribe.qos != stored)
+        sim_fail("SUBSCRIBE with options that it should not have");
+    broker->subscribed |= stored;
+    broker->config_subscribed |= !stored;
+    wire_suback(&wire, client->version, subscribe.id, subscribe.qos);
     send(client, &wire);
-    send_stored(broker, client);
+    if (stored)
+        send_stored(broker, client);
+    else if (broker->config_size > 0)
+        send_config(client, (struct dun_span){broker->config, broker->config_size});
 }
 
 static void on_packet(struct broker *broker, struct broker_client *client, struct wire_in *in)
@@ -452,8 +483,8 @@ void broker_kill(struct broker *broker, bool with_memory)
     if (with_memory)
         return;
     broker->session = false;
-    broker->subscribed = false;
-    broker->stored_size = 0;
+    broker->subscribed = broker->config_subscribed = false;
+    broker->stored_size = broker->config_size = 0;
     broker->ack_count = 0;
     broker->forward_count = 0;
 }

@@ -62,13 +62,16 @@ struct broker_stored {
 struct broker {
     struct rng rng;
     struct broker_client clients[SIM_CONNECTIONS];
-    uint64_t accepted; /* connections so far */
-    bool session;      /* there is one */
-    bool subscribed;
+    uint64_t accepted;      /* connections so far */
+    bool session;           /* there is one */
+    bool subscribed;        /* to `stored` */
+    bool config_subscribed; /* to `config` */
     uint16_t next_id;
     uint8_t stored[32]; /* the retained cursor */
     uint32_t stored_size;
-    char status[16]; /* retained */
+    char status[16];     /* retained */
+    uint8_t config[480]; /* the retained document */
+    uint32_t config_size;
     struct broker_ack acks[BROKER_ACKS_MAX];
     uint32_t ack_count;
     struct broker_forward *forwards;
@@ -84,6 +87,9 @@ void broker_init(struct broker *broker, struct rng rng);
 void broker_free(struct broker *broker);
 dun_ms broker_wake(struct broker *broker);
 void broker_run(struct broker *broker);
+
+/* Retains a document, empty: none, and hands it on. */
+void broker_publish_config(struct broker *broker, struct dun_span document);
 
 /* Faults. */
 void broker_kill(struct broker *broker, bool with_memory);

@@ -144,20 +144,21 @@ const char *wire_read_publish(struct wire_in *in, uint8_t version, struct wire_p
     return NULL;
 }
 
-const char *wire_read_subscribe(struct wire_in *in, uint8_t version, struct dun_span filter,
-                                uint16_t *id)
+const char *wire_read_subscribe(struct wire_in *in, uint8_t version,
+                                struct wire_subscribe *subscribe)
 {
-    struct dun_span body = in->body, topic;
+    struct dun_span body = in->body;
     uint32_t number, options;
     if (in->flags != 2)
         return "with wrong flags, 3.8.1-1";
     if (!take_number(&body, 2, &number) || number == 0 || !skip_properties(&body, version))
         return "without an id";
-    if (!take_bytes(&body, &topic) || !wire_equals(topic, filter))
-        return "to another topic than its own";
-    if (!take_number(&body, 1, &options) || options != 1 || body.size > 0)
+    if (!take_bytes(&body, &subscribe->topic))
+        return "without a topic";
+    if (!take_number(&body, 1, &options) || options > 1 || body.size > 0)
         return "with options that it should not have";
-    *id = (uint16_t)number;
+    subscribe->id = (uint16_t)number;
+    subscribe->qos = (uint8_t)options;
     return NULL;
 }
 
@@ -177,7 +178,8 @@ static void put(struct wire *wire, uint32_t size, uint32_t value)
 
 static void put_bytes(struct wire *wire, struct dun_span bytes)
 {
-    memcpy(wire->bytes + wire->size, bytes.data, bytes.size);
+    if (bytes.size > 0)
+        memcpy(wire->bytes + wire->size, bytes.data, bytes.size);
     wire->size += (uint32_t)bytes.size;
 }
 
@@ -237,23 +239,24 @@ void wire_puback(struct wire *wire, uint8_t version, uint16_t id, uint8_t reason
     finish(wire);
 }
 
-void wire_suback(struct wire *wire, uint8_t version, uint16_t id)
+void wire_suback(struct wire *wire, uint8_t version, uint16_t id, uint8_t qos)
 {
     start(wire, 0x90);
     put(wire, 2, id);
     if (version == 5)
         put(wire, 1, 0);
-    put(wire, 1, 1);
+    put(wire, 1, qos);
     finish(wire);
 }
 
 void wire_publish(struct wire *wire, uint8_t version, struct dun_span topic, uint16_t id,
                   struct dun_span payload)
 {
-    start(wire, 0x32);
+    start(wire, id > 0 ? 0x32 : 0x30);
     put(wire, 2, (uint32_t)topic.size);
     put_bytes(wire, topic);
-    put(wire, 2, id);
+    if (id > 0)
+        put(wire, 2, id);
     if (version == 5)
         put(wire, 1, 0);
     put_bytes(wire, payload);

@@ -42,6 +42,12 @@ struct wire_publish {
     bool dup, retain;
 };
 
+struct wire_subscribe {
+    struct dun_span topic;
+    uint16_t id;
+    uint8_t qos;
+};
+
 struct wire_connack {
     uint8_t version, reason;
     bool present, retain_off;
@@ -56,12 +62,13 @@ bool wire_equals(struct dun_span a, struct dun_span b);
 /* NULL, or what is wrong. */
 const char *wire_read_connect(struct wire_in *in, struct wire_connect *connect);
 const char *wire_read_publish(struct wire_in *in, uint8_t version, struct wire_publish *publish);
-const char *wire_read_subscribe(struct wire_in *in, uint8_t version, struct dun_span filter,
-                                uint16_t *id);
+const char *wire_read_subscribe(struct wire_in *in, uint8_t version,
+                                struct wire_subscribe *subscribe);
 
 void wire_connack(struct wire *wire, const struct wire_connack *connack);
 void wire_puback(struct wire *wire, uint8_t version, uint16_t id, uint8_t reason);
-void wire_suback(struct wire *wire, uint8_t version, uint16_t id);
+void wire_suback(struct wire *wire, uint8_t version, uint16_t id, uint8_t qos);
+/* `id` 0: with QoS 0. */
 void wire_publish(struct wire *wire, uint8_t version, struct dun_span topic, uint16_t id,
                   struct dun_span payload);
 void wire_pingresp(struct wire *wire);

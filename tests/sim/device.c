@@ -20,7 +20,7 @@ static void power_fails(void)
     longjmp(power, 1);
 }
 
-static dun_ms uptime(const struct device *device)
+dun_ms device_uptime(const struct device *device)
 {
     return device->uptime_first_ms + sim_now() - device->booted_at - device->uptime_lost_ms;
 }
@@ -75,6 +75,7 @@ static bool call(struct device *device, const struct request *request)
     if (setjmp(power) != 0) {
         sim_run->cuts++;
         facts_after_call(&sim_run->facts, device->agent, true);
+        desk_after_call(&sim_run->desk, device, true);
         flash_loses_power();
         off(device, rng_spread(&device->rng, 10, 600000));
         return false;
@@ -82,6 +83,7 @@ static bool call(struct device *device, const struct request *request)
     request->run(device, request);
     facts_after_call(&sim_run->facts, device->agent, false);
     tell_notices(device);
+    desk_after_call(&sim_run->desk, device, false);
     return true;
 }
 
@@ -122,9 +124,9 @@ static void record(struct device *device, uint16_t metric)
     bool negative = limited && device->alarm;
     bool urgent = limited && device->alarm != device->alarm_told;
     struct facts *facts = &sim_run->facts;
-    int64_t value = facts_point(facts, metric, uptime(device), urgent, negative);
+    int64_t value = facts_point(facts, metric, device_uptime(device), urgent, negative);
     facts->offered++;
-    int result = dun_agent_record(device->agent, metric, value, uptime(device));
+    int result = dun_agent_record(device->agent, metric, value, device_uptime(device));
     if (result == DUN_OK && limited)
         device->alarm_told = device->alarm;
     if (result != DUN_OK && result != DUN_E_FULL)
@@ -269,21 +271,57 @@ static struct dun_agent_parts make_parts(struct device *device)
     };
 }
 
+uint32_t device_own_interval(int metric)
+{
+    const struct scenario *s = &sim_run->scenario;
+    bool regular = s->regular[metric] && s->interval_ms[metric] < INT64_C(4000000000);
+    return regular ? (uint32_t)s->interval_ms[metric] : 0;
+}
+
 static void make_sensors(struct device *device)
 {
     const struct scenario *s = &sim_run->scenario;
     for (uint16_t i = 0; i < s->metrics_max; i++) {
         dun_ms interval = s->interval_ms[i];
-        bool regular = s->regular[i] && interval < INT64_C(4000000000);
+        bool regular = device_own_interval(i) > 0;
         device->sensors[i] = (struct dun_sensor){
             .name = names[i],
-            .interval_ms = regular ? (uint32_t)interval : 0,
+            .interval_ms = device_own_interval(i),
             .read = read_sensor,
             .context = device,
         };
         device->sample_at[i] =
             regular ? DUN_MS_NEVER : sim_now() + rng_range(&device->rng, 1, interval);
     }
+}
+
+/* A document takes the limit of metric 0 away and gives it back: no side of it is known then. */
+static void retune(void *context, uint16_t metric)
+{
+    struct device *device = context;
+    if (metric != 0 || sim_run->scenario.wide_values)
+        return;
+    device->alarm_told = false;
+    if (dun_agent_limit(device->agent, 0, 0, INT64_MAX) != DUN_OK)
+        sim_fail("dun_agent_limit refused");
+}
+
+static void start_remote(struct device *device)
+{
+    const struct scenario *s = &sim_run->scenario;
+    if (s->config_max == 0)
+        return;
+    device->remote = piece(device, sizeof *device->remote);
+    *device->remote = (struct dun_remote){
+        .settings = {.agent = device->agent,
+                     .withheld = s->withheld,
+                     .trial_ms = s->trial_ms,
+                     .retune = retune,
+                     .context = device},
+        .shelf = &sim_run->shelf.shelf,
+        .record = buffer(device, s->config_max + DUN_REMOTE_EXTRA),
+    };
+    dun_remote_start(device->remote, device_uptime(device));
 }
 
 static void run_init(struct device *device, const struct request *request)
@@ -295,13 +333,16 @@ static void run_init(struct device *device, const struct request *request)
     config.boot = facts_boot_now(&sim_run->facts)->boot;
     config.random_seed = rng_next(&device->rng);
     struct dun_agent_parts parts = make_parts(device);
-    if (dun_agent_init(device->agent, &config, &parts, uptime(device), &what) < 0)
+    if (dun_agent_init(device->agent, &config, &parts, device_uptime(device), &what) < 0)
         sim_fail("dun_agent_init does not like %s", what ? what : "something");
+    start_remote(device);
 }
 
 static void boot(struct device *device)
 {
     free_pieces(device);
+    device->remote = NULL;
+    device->remote_started = false;
     sim_run->boots++;
     sim_flash_boot(&sim_run->flash);
     if (sim_run->scenario.overflow == DUN_LOG_THIN)
@@ -326,6 +367,8 @@ static void boot(struct device *device)
     sim_trace("boot %08x", facts_boot_now(&sim_run->facts)->boot);
     if (!call(device, &(struct request){.run = run_init}))
         return;
+    device->remote_started = device->remote != NULL;
+    desk_after_boot(&sim_run->desk, device);
     while (device->on && device->declared < sim_run->scenario.metrics_first)
         device_new_metric(device);
 }
@@ -333,7 +376,7 @@ static void boot(struct device *device)
 void device_init(struct device *device, struct rng rng)
 {
     *device = (struct device){.rng = rng, .sampling = true};
-    sim_run->flash.cut = sim_run->archive.cut = power_fails;
+    sim_run->flash.cut = sim_run->archive.cut = sim_run->shelf.cut = power_fails;
 }
 
 void device_free(struct device *device)
@@ -361,9 +404,9 @@ static void run_clock(struct device *device, const struct request *request)
     dun_ms unix_ms = wall_clock(device);
     bool right = device->clock_error_ms == 0;
     (void)request;
-    facts_clock(&sim_run->facts, uptime(device), unix_ms, device->agent->config.unix_earliest_ms,
-                right);
-    dun_agent_set_clock(device->agent, uptime(device), unix_ms);
+    facts_clock(&sim_run->facts, device_uptime(device), unix_ms,
+                device->agent->config.unix_earliest_ms, right);
+    dun_agent_set_clock(device->agent, device_uptime(device), unix_ms);
 }
 
 static void read_clock(struct device *device)
@@ -393,8 +436,10 @@ static void sample(struct device *device)
 static void run_step(struct device *device, const struct request *request)
 {
     (void)request;
-    dun_ms now = uptime(device);
+    dun_ms now = device_uptime(device);
     dun_ms deadline = dun_agent_step(device->agent, now);
+    if (device->remote != NULL && !dun_agent_ended(device->agent))
+        deadline = dun_ms_earlier(deadline, dun_remote_step(device->remote, now));
     device->deadline = deadline == DUN_MS_NEVER ? deadline : deadline - now + sim_now();
 }
 
@@ -423,6 +468,7 @@ void device_run(struct device *device)
         sample(device);
     if (!device->on || !call(device, &(struct request){.run = run_step}))
         return;
+    desk_after_step(&sim_run->desk, device);
     if (device->deadline > sim_now() && device->deadline != DUN_MS_NEVER &&
         sim_run->scenario.lateness_ms > 0)
         device->deadline +=
@@ -451,8 +497,8 @@ void device_kill(struct device *device)
 static void run_end(struct device *device, const struct request *request)
 {
     (void)request;
-    dun_agent_end(device->agent, uptime(device),
-                  uptime(device) + rng_range(&device->rng, 0, 20000));
+    dun_agent_end(device->agent, device_uptime(device),
+                  device_uptime(device) + rng_range(&device->rng, 0, 20000));
 }
 
 void device_end(struct device *device)

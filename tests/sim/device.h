@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "mqtt/uplink_mqtt.h"
 #include "random.h"
+#include "remote.h"
 
 #define DEVICE_METRICS_MAX 32
 #define DEVICE_BLOCKS      24 /* pieces of memory */
@@ -19,6 +20,8 @@ struct device {
     struct dun_agent *agent; /* all that follows up to `piece_count` lives from boot to boot */
     struct dun_uplink_mqtt *mqtt;
     struct dun_uplink uplink;
+    struct dun_remote *remote; /* NULL: it takes no documents */
+    bool remote_started;
     struct dun_catalog catalog;
     struct dun_batch batch;
     struct dun_sensor sensors[DEVICE_METRICS_MAX];
@@ -59,6 +62,9 @@ void device_wake_up(struct device *device);
 void device_burst(struct device *device);
 void device_step_clock(struct device *device);
 void device_new_metric(struct device *device);
+
+dun_ms device_uptime(const struct device *device);
+uint32_t device_own_interval(int metric); /* without a document; 0: not read by itself */
 
 /* Nothing is left in it that could still be delivered. */
 bool device_drained(const struct device *device);

@@ -117,6 +117,19 @@ static void device_fault(struct sim *sim, enum fault fault)
     case FAULT_ALARM:
         device->alarm = !device->alarm;
         break;
+    case FAULT_CUT_AT_SHELF:
+        sim->shelf.cut_in = 1 + (uint32_t)rng_below(&sim->rng, 3);
+        break;
+    case FAULT_SHELF:
+        sim->shelf.fails = true;
+        break;
+    case FAULT_SHELF_ROTS:
+        device_lose_power(device);
+        sim_shelf_rot(&sim->shelf);
+        break;
+    case FAULT_CONFIG:
+        desk_write(&sim->desk);
+        break;
     default:
         break;
     }
@@ -225,6 +238,7 @@ static void end_fault(struct sim *sim, enum fault fault)
     }
     if (fault == FAULT_CONNECT)
         sim->net.trouble = SIM_CONNECT_WELL;
+    sim->shelf.fails &= fault != FAULT_SHELF;
     broker->silent &= fault != FAULT_BROKER_SILENT;
     broker->refuses &= fault != FAULT_BROKER_REFUSES;
     broker->rejects &= fault != FAULT_BROKER_REJECTS;
@@ -236,7 +250,7 @@ static bool lasts(enum fault fault)
 {
     return fault == FAULT_STORAGE || fault == FAULT_CONNECT || fault == FAULT_BROKER_SILENT ||
            fault == FAULT_BROKER_REFUSES || fault == FAULT_BROKER_REJECTS || fault == FAULT_ACKS ||
-           fault == FAULT_RECORDER_LAGS || fault == FAULT_ARCHIVE;
+           fault == FAULT_RECORDER_LAGS || fault == FAULT_ARCHIVE || fault == FAULT_SHELF;
 }
 
 static void draw(struct sim *sim, enum fault fault)
@@ -296,4 +310,5 @@ void faults_end(struct sim *sim)
     sim_flash_heal(&sim->flash);
     sim_flash_heal(&sim->archive);
     broker_heal(&sim->broker);
+    sim->shelf.cut_in = 0;
 }

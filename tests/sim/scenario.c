@@ -38,6 +38,10 @@ const char *const fault_names[FAULT_COUNT] = {
     [FAULT_ARCHIVE_ONCE] = "an operation of the archive fails",
     [FAULT_ARCHIVE_FLIP] = "bit flips in the archive",
     [FAULT_ARCHIVE_BLOCK_DIES] = "a block of the archive dies",
+    [FAULT_CONFIG] = "configuration",
+    [FAULT_CUT_AT_SHELF] = "power cut at shelf",
+    [FAULT_SHELF] = "shelf fails",
+    [FAULT_SHELF_ROTS] = "a bit flips on the shelf",
 };
 
 static void make_flash(struct scenario *s, struct rng *rng)
@@ -202,6 +206,23 @@ static void make_thinning(struct scenario *s, struct rng *rng)
         draw_fault(s, rng, FAULT_ARCHIVE_BLOCK_DIES, 300);
 }
 
+/* Each fourth seed, so that those which found something once are what they were. */
+static void make_remote(struct scenario *s, uint64_t seed)
+{
+    struct rng rng = rng_of(seed, 10);
+    if (seed % 4 != 3)
+        return;
+    s->config_max = (uint32_t)rng_spread(&rng, 48, 300);
+    s->trial_ms = (uint32_t)rng_spread(&rng, 60000, 600000);
+    s->withheld = rng_chance(&rng, 300) ? (uint32_t)rng_below(&rng, 512) : 0;
+    s->mean_ms[FAULT_CONFIG] = s->calm_ms / rng_spread(&rng, 3, 40) + 1;
+    draw_fault(s, &rng, FAULT_CUT, 500);
+    draw_fault(s, &rng, FAULT_CONNECT, 300);
+    draw_fault(s, &rng, FAULT_CUT_AT_SHELF, 500);
+    draw_fault(s, &rng, FAULT_SHELF, 200);
+    draw_fault(s, &rng, FAULT_SHELF_ROTS, 200);
+}
+
 /* What came to be simulated later has dice of its own: the others fall as they always did. */
 static void make_later(struct scenario *s, uint64_t seed)
 {
@@ -222,6 +243,7 @@ void scenario_make(struct scenario *scenario, uint64_t seed)
     make_net(scenario, &rng);
     make_faults(scenario, &rng);
     make_later(scenario, seed);
+    make_remote(scenario, seed);
     scenario->agent.random_seed = rng_next(&rng);
     scenario->agent.unheard = rng_chance(&rng, 200) ? DUN_UNHEARD_KEPT : DUN_UNHEARD_DELIVERED;
 }

@@ -44,6 +44,10 @@ enum fault {
     FAULT_ARCHIVE_ONCE, /* a program, erase or sync */
     FAULT_ARCHIVE_FLIP,
     FAULT_ARCHIVE_BLOCK_DIES,
+    FAULT_CONFIG,       /* not a fault: a configuration document, or what looks like one */
+    FAULT_CUT_AT_SHELF, /* power fails in one of the next saves of a document */
+    FAULT_SHELF,        /* saves fail for a while */
+    FAULT_SHELF_ROTS,   /* a bit of a saved document, seen at the next boot */
     FAULT_COUNT,
 };
 
@@ -64,6 +68,9 @@ struct scenario {
     struct dun_uplink_config broker;
     dun_ms uptime_first_ms; /* uptime does not begin at 0 everywhere */
     dun_ms lateness_ms;     /* steps come up to so late */
+    uint32_t config_max;    /* bytes of a document from afar; 0: it takes none */
+    uint32_t withheld;      /* keys that documents may not change, a bit each */
+    uint32_t trial_ms;
     /// Load ///
     dun_ms interval_ms[32]; /* of each metric */
     bool regular[32];

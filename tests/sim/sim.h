@@ -6,12 +6,14 @@
 #define DUN_SIM_SIM_H
 
 #include "broker.h"
+#include "desk.h"
 #include "device.h"
 #include "facts.h"
 #include "random.h"
 #include "scenario.h"
 #include "sim_flash.h"
 #include "sim_link.h"
+#include "sim_shelf.h"
 
 #define SIM_UNIX_MS INT64_C(1790000000000) /* wall-clock time when a run begins */
 
@@ -25,7 +27,9 @@ struct sim {
     struct scenario scenario;
     struct sim_flash flash, spare, archive;
     struct sim_net net;
+    struct sim_shelf shelf;
     struct broker broker;
+    struct desk desk;
     struct facts facts;
     struct device device;
     dun_ms fault_due[FAULT_COUNT];

@@ -152,7 +152,7 @@ static int link_open(void *context, const char *host, uint16_t port, dun_ms now)
     connection->state = net->trouble == SIM_CONNECT_REFUSED ? SIM_REFUSED : SIM_CONNECTING;
     connection->ready_ms = sim_now() + 2 * (dun_ms)net->shape.latency_ms +
                            (dun_ms)rng_below(&net->rng, net->shape.jitter_ms + 1u);
-    if (net->trouble == SIM_CONNECT_BLACKHOLED)
+    if (net->trouble == SIM_CONNECT_BLACKHOLED || net->cut_off)
         connection->ready_ms = DUN_MS_NEVER;
     return DUN_OK;
 }

@@ -73,6 +73,7 @@ struct sim_net {
     struct sim_connection connections[SIM_CONNECTIONS];
     int current; /* the device's connection, -1: none */
     enum sim_connect_trouble trouble;
+    bool cut_off; /* as if blackholed, for as long as it lasts */
     uint64_t opens;
     uint64_t moved; /* bytes between the device and its connections */
 };

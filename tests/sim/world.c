@@ -16,12 +16,13 @@
 static void advance(struct sim *sim, dun_ms limit)
 {
     dun_ms next = dun_ms_earlier(device_wake(&sim->device), broker_wake(&sim->broker));
-    next = dun_ms_earlier(next, faults_wake(sim));
+    next = dun_ms_earlier(next, dun_ms_earlier(faults_wake(sim), desk_wake(&sim->desk)));
     next = dun_ms_earlier(next, limit);
     if (next > sim->now)
         sim->now = next;
     sim->steps++;
     faults_run(sim);
+    desk_run(&sim->desk);
     broker_run(&sim->broker);
     if (device_wake(&sim->device) <= sim->now)
         device_run(&sim->device);
@@ -73,7 +74,8 @@ static void complain_of_backlog(const struct sim *sim)
 static void wait_for_drain(struct sim *sim)
 {
     dun_ms until = sim->now + patience(sim);
-    while (!device_drained(&sim->device)) {
+    bool remote = sim->scenario.config_max > 0;
+    while (!device_drained(&sim->device) || (remote && !desk_is_settled(&sim->desk))) {
         if (sim->now >= until)
             complain_of_backlog(sim);
         advance(sim, until);
@@ -115,6 +117,8 @@ static void start(struct sim *sim, uint64_t seed)
         sim->archive.nor = sim->scenario.nor;
     }
     sim_net_init(&sim->net, sim->scenario.net, rng_of(seed, 5));
+    sim_shelf_init(&sim->shelf, rng_of(seed, 11));
+    desk_init(&sim->desk, rng_of(seed, 12));
     broker_init(&sim->broker, rng_of(seed, 6));
     device_init(&sim->device, rng_of(seed, 7));
     faults_start(sim);
@@ -127,6 +131,8 @@ void sim_world(struct sim *sim, uint64_t seed)
     sim->calm = true;
     sim_trace("calm");
     faults_end(sim);
+    if (sim->scenario.config_max > 0)
+        desk_finish(&sim->desk);
     run_until(sim, sim->now + TAIL_MS);
     sim->device.sampling = false;
     wait_for_drain(sim);

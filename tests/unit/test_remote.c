@@ -347,8 +347,10 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     add((struct given){"interval", .value = 1000});
     add((struct given){"high", "hw.*", .none = true});
     add((struct given){"resolution", "hw.*", .value = 25, .exponent = -2});
+    add((struct given){"log.policy", .value = DUN_LOG_DROP_NEWEST});
     publish();
     run(100);
+    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_NEWEST);
     assert_true(f.limits[WARM].high == INT64_MAX);
     assert_int_equal(f.limits[WARM].tuning.resolution, 3); /* of 0.1; up */
     begin(2);
@@ -357,6 +359,7 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     assert_int_equal(f.sensors[0].interval_ms, 5000);
     assert_int_equal(f.sensors[2].interval_ms, 60000);
     assert_int_equal(f.limits[WARM].high, 900);
+    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_OLDEST);
     assert_int_equal(f.limits[WARM].tuning.resolution, 0);
     assert_int_equal(told().count, 0);
 }
@@ -697,6 +700,24 @@ static void test_power_fails_at_any_write(void **state)
 }
 
 /* The shelf's promise broken: whatever lies there is whole, or not believed. */
+/* The shelf fails when a document comes, and not any more when it is kept. */
+static void test_what_was_kept_is_what_comes_after_a_boot(void **state)
+{
+    (void)state;
+    run(100);
+    publish_age(5, 100);
+    run(TRIAL_MS);
+    f.dead = true;
+    publish_age(6, 200);
+    run(100);
+    f.dead = false;
+    run(TRIAL_MS);
+    assert_int_equal(told().state, DUN_REMOTE_KEPT);
+    reboot();
+    assert_int_equal(age(), 200);
+    assert_int_equal(f.remote.state, DUN_REMOTE_KEPT);
+}
+
 static void test_spoilt_records_are_not_believed(void **state)
 {
     (void)state;
@@ -768,6 +789,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_document_cut_at_any_byte_is_refused_whole, set_up),
         cmocka_unit_test_setup(test_changed_bytes_never_leave_the_ranges, set_up),
         cmocka_unit_test_setup(test_power_fails_at_any_write, set_up),
+        cmocka_unit_test_setup(test_what_was_kept_is_what_comes_after_a_boot, set_up),
         cmocka_unit_test_setup(test_spoilt_records_are_not_believed, set_up),
         cmocka_unit_test_setup(test_without_a_shelf_it_is_told_that_it_is_fleeting, set_up),
         cmocka_unit_test_setup(test_report_is_repeated, set_up),

@@ -36,6 +36,8 @@ if(TARGET dunlin_hosted)
             shelf_file system value)
         dun_unit_test(${name} dunlin_hosted)
     endforeach()
+    dun_unit_test(libc)
+    target_compile_options(test_libc PRIVATE -fno-builtin) # it is called, not computed beforehand
 endif()
 if(TARGET test_flash_file)
     target_link_options(test_flash_file PRIVATE

@@ -11,15 +11,15 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-#include <wasi/wasip2.h>
 
 #include "libc/place.h"
+#include "libc/wasi.h"
 
 static char last_tmpfile[] = "/tmp/tmpfile-XXXXXX";
 
 static void name(char *path)
 {
-    snprintf(path + strlen(path) - 6, 7, "%06x", (unsigned)(random_get_random_u64() & 0xFFFFFF));
+    snprintf(path + strlen(path) - 6, 7, "%06x", (unsigned)(wasi_random() & 0xFFFFFF));
 }
 
 int mkstemp(char *path)
@@ -93,15 +93,15 @@ int system(const char *command)
 int truncate(const char *path, off_t size)
 {
     struct dun_place_of place;
-    filesystem_own_descriptor_t file;
-    filesystem_error_code_t error;
-    bool well =
-        dun_wasi_find(path, &place) &&
-        filesystem_method_descriptor_open_at(place.folder, 0, &place.path, 0,
-                                             FILESYSTEM_DESCRIPTOR_FLAGS_WRITE, &file, &error) &&
-        filesystem_method_descriptor_set_size(filesystem_borrow_descriptor(file), (uint64_t)size,
-                                              &error);
-    return well ? 0 : -1; /* the handle ends with the test */
+    struct wasi_made file;
+    struct wasi_done done = {.failed = true};
+    if (dun_wasi_find(path, &place)) {
+        wasi_open_at(place.folder, 0, place.path, place.size, 0, WASI_WRITE, &file);
+        if (!file.failed) {
+            wasi_set_size(file.handle, (uint64_t)size, &done);
+        }
+    }
+    return done.failed ? -1 : 0; /* the handle ends with the test */
 }
 
 /// Only so that it links ///

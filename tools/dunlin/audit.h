@@ -24,6 +24,7 @@ struct dun_audit_stream {
     struct dun_list losses; /* struct dun_audit_loss */
     uint64_t refused;       /* payloads of its device */
     uint64_t boots;
+    uint64_t before;  /* all up to here its device had no more when the recorder came */
     uint64_t undated; /* points */
     bool has_undated;
     uint64_t undated_sequence; /* the oldest record with such points */

@@ -90,6 +90,7 @@ static void json_stream(struct dun_out *out, const struct dun_audit *audit,
     dun_out_hex(out, coverage->stream, 16);
     dun_out_number(out, "\",\"complete_to\":", dun_coverage_complete_to(coverage));
     dun_out_number(out, ",\"newest\":", newest_of(coverage));
+    dun_out_number(out, ",\"before_recorder\":", stream->before);
     dun_out_number(out, ",\"records\":", coverage->records);
     dun_out_number(out, ",\"points\":", coverage->points);
     json_gaps(out, audit, coverage);
@@ -198,6 +199,10 @@ static void details(struct dun_out *out, const struct dun_audit *audit,
     uint64_t missing;
     size_t count;
     size_t shown = gaps_of(audit, &stream->coverage, &gaps, &missing, &count);
+    if (stream->before > 0) {
+        dun_out_number(out, "    before the recorder 1 to ", stream->before);
+        dun_out_text(out, "\n");
+    }
     for (size_t i = 0; gaps != NULL && i < shown; i++) {
         dun_out_number(out, "    missing ", gaps[i].first);
         dun_out_number(out, " to ", gaps[i].last);

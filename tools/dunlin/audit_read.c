@@ -63,6 +63,7 @@ static bool take_stream(void *context, const char *const *cells, size_t count)
                       (struct dun_span){(const uint8_t *)cells[2], strlen(cells[2])},
                       unsigned_of(cells[3]));
     stream->coverage.origin = reading->from_first ? 0 : 1;
+    stream->before = reading->from_first ? 0 : unsigned_of(cells[8]);
     stream->coverage.duplicates = unsigned_of(cells[4]);
     stream->coverage.altered = unsigned_of(cells[5]);
     stream->refused = unsigned_of(cells[6]);
@@ -145,6 +146,18 @@ static bool take_step(void *context, const char *const *cells, size_t count)
     return true;
 }
 
+/* What arrived all the same was not before the recorder. */
+static void see_beginning(struct dun_audit_stream *stream)
+{
+    const struct dun_ranges *received = &stream->coverage.received;
+    if (received->count > 0 && received->items[0].first <= stream->before) {
+        stream->before = received->items[0].first - 1;
+    }
+    if (stream->before > 0) {
+        stream->coverage.origin = stream->before + 1;
+    }
+}
+
 /// Questions ///
 
 static const struct {
@@ -181,13 +194,18 @@ int dun_audit_read(struct dun_audit *audit, struct dun_store *store, const char 
     /* The name is one of dun_name_ok: it needs no quoting. */
     (void)snprintf(sql, sizeof sql,
                    "SELECT t.id, d.fleet, d.device, t.stream, t.duplicates, t.altered, d.refused, "
-                   "(SELECT count(*) FROM boot b WHERE b.stream = t.id) FROM stream t "
+                   "(SELECT count(*) FROM boot b WHERE b.stream = t.id), t.began - 1 "
+                   "FROM stream t "
                    "JOIN device d ON d.id = t.device %s%s%s ORDER BY t.id",
                    device != NULL ? "WHERE d.device = '" : "", device != NULL ? device : "",
                    device != NULL ? "'" : "");
     int error = store->ops->query(store, sql, take_stream, &reading);
     for (size_t i = 0; i < sizeof questions / sizeof questions[0] && error == 0; i++) {
         error = store->ops->query(store, questions[i].sql, questions[i].take, &reading);
+    }
+    struct dun_audit_stream *streams = audit->streams.items;
+    for (size_t i = 0; i < audit->streams.count; i++) {
+        see_beginning(&streams[i]);
     }
     return error == 0 && audit->failed ? dun_store_fail(store, "", "out of memory") : error;
 }

@@ -43,7 +43,7 @@ static int take_frame(struct reading *reading, const char *file, const struct du
                        reading->capture->device != NULL ? reading->capture->device : "device");
         where = dun_span_of(topic);
     }
-    int error = dun_ingest_take(&reading->ingest, where, frame->payload, 0, &complaint);
+    int error = dun_ingest_take(&reading->ingest, where, frame->payload, false, 0, &complaint);
     if (error == DUN_E_CORRUPT) {
         reading->capture->refused++;
         fprintf(stderr, "%s: %s: record %llu at byte %llu: refused: %s\n",

@@ -478,7 +478,24 @@ static int take_samples(struct dun_ingest *ingest, struct dun_stream_known *know
 
 /// Retained messages ///
 
-static int take_about(struct dun_ingest *ingest, struct dun_span topic, int64_t now_ms)
+/* What the device had no more when we first heard it say so, nobody can expect of it. A retained
+ * word is from before we listened: records may have come and gone since. */
+static int note_beginning(struct dun_ingest *ingest, struct dun_span topic)
+{
+    const dunlin_v1_About *about = &ingest->decoder.record.about;
+    struct dun_stream_known *known;
+    int error = find_stream(ingest, topic, about->stream, &known);
+    if (error != 0) {
+        return error;
+    }
+    const struct dun_bind binds[] = {dun_bind_number(known->id),
+                                     dun_bind_number((int64_t)about->oldest_sequence)};
+    touch(ingest, known);
+    return ingest->store->ops->run(ingest->store, DUN_SQL_BEGAN, binds, 2, NULL);
+}
+
+static int take_about(struct dun_ingest *ingest, struct dun_span topic, bool retained,
+                      int64_t now_ms)
 {
     const struct dun_parsed *record = &ingest->decoder.record;
     const dunlin_v1_About *about = &record->about;
@@ -494,9 +511,12 @@ static int take_about(struct dun_ingest *ingest, struct dun_span topic, int64_t 
         dun_bind_maybe(about->has_boot, about->boot),
         dun_bind_maybe(about->has_volatile_stream, about->volatile_stream ? 1 : 0),
         dun_bind_number(now_ms)};
-    return error == 0 ? ingest->store->ops->run(ingest->store, DUN_SQL_ABOUT, binds,
-                                                sizeof binds / sizeof binds[0], NULL)
-                      : error;
+    error = error == 0 ? ingest->store->ops->run(ingest->store, DUN_SQL_ABOUT, binds,
+                                                 sizeof binds / sizeof binds[0], NULL)
+                       : error;
+    bool tells = !retained && about->stream != 0 && about->oldest_sequence > 0 &&
+                 about->oldest_sequence <= DUN_SEQUENCE_MAX;
+    return error == 0 && tells ? note_beginning(ingest, topic) : error;
 }
 
 static int take_status(struct dun_ingest *ingest, struct dun_span topic, struct dun_span payload,
@@ -576,15 +596,15 @@ static int take_record(struct dun_ingest *ingest, enum dun_channel channel, stru
 }
 
 int dun_ingest_take(struct dun_ingest *ingest, struct dun_span topic, struct dun_span payload,
-                    int64_t now_ms, struct dun_complaint *complaint)
+                    bool retained, int64_t now_ms, struct dun_complaint *complaint)
 {
     struct dun_span device;
     enum dun_channel channel;
     if (!dun_topic_split(topic, &device, &channel)) {
         return DUN_E_NOT_FOUND;
     }
-    bool retained = channel != DUN_CHANNEL_BATCH && channel != DUN_CHANNEL_SAMPLES;
-    if (channel == DUN_CHANNEL_STORED || (retained && payload.size == 0)) {
+    bool record = channel == DUN_CHANNEL_BATCH || channel == DUN_CHANNEL_SAMPLES;
+    if (channel == DUN_CHANNEL_STORED || (!record && payload.size == 0)) {
         return 0; /* our own word, or a topic that was cleared */
     }
     if (dun_decoder_parse(&ingest->decoder, channel, payload, complaint) < 0) {
@@ -592,7 +612,7 @@ int dun_ingest_take(struct dun_ingest *ingest, struct dun_span topic, struct dun
     }
     switch (channel) {
     case DUN_CHANNEL_ABOUT:
-        return take_about(ingest, topic, now_ms);
+        return take_about(ingest, topic, retained, now_ms);
     case DUN_CHANNEL_STATUS:
         return take_status(ingest, topic, payload, now_ms);
     case DUN_CHANNEL_CATALOG:

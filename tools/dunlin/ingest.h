@@ -54,11 +54,12 @@ void dun_ingest_free(struct dun_ingest *ingest);
 DUN_MUST_USE int dun_ingest_begin(struct dun_ingest *ingest);
 
 /*
- * Takes one message. 0; DUN_E_IO: the store failed, roll back; DUN_E_CORRUPT with `complaint`: it
- * was refused whole, and counted for its device. DUN_E_NOT_FOUND: not a topic of ours.
+ * Takes one message; `retained`: from before we listened. 0; DUN_E_IO: the store failed, roll back;
+ * DUN_E_CORRUPT with `complaint`: it was refused whole, and counted for its device.
+ * DUN_E_NOT_FOUND: not a topic of ours.
  */
 DUN_MUST_USE int dun_ingest_take(struct dun_ingest *ingest, struct dun_span topic,
-                                 struct dun_span payload, int64_t now_ms,
+                                 struct dun_span payload, bool retained, int64_t now_ms,
                                  struct dun_complaint *complaint);
 
 /* All that was taken is durable when this returns 0. The cursors of ingest->touched are new. */

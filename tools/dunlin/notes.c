@@ -153,6 +153,9 @@ void dun_notes_about(struct dun_decoder *decoder, struct dun_span device)
     add_number(&note, "volatile", DUN_CELL_BOOL, about->has_volatile_stream,
                about->volatile_stream ? 1 : 0);
     add_pairs(&note, "profile", record->pairs.items, record->pairs.count);
+    if (about->has_oldest_sequence) {
+        add_number(&note, "oldest", DUN_CELL_NUMBER, true, about->oldest_sequence);
+    }
     dun_render_note(decoder->renderer, &note);
 }
 

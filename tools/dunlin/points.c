@@ -42,11 +42,17 @@ static char *put_value(char *at, const struct dun_point_row *point)
     if (!point->is_real) {
         return dun_text_i64(at, point->value);
     }
-    if (!isfinite(point->real)) {
-        memcpy(at, "null", 4);
-        return at + 4;
+    if (isfinite(point->real)) {
+        return dun_text_double(at, point->real);
     }
-    return dun_text_double(at, point->real);
+    /* JSON has no number for it: a text then, as decode prints it. */
+    const char *name = isnan(point->real) ? "\"NaN\"" : "\"-Infinity\"";
+    if (point->real > 0) {
+        name = "\"Infinity\"";
+    }
+    size_t size = strlen(name);
+    memcpy(at, name, size);
+    return at + size;
 }
 
 bool dun_points_write(struct dun_list *to, const struct dun_point_row *points, size_t count,

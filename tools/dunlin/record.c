@@ -195,8 +195,8 @@ static int try_messages(struct record *record, size_t first, size_t count)
         struct dun_complaint complaint = {.offset = 0};
         struct dun_span topic;
         struct dun_span payload;
-        dun_subscriber_message(&record->subscriber, i, &topic, &payload);
-        error = dun_ingest_take(&record->ingest, topic, payload, now_ms, &complaint);
+        bool retained = dun_subscriber_message(&record->subscriber, i, &topic, &payload);
+        error = dun_ingest_take(&record->ingest, topic, payload, retained, now_ms, &complaint);
         if (error == DUN_E_CORRUPT) {
             complain(record, topic, &complaint);
         }
@@ -233,7 +233,7 @@ static int store_messages(struct record *record)
             struct dun_complaint complaint = {.offset = 0};
             struct dun_span topic;
             struct dun_span payload;
-            dun_subscriber_message(&record->subscriber, i, &topic, &payload);
+            (void)dun_subscriber_message(&record->subscriber, i, &topic, &payload);
             (void)snprintf(complaint.text, sizeof complaint.text, "%.150s", record->store->error);
             complain(record, topic, &complaint);
             record->ingest.totals.refused++;

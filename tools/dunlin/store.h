@@ -10,7 +10,7 @@
 
 #include "parse.h"
 
-#define DUN_STORE_VERSION 1 /* of the schema */
+#define DUN_STORE_VERSION 2 /* of the schema */
 
 /* A value to bind. */
 struct dun_bind {
@@ -38,6 +38,7 @@ enum dun_statement {
     DUN_SQL_LOSS,    /* stream, sequence, first, last, reason, points, boot, uptime, code */
     DUN_SQL_HEARD,   /* stream, duplicates, altered, now */
     DUN_SQL_STATUS,  /* device, text, now */
+    DUN_SQL_BEGAN,   /* stream, the oldest sequence of its device: the first word on it holds */
     DUN_SQL_ABOUT,   /* device, board, firmware, encoding, stream, boot, volatile, now */
     DUN_SQL_REFUSED, /* device, how many, why */
     DUN_SQL_COUNT,

@@ -514,9 +514,11 @@ static int check_schema(struct postgres *postgres)
                        : error;
     error = error == 0 ? execute(postgres, "COMMIT") : error;
     if (error == 0 && version != DUN_STORE_VERSION) {
-        char text[100];
-        (void)snprintf(text, sizeof text, "schema version %lld; this program knows %d", version,
-                       DUN_STORE_VERSION);
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       "schema version %lld; this program knows %d: record into another "
+                       "database, or use the dunlin that made this one",
+                       version, DUN_STORE_VERSION);
         store->foreign = true;
         return dun_store_fail(store, "", text);
     }

@@ -7,11 +7,20 @@
 
 #include "store.h"
 
+/* The first sequence of stream t that can be expected: what its device had no more when we came is
+ * not, unless it arrived all the same. */
+#define FIRST                                                                                      \
+    "CASE WHEN t.began IS NULL THEN 1 ELSE coalesce((SELECT min(f.sequence) FROM record f "        \
+    "WHERE f.stream = t.id AND f.sequence < t.began), t.began) END"
+
+/* What a double is that is no number. */
+#define SPECIAL "p.real = 1 AND e.value IN ('NaN', 'Infinity', '-Infinity')"
+
 /* Words in braces differ between the two: {key} is a row's own number, {time:MS} what a person
  * reads, {each:POINTS} the points of a column as rows of key and value. */
 static const char *const tables[] = {
     "CREATE TABLE dunlin_schema (version BIGINT NOT NULL)",
-    "INSERT INTO dunlin_schema VALUES (1)",
+    "INSERT INTO dunlin_schema VALUES (2)",
     "CREATE TABLE device (id {key}, prefix TEXT NOT NULL, fleet TEXT NOT NULL, "
     "device TEXT NOT NULL, status TEXT, status_ms BIGINT, board TEXT, firmware TEXT, "
     "encoding TEXT, stream BIGINT, boot BIGINT, volatile BIGINT, about_ms BIGINT, "
@@ -19,7 +28,7 @@ static const char *const tables[] = {
     "CREATE TABLE stream (id {key}, device BIGINT NOT NULL REFERENCES device, "
     "stream BIGINT NOT NULL, stored BIGINT NOT NULL DEFAULT 0, "
     "duplicates BIGINT NOT NULL DEFAULT 0, altered BIGINT NOT NULL DEFAULT 0, heard_ms BIGINT, "
-    "UNIQUE (device, stream))",
+    "began BIGINT, UNIQUE (device, stream))",
     "CREATE TABLE series (id {key}, stream BIGINT NOT NULL REFERENCES stream, "
     "catalog BIGINT NOT NULL, metric BIGINT NOT NULL, name TEXT, unit TEXT, exponent BIGINT, "
     "scale DOUBLE PRECISION, kind BIGINT, attributes TEXT, states TEXT, state TEXT, "
@@ -50,28 +59,31 @@ static const char *const tables[] = {
     "b.anchor_uptime_ms)} AS time, "
     "r.uptime_first_ms + {key:e.key} + coalesce(r.boot_unix_ms, b.anchor_unix_ms - "
     "b.anchor_uptime_ms) AS time_ms, "
-    "CASE WHEN p.real = 1 THEN {double:e.value} WHEN s.exponent < 0 THEN {int:e.value} / s.scale "
+    "CASE WHEN " SPECIAL " THEN NULL WHEN p.real = 1 THEN {double:e.value} WHEN s.exponent < 0 "
+    "THEN {int:e.value} / s.scale "
     "ELSE {int:e.value} * coalesce(s.scale, 1.0) END AS value, "
     "coalesce(s.state, CASE WHEN p.real = 0 AND s.states IS NOT NULL AND "
     "{int:e.value} BETWEEN 0 AND 9999 THEN {state:e.value} END) AS state, "
     "CASE WHEN p.real = 0 THEN {int:e.value} END AS scaled, s.exponent, s.attributes, "
     "{hex8:r.boot} AS boot, r.uptime_first_ms + {key:e.key} AS uptime_ms, "
-    "{hex16:t.stream} AS stream, r.sequence "
+    "{hex16:t.stream} AS stream, r.sequence, CASE WHEN " SPECIAL " THEN e.value END AS special "
     "FROM device d CROSS JOIN stream t CROSS JOIN record r CROSS JOIN sample p "
     "CROSS JOIN series s CROSS JOIN {each:p.points} e LEFT JOIN boot b "
     "ON b.stream = r.stream AND b.boot = r.boot "
     "WHERE t.device = d.id AND r.stream = t.id AND p.id >= r.id * 65536 "
     "AND p.id < (r.id + 1) * 65536 AND s.id = p.series",
     "CREATE VIEW devices AS SELECT d.fleet, d.device, d.status, {time:d.status_ms} AS "
-    "status_time, d.board, d.firmware, {hex16:t.stream} AS stream, t.stored AS complete_up_to, "
-    "(SELECT max(r.sequence) FROM record r WHERE r.stream = t.id) AS newest, "
+    "status_time, d.board, d.firmware, {hex16:t.stream} AS stream, " FIRST " AS "
+    "complete_from, t.stored AS complete_up_to, (SELECT max(r.sequence) FROM record r WHERE "
+    "r.stream = t.id) AS newest, "
     "(SELECT count(*) FROM boot b WHERE b.stream = t.id) AS boots, t.duplicates, t.altered, "
     "d.refused, {time:t.heard_ms} AS heard FROM device d LEFT JOIN stream t ON t.device = d.id",
     /* What is missing lies between intervals that were received or told lost; what was told lost
      * and did not arrive all the same is listed entry by entry. */
-    "CREATE VIEW gaps AS WITH known AS (SELECT stream, sequence AS first, sequence AS last "
+    "CREATE VIEW gaps AS WITH begun AS (SELECT t.id, " FIRST " AS first FROM stream t "
+    "WHERE t.began > 1), known AS (SELECT stream, sequence AS first, sequence AS last "
     "FROM record WHERE sequence IS NOT NULL UNION ALL SELECT stream, first, last FROM loss "
-    "WHERE first IS NOT NULL), "
+    "WHERE first IS NOT NULL UNION ALL SELECT id, 1, first - 1 FROM begun), "
     "walk AS (SELECT stream, first, coalesce(max(last) OVER (PARTITION BY stream "
     "ORDER BY first, last ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before "
     "FROM known), "
@@ -84,7 +96,8 @@ static const char *const tables[] = {
     "FROM loss l LEFT JOIN record r ON r.stream = l.stream AND r.sequence = l.sequence "
     "AND r.boot = l.boot LEFT JOIN boot b ON b.stream = l.stream AND b.boot = l.boot "
     "WHERE l.first IS NOT NULL AND l.last - l.first + 1 > (SELECT count(*) FROM record x "
-    "WHERE x.stream = l.stream AND x.sequence BETWEEN l.first AND l.last)) "
+    "WHERE x.stream = l.stream AND x.sequence BETWEEN l.first AND l.last) "
+    "UNION ALL SELECT id, 1, first - 1, 'before_recorder', NULL FROM begun WHERE first > 1) "
     "SELECT d.fleet, d.device, {hex16:t.stream} AS stream, g.first, g.last, g.reason, "
     "{time:g.told_ms} AS told FROM gap g JOIN stream t ON t.id = g.stream "
     "JOIN device d ON d.id = t.device",
@@ -103,8 +116,10 @@ static const char *const postgres_only[] = {
     "CREATE FUNCTION dunlin_advance(which BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$\n"
     "DECLARE old BIGINT; here BIGINT; next BIGINT;\n"
     "BEGIN\n"
-    "  SELECT t.stored INTO old FROM stream t WHERE t.id = which FOR UPDATE;\n"
-    "  here := old;\n"
+    "  SELECT t.stored, t.began INTO old, next FROM stream t WHERE t.id = which FOR UPDATE;\n"
+    "  SELECT min(r.sequence) INTO here FROM record r WHERE r.stream = which;\n"
+    "  here := CASE WHEN next IS NULL OR here IS NULL THEN old\n"
+    "    ELSE greatest(old, least(next, here) - 1) END;\n"
     "  LOOP\n"
     "    FOR next IN SELECT r.sequence FROM record r WHERE r.stream = which\n"
     "        AND r.sequence > here ORDER BY r.sequence LOOP\n"
@@ -239,6 +254,7 @@ const char *const dun_store_sql[DUN_SQL_COUNT] = {
     [DUN_SQL_HEARD] = "UPDATE stream SET duplicates = duplicates + $2, altered = altered + $3, "
                       "heard_ms = $4 WHERE id = $1",
     [DUN_SQL_STATUS] = "UPDATE device SET status = $2, status_ms = $3 WHERE id = $1",
+    [DUN_SQL_BEGAN] = "UPDATE stream SET began = $2 WHERE id = $1 AND began IS NULL",
     [DUN_SQL_ABOUT] = "UPDATE device SET board = $2, firmware = $3, encoding = $4, stream = $5, "
                       "boot = $6, volatile = $7, about_ms = $8 WHERE id = $1",
     [DUN_SQL_REFUSED] = "UPDATE device SET refused = refused + $2, refusal = $3 WHERE id = $1",

@@ -32,7 +32,9 @@ static const char *const bulk_sql[BULK_COUNT] = {
          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING"),
     [BULK_CRC] = "SELECT crc FROM record WHERE stream = ?1 AND sequence = ?2",
     [BULK_POINTS] = "INSERT INTO sample (id, series, real, points) VALUES (?1, ?2, ?3, ?4)",
-    [BULK_STORED] = "SELECT stored FROM stream WHERE id = ?1",
+    /* What is before the first record that is there, and before what the device had then. */
+    [BULK_STORED] = ("SELECT max(stored, coalesce(min(began, (SELECT min(sequence) FROM record "
+                     "WHERE stream = ?1)), 1) - 1) FROM stream WHERE id = ?1"),
     [BULK_SEQUENCES] = ("SELECT sequence FROM record WHERE stream = ?1 AND sequence > ?2 "
                         "ORDER BY sequence"),
     [BULK_TOLD] = "SELECT max(last) FROM loss WHERE stream = ?1 AND last > ?2 AND first <= ?2 + 1",
@@ -327,7 +329,7 @@ static int advance_one(struct sqlite *sqlite, struct dun_cursor *cursor)
         }
     }
     cursor->sequence = here;
-    if (error == 0 && here != before) {
+    if (error == 0) {
         error = look_up(sqlite, BULK_ADVANCE, cursor->stream, here, 0, &told);
     }
     return error;
@@ -412,9 +414,11 @@ static int check_schema(struct sqlite *sqlite, bool create)
         return dun_store_fail(&sqlite->store, "", "a database of something else: no dunlin_schema");
     }
     if (version != DUN_STORE_VERSION) {
-        char text[100];
-        (void)snprintf(text, sizeof text, "schema version %lld; this program knows %d", version,
-                       DUN_STORE_VERSION);
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       "schema version %lld; this program knows %d: record into another "
+                       "database, or use the dunlin that made this one",
+                       version, DUN_STORE_VERSION);
         return dun_store_fail(&sqlite->store, "", text);
     }
     sqlite->store.foreign = false;

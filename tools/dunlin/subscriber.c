@@ -262,7 +262,7 @@ size_t dun_subscriber_count(const struct dun_subscriber *subscriber)
     return subscriber->gathered.count;
 }
 
-void dun_subscriber_message(const struct dun_subscriber *subscriber, size_t index,
+bool dun_subscriber_message(const struct dun_subscriber *subscriber, size_t index,
                             struct dun_span *topic, struct dun_span *payload)
 {
     const struct dun_gathered *message =
@@ -270,6 +270,7 @@ void dun_subscriber_message(const struct dun_subscriber *subscriber, size_t inde
     const uint8_t *bytes = subscriber->bytes.items;
     *topic = (struct dun_span){bytes + message->topic, message->topic_size};
     *payload = (struct dun_span){bytes + message->payload, message->payload_size};
+    return message->retained;
 }
 
 void dun_subscriber_release(struct dun_subscriber *subscriber)
@@ -303,7 +304,8 @@ static int gather(struct dun_subscriber *subscriber, const struct dun_mqtt_publi
                                      .topic_size = publish->topic.size,
                                      .payload = bytes->count + publish->topic.size,
                                      .payload_size = publish->payload.size,
-                                     .packet_id = publish->packet_id};
+                                     .packet_id = publish->packet_id,
+                                     .retained = publish->retain};
     uint8_t *to = (uint8_t *)bytes->items + bytes->count;
     memcpy(to, publish->topic.data, publish->topic.size);
     if (publish->payload.size > 0) {

@@ -22,6 +22,7 @@ struct dun_gathered {
     size_t topic, topic_size; /* offsets into `bytes` */
     size_t payload, payload_size;
     uint16_t packet_id; /* 0: QoS 0 */
+    bool retained;      /* from before we subscribed, who knows how long */
 };
 
 #define DUN_TELLINGS_MAX 64
@@ -93,7 +94,8 @@ DUN_MUST_USE int dun_subscriber_step(struct dun_subscriber *subscriber, dun_ms n
                                      bool deaf);
 
 size_t dun_subscriber_count(const struct dun_subscriber *subscriber);
-void dun_subscriber_message(const struct dun_subscriber *subscriber, size_t index,
+/* True: the broker had retained it from before we subscribed. */
+bool dun_subscriber_message(const struct dun_subscriber *subscriber, size_t index,
                             struct dun_span *topic, struct dun_span *payload);
 
 /* What was gathered is safe: acknowledges it and forgets it. */

@@ -17,15 +17,14 @@
 
 #include "lend.h"
 #include "place.h"
+#include "wasi.h"
 
 #define FILES_MAX 640  /* open at a time; more than the sensors of any profile keep */
 #define FIRST     3    /* behind stdin, stdout, stderr */
 #define WRITE_MAX 4096 /* bytes that a stream takes in one call */
 
-typedef filesystem_borrow_descriptor_t descriptor;
-
 struct file {
-    filesystem_own_descriptor_t descriptor;
+    int32_t descriptor;
     bool open;
     uint64_t at; /* of read and write */
 };
@@ -44,13 +43,17 @@ static const uint8_t errors[] = {
     EPIPE,   EROFS,     ESPIPE,          ETXTBSY, EXDEV,
 };
 
-/* 0 if it went well. */
-int dun_wasi_result(bool well, filesystem_error_code_t error)
+int dun_wasi_result(bool failed, uint8_t error)
 {
-    if (!well) {
+    if (failed) {
         errno = error < sizeof errors ? errors[error] : EIO;
     }
-    return well ? 0 : -1;
+    return failed ? -1 : 0;
+}
+
+static int result(const struct wasi_done *done)
+{
+    return dun_wasi_result(done->failed, done->error);
 }
 
 /// Paths ///
@@ -66,11 +69,11 @@ static size_t skip_root(const char *path, size_t size)
 }
 
 /* How many bytes of `path` the granted `name` covers, with the slash behind; -1: it does not. */
-static int covers(wasip2_string_t name, const char *path)
+static int covers(const struct wasi_list *name, const char *path)
 {
-    const char *text = (const char *)name.ptr;
-    size_t skipped = skip_root(text, name.len);
-    size_t size = name.len - skipped;
+    const char *text = name->data;
+    size_t skipped = skip_root(text, name->size);
+    size_t size = name->size - skipped;
     text += skipped;
     while (size > 0 && text[size - 1] == '/') {
         size--;
@@ -86,30 +89,31 @@ static int covers(wasip2_string_t name, const char *path)
 
 bool dun_wasi_find(const char *path, struct dun_place_of *place)
 {
-    static filesystem_preopens_list_tuple2_own_descriptor_string_t granted;
+    static struct wasi_list all;
     int best = -1;
-    if (granted.ptr == NULL) {
+    if (all.data == NULL) {
         dun_lend(NULL, 0);
-        filesystem_preopens_get_directories(&granted);
+        wasi_granted(&all);
     }
+    const struct wasi_granted *granted = all.data;
     path += skip_root(path, strlen(path));
-    for (size_t i = 0; i < granted.len; i++) {
-        int covered = covers(granted.ptr[i].f1, path);
+    for (size_t i = 0; i < all.size; i++) {
+        int covered = covers(&granted[i].name, path);
         if (covered > best) {
             best = covered;
-            place->folder = filesystem_borrow_descriptor(granted.ptr[i].f0);
+            place->folder = granted[i].folder;
         }
     }
     errno = ENOENT;
     path += best > 0 ? best : 0;
-    path = *path != '\0' ? path : ".";
-    place->path = (wasip2_string_t){(uint8_t *)(uintptr_t)path, strlen(path)};
+    place->path = *path != '\0' ? path : ".";
+    place->size = strlen(place->path);
     return best >= 0;
 }
 
 /// Open and close ///
 
-static int add(filesystem_own_descriptor_t opened)
+static int add(int32_t opened)
 {
     for (int fd = FIRST; fd < FILES_MAX; fd++) {
         if (!files[fd].open) {
@@ -117,7 +121,7 @@ static int add(filesystem_own_descriptor_t opened)
             return fd;
         }
     }
-    filesystem_descriptor_drop_own(opened);
+    wasi_drop_file(opened);
     errno = EMFILE;
     return -1;
 }
@@ -131,35 +135,22 @@ static struct file *file_of(int fd)
     return there ? &files[fd] : NULL;
 }
 
-static descriptor borrow(const struct file *file)
-{
-    return filesystem_borrow_descriptor(file->descriptor);
-}
-
 int open(const char *path, int flags, ...)
 {
     struct dun_place_of place;
-    filesystem_own_descriptor_t opened;
-    filesystem_error_code_t error;
-    filesystem_path_flags_t follow =
-        (flags & O_NOFOLLOW) != 0 ? 0 : FILESYSTEM_PATH_FLAGS_SYMLINK_FOLLOW;
-    filesystem_open_flags_t how =
-        (filesystem_open_flags_t)(((flags & O_CREAT) != 0 ? FILESYSTEM_OPEN_FLAGS_CREATE : 0) |
-                                  ((flags & O_DIRECTORY) != 0 ? FILESYSTEM_OPEN_FLAGS_DIRECTORY
-                                                              : 0) |
-                                  ((flags & O_EXCL) != 0 ? FILESYSTEM_OPEN_FLAGS_EXCLUSIVE : 0) |
-                                  ((flags & O_TRUNC) != 0 ? FILESYSTEM_OPEN_FLAGS_TRUNCATE : 0));
-    filesystem_descriptor_flags_t rights =
-        (filesystem_descriptor_flags_t)(((flags & O_RDONLY) != 0 ? FILESYSTEM_DESCRIPTOR_FLAGS_READ
-                                                                 : 0) |
-                                        ((flags & O_WRONLY) != 0 ? FILESYSTEM_DESCRIPTOR_FLAGS_WRITE
-                                                                 : 0));
+    struct wasi_made opened;
+    int follow = (flags & O_NOFOLLOW) != 0 ? 0 : WASI_FOLLOW;
+    int how = ((flags & O_CREAT) != 0 ? WASI_CREATE : 0) |
+              ((flags & O_DIRECTORY) != 0 ? WASI_FOLDER : 0) |
+              ((flags & O_EXCL) != 0 ? WASI_EXCLUSIVE : 0) |
+              ((flags & O_TRUNC) != 0 ? WASI_TRUNCATE : 0);
+    int rights =
+        ((flags & O_RDONLY) != 0 ? WASI_READ : 0) | ((flags & O_WRONLY) != 0 ? WASI_WRITE : 0);
     if (!dun_wasi_find(path, &place)) {
         return -1;
     }
-    bool well = filesystem_method_descriptor_open_at(place.folder, follow, &place.path, how, rights,
-                                                     &opened, &error);
-    return dun_wasi_result(well, error) == 0 ? add(opened) : -1;
+    wasi_open_at(place.folder, follow, place.path, place.size, how, rights, &opened);
+    return dun_wasi_result(opened.failed, opened.error) == 0 ? add(opened.handle) : -1;
 }
 
 int close(int fd)
@@ -168,7 +159,7 @@ int close(int fd)
     if (file == NULL) {
         return -1;
     }
-    filesystem_descriptor_drop_own(file->descriptor);
+    wasi_drop_file(file->descriptor);
     file->open = false;
     return 0;
 }
@@ -178,15 +169,14 @@ int close(int fd)
 ssize_t pread(int fd, void *data, size_t size, off_t at)
 {
     struct file *file = file_of(fd);
-    wasip2_tuple2_list_u8_bool_t got;
-    filesystem_error_code_t error;
+    struct wasi_read answer;
     if (file == NULL || size == 0) {
         return file == NULL ? -1 : 0;
     }
     dun_lend(data, size);
-    bool well = filesystem_method_descriptor_read(borrow(file), size, (uint64_t)at, &got, &error);
+    wasi_read(file->descriptor, size, (uint64_t)at, &answer);
     dun_lend(NULL, 0);
-    return dun_wasi_result(well, error) == 0 ? (ssize_t)got.f0.len : -1;
+    return dun_wasi_result(answer.failed, answer.error) == 0 ? (ssize_t)answer.got.size : -1;
 }
 
 ssize_t read(int fd, void *data, size_t size)
@@ -202,35 +192,30 @@ ssize_t read(int fd, void *data, size_t size)
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
     struct file *file = file_of(fd);
-    wasip2_list_u8_t bytes = {(uint8_t *)(uintptr_t)data, size};
-    filesystem_filesize_t written;
-    filesystem_error_code_t error;
+    struct wasi_moved answer;
     if (file == NULL) {
         return -1;
     }
-    bool well =
-        filesystem_method_descriptor_write(borrow(file), &bytes, (uint64_t)at, &written, &error);
-    return dun_wasi_result(well, error) == 0 ? (ssize_t)written : -1;
+    wasi_write(file->descriptor, data, size, (uint64_t)at, &answer);
+    return dun_wasi_result(answer.failed, answer.error) == 0 ? (ssize_t)answer.size : -1;
 }
 
 static ssize_t write_stream(int fd, const uint8_t *data, size_t size)
 {
-    streams_own_output_stream_t stream = {out_streams[fd] - 1};
-    streams_stream_error_t error;
+    struct wasi_streamed answer;
+    size = size < WRITE_MAX ? size : WRITE_MAX;
     if (out_streams[fd] == 0) {
-        stream = fd == STDOUT_FILENO ? stdout_get_stdout() : stderr_get_stderr();
-        out_streams[fd] = stream.__handle + 1;
+        out_streams[fd] = (fd == STDOUT_FILENO ? wasi_stdout() : wasi_stderr()) + 1;
     }
-    wasip2_list_u8_t bytes = {(uint8_t *)(uintptr_t)data, size < WRITE_MAX ? size : WRITE_MAX};
-    if (!streams_method_output_stream_blocking_write_and_flush(streams_borrow_output_stream(stream),
-                                                               &bytes, &error)) {
-        if (error.tag == STREAMS_STREAM_ERROR_LAST_OPERATION_FAILED) {
-            io_error_error_drop_own(error.val.last_operation_failed);
+    wasi_stream_flush(out_streams[fd] - 1, data, size, &answer);
+    if (answer.failed) {
+        if (!answer.trouble.closed) {
+            wasi_drop_error(answer.trouble.why);
         }
         errno = EPIPE;
         return -1;
     }
-    return (ssize_t)bytes.len;
+    return (ssize_t)size;
 }
 
 ssize_t write(int fd, const void *data, size_t size)
@@ -249,82 +234,74 @@ ssize_t write(int fd, const void *data, size_t size)
 int fdatasync(int fd)
 {
     struct file *file = file_of(fd);
-    filesystem_error_code_t error;
-    return file == NULL ? -1
-                        : dun_wasi_result(
-                              filesystem_method_descriptor_sync_data(borrow(file), &error), error);
+    struct wasi_done done;
+    if (file == NULL) {
+        return -1;
+    }
+    wasi_sync_data(file->descriptor, &done);
+    return result(&done);
 }
 
 int fsync(int fd)
 {
     struct file *file = file_of(fd);
-    filesystem_error_code_t error;
-    return file == NULL
-               ? -1
-               : dun_wasi_result(filesystem_method_descriptor_sync(borrow(file), &error), error);
+    struct wasi_done done;
+    if (file == NULL) {
+        return -1;
+    }
+    wasi_sync(file->descriptor, &done);
+    return result(&done);
 }
 
 /// What is there ///
 
-static struct timespec time_of(filesystem_option_datetime_t from)
-{
-    struct timespec none = {0};
-    return from.is_some ? (struct timespec){.tv_sec = (time_t)from.val.seconds,
-                                            .tv_nsec = (long)from.val.nanoseconds}
-                        : none;
-}
-
 /* WASI tells neither owner nor permissions. */
-static void fill(struct stat *out, const filesystem_descriptor_stat_t *from,
-                 const filesystem_metadata_hash_value_t *identity)
+static int fill(struct stat *out, const struct wasi_stat *from)
 {
     static const mode_t modes[] = {0,       S_IFBLK, S_IFCHR, S_IFDIR,
                                    S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK};
+    if (from->failed) {
+        return dun_wasi_result(true, from->error);
+    }
     *out = (struct stat){
         .st_dev = 1,
-        .st_ino = identity->lower,
-        .st_nlink = from->link_count,
         .st_mode = from->type < sizeof modes / sizeof modes[0] ? modes[from->type] : 0,
         .st_size = (off_t)from->size,
-        .st_mtim = time_of(from->data_modification_timestamp),
     };
+    if (from->changed.known) {
+        out->st_mtim.tv_sec = (time_t)from->changed.date.seconds;
+        out->st_mtim.tv_nsec = (long)from->changed.date.nanoseconds;
+    }
+    return 0;
+}
+
+/* A file that took the place of another one is another one. */
+static int stat_at(const struct dun_place_of *place, struct stat *out)
+{
+    struct wasi_stat found;
+    struct wasi_identity identity;
+    wasi_stat_at(place->folder, WASI_FOLLOW, place->path, place->size, &found);
+    wasi_identity_at(place->folder, WASI_FOLLOW, place->path, place->size, &identity);
+    int error = fill(out, &found);
+    out->st_ino = identity.failed ? 0 : identity.hash[0];
+    return error;
 }
 
 int stat(const char *restrict path, struct stat *restrict out)
 {
-    const filesystem_path_flags_t follow = FILESYSTEM_PATH_FLAGS_SYMLINK_FOLLOW;
     struct dun_place_of place;
-    filesystem_descriptor_stat_t found;
-    filesystem_metadata_hash_value_t identity;
-    filesystem_error_code_t error;
-    if (!dun_wasi_find(path, &place)) {
-        return -1;
-    }
-    bool well =
-        filesystem_method_descriptor_stat_at(place.folder, follow, &place.path, &found, &error) &&
-        filesystem_method_descriptor_metadata_hash_at(place.folder, follow, &place.path, &identity,
-                                                      &error);
-    if (well) {
-        fill(out, &found, &identity);
-    }
-    return dun_wasi_result(well, error);
+    return dun_wasi_find(path, &place) ? stat_at(&place, out) : -1;
 }
 
 int fstat(int fd, struct stat *out)
 {
     struct file *file = file_of(fd);
-    filesystem_descriptor_stat_t found;
-    filesystem_metadata_hash_value_t identity;
-    filesystem_error_code_t error;
+    struct wasi_stat found;
     if (file == NULL) {
         return -1;
     }
-    bool well = filesystem_method_descriptor_stat(borrow(file), &found, &error) &&
-                filesystem_method_descriptor_metadata_hash(borrow(file), &identity, &error);
-    if (well) {
-        fill(out, &found, &identity);
-    }
-    return dun_wasi_result(well, error);
+    wasi_stat(file->descriptor, &found);
+    return fill(out, &found);
 }
 
 int access(const char *path, int how)
@@ -339,46 +316,45 @@ int access(const char *path, int how)
 int mkdir(const char *path, mode_t mode)
 {
     struct dun_place_of place;
-    filesystem_error_code_t error;
+    struct wasi_done done;
     (void)mode;
-    return dun_wasi_find(path, &place)
-               ? dun_wasi_result(filesystem_method_descriptor_create_directory_at(
-                                     place.folder, &place.path, &error),
-                                 error)
-               : -1;
+    if (!dun_wasi_find(path, &place)) {
+        return -1;
+    }
+    wasi_make_folder(place.folder, place.path, place.size, &done);
+    return result(&done);
 }
 
 int unlink(const char *path)
 {
     struct dun_place_of place;
-    filesystem_error_code_t error;
-    return dun_wasi_find(path, &place)
-               ? dun_wasi_result(
-                     filesystem_method_descriptor_unlink_file_at(place.folder, &place.path, &error),
-                     error)
-               : -1;
+    struct wasi_done done;
+    if (!dun_wasi_find(path, &place)) {
+        return -1;
+    }
+    wasi_unlink(place.folder, place.path, place.size, &done);
+    return result(&done);
 }
 
 int rmdir(const char *path)
 {
     struct dun_place_of place;
-    filesystem_error_code_t error;
-    return dun_wasi_find(path, &place)
-               ? dun_wasi_result(filesystem_method_descriptor_remove_directory_at(
-                                     place.folder, &place.path, &error),
-                                 error)
-               : -1;
+    struct wasi_done done;
+    if (!dun_wasi_find(path, &place)) {
+        return -1;
+    }
+    wasi_remove_folder(place.folder, place.path, place.size, &done);
+    return result(&done);
 }
 
 int rename(const char *from, const char *to)
 {
     struct dun_place_of old;
     struct dun_place_of new;
-    filesystem_error_code_t error;
+    struct wasi_done done;
     if (!dun_wasi_find(from, &old) || !dun_wasi_find(to, &new)) {
         return -1;
     }
-    bool well = filesystem_method_descriptor_rename_at(old.folder, &old.path, new.folder, &new.path,
-                                                       &error);
-    return dun_wasi_result(well, error);
+    wasi_rename(old.folder, old.path, old.size, new.folder, new.path, new.size, &done);
+    return result(&done);
 }
