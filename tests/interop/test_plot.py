@@ -63,6 +63,19 @@ class Plot(unittest.TestCase):
         self.assertIn("d1 power.active, gaps: 1", shown)
         self.assertIn("d2 power.active", shown)
 
+    def test_states_are_steps_with_names(self):
+        record = decode.pb.Batch.FromString(batch(3, 1, 0, [1, 1, 0, 2], True))
+        record.metrics[0].kind = decode.pb.METRIC_KIND_STATE
+        record.metrics[0].states.extend(["off", "<on>", 31 * "x" + "\u00e4"])
+        record.catalog = decode.crc32c(0, record.metrics[0].SerializeToString())
+        line = f"dunlin/plant/d3/batch {record.SerializeToString().hex()}\n"
+        code, svg, errors = run("--framing", "hex", "-", stdin=line)
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn(f"d3 power.active; 0 off, 1 <on>, 2 {31 * 'x'}", texts(svg))
+        self.assertEqual(svg.count("L"), 3 + 3)  # each step goes there, and then up or down
+        self.assertNotIn("off", " ".join(texts(run("--framing", "hex", "--rate", "-",
+                                                   stdin=line)[1])))
+
     def test_what_was_asked_for(self):
         for arguments, there, not_there in (
                 (("-d", "d2"), "d2 power.active", "d1"), (("-d", "?1", "-m", "pow*"), "d1", "d2"),

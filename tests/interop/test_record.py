@@ -146,13 +146,15 @@ class WhatIsStored(unittest.TestCase):
                 broker.start()
                 with Record(broker.port, database.url) as record, \
                         Publisher(broker.port) as publisher:
+                    publisher.send("samples", batches.pb.Samples(stream=STREAM, sequence=6),
+                                   device="bad")  # nothing in it, and nothing before it
                     for payload in batches.HOSTILE.values():
                         publisher.send("batch", payload, device="bad")
                     publisher.send("status", b"\xff\xfe", device="bad")
                     for batch in (numbered(1), beyond, nul, far, told):
                         publisher.send("batch", batch, device="bad")
                     publisher.send("batch", numbered(1), device="good")
-                    wait_count(database, 5)
+                    wait_count(database, 6)
                     self.assertEqual(len(database.query("SELECT * FROM points")), 5)
                     refused = len(batches.HOSTILE) + 2
                     self.assertEqual(database.query("SELECT refused FROM devices WHERE device = "

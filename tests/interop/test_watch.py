@@ -411,6 +411,15 @@ class OnATerminal(unittest.TestCase):
         batch.boot_unix_ms = 61000
         self.publisher.send("batch", batch, device="gap")
         terminal.expect(r"gap +level +7 1 +00:01:01 +missing")
+        report = pb.ConfigReport(version=1, running=1, state=pb.CONFIG_STATE_KEPT, size_max=99)
+        outcome = report.outcomes.add(key="of.tomorrow", value=1, verdict=pb.VERDICT_UNKNOWN)
+        for verdict, mark in ((pb.VERDICT_UNKNOWN, "cfg part"), (pb.VERDICT_APPLIED, " ")):
+            outcome.verdict = verdict
+            self.publisher.send("config/reported", report, device="new")
+            terminal.expect(rf"new +level +7 1 +00:01:00 +{mark}")
+        report.refusal = pb.CONFIG_REFUSAL_OLD
+        self.publisher.send("config/reported", report, device="new")
+        terminal.expect(r"new +level +7 1 +00:01:00 +cfg no")
         self.publisher.send("status", b"offline", device="new")
         terminal.expect(r"new +level +7 1 +00:01:00 +offline")
         terminal.expect(r"old +level +7 1 +00:00:00 +stale")

@@ -1,10 +1,12 @@
 /*
  * test_out.c: how numbers, dates and strings are written by the tools.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,26 @@ static void doubles_read_back_as_they_were(void **state)
     }
     dun_out_double(&out, 0.1);
     assert_written("0.1");
+}
+
+/* As printf has them, which is slow: those with few digits, and neighbours of those. */
+static void short_decimals_are_what_printf_says(void **state)
+{
+    (void)state;
+    uint64_t dice = 1;
+    for (int i = 0; i < 20000; i++) {
+        char text[DUN_OUT_NUMBER];
+        char wanted[DUN_OUT_NUMBER];
+        dice = dice * 6364136223846793005U + 1442695040888963407U;
+        double value = (double)((int64_t)(dice >> 16) % 100000000000) / 1e9;
+        value = i % 3 == 0 ? -value : i % 3 == 1 ? nextafter(value, 9) : round(value * 1e4) / 1e4;
+        *dun_text_double(text, value) = '\0';
+        assert_true(strtod(text, NULL) - value == 0);
+        (void)snprintf(wanted, sizeof wanted, "%.15g", value);
+        if (strtod(wanted, NULL) - value == 0 && value != 0) {
+            assert_string_equal(text, wanted);
+        }
+    }
 }
 
 static void assert_date(int64_t unix_ms, const char *expected)
@@ -137,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimals_are_exact),
         cmocka_unit_test(doubles_read_back_as_they_were),
+        cmocka_unit_test(short_decimals_are_what_printf_says),
         cmocka_unit_test(dates),
         cmocka_unit_test(strings),
         cmocka_unit_test(utf8),

@@ -143,6 +143,11 @@ static uint64_t missing(const struct dun_device_health *device)
     return device->missing;
 }
 
+static uint64_t config_refused(const struct dun_device_health *device)
+{
+    return device->configured >= DUN_CONFIGURED_PARTLY ? 1 : 0;
+}
+
 /* What may fall is a gauge: a sequence that was missing, or told lost, may still arrive. */
 static const struct {
     const char *name, *type, *help;
@@ -161,6 +166,8 @@ static const struct {
      lost_points},
     {"dunlin_device_records_missing", "gauge", "Records that neither came nor were told lost.",
      missing},
+    {"dunlin_device_config_refused", "gauge",
+     "1: its remote configuration was refused, in part or whole, or rolled back.", config_refused},
 };
 
 static void expose_family(const struct dun_health *health, struct dun_out *out, size_t index)

@@ -13,9 +13,19 @@
 
 enum dun_presence { DUN_PRESENCE_UNKNOWN, DUN_PRESENCE_ONLINE, DUN_PRESENCE_OFFLINE };
 
+/* What the device made of its remote configuration: the worst that its report tells. */
+enum dun_configured {
+    DUN_CONFIGURED_FINE, /* all applied; or nothing is known, or desired */
+    DUN_CONFIGURED_TRIAL,
+    DUN_CONFIGURED_PARTLY, /* some of its settings were not applied */
+    DUN_CONFIGURED_UNDONE, /* rolled back */
+    DUN_CONFIGURED_REFUSED,
+};
+
 struct dun_device_health {
     char device[65];
     enum dun_presence presence;
+    enum dun_configured configured;
     int64_t heard_ms; /* unix ms of the last record; 0: none */
     uint64_t records, points, duplicates, altered, lost, lost_points, missing;
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,10 +188,39 @@ void dun_out_decimal(struct dun_out *out, int64_t value, int exponent)
     dun_out_bytes(out, text, (size_t)(dun_text_decimal(text, value, exponent) - text));
 }
 
+/* A decimal of few digits, as most readings are: n / 10^9 is the nearest double to what is written
+ * if both are exact, so that it is read back as `value`. NULL: it is none, or needs an exponent. */
+static char *text_decimal(char *text, double value)
+{
+    double size = fabs(value);
+    int64_t n = size < 1e6 ? llrint(size * 1e9) : 0;
+    if (size < 1e-4 || size >= 1e6 || n >= INT64_C(1000000000000000) || (double)n / 1e9 != size) {
+        return NULL;
+    }
+    if (value < 0) {
+        *text++ = '-';
+    }
+    text = dun_text_u64(text, (uint64_t)(n / 1000000000));
+    *text++ = '.';
+    char digits[10];
+    uint64_t rest = (uint64_t)(n % 1000000000);
+    int last = 0;
+    for (int i = 8; i >= 0; i--, rest /= 10) {
+        digits[i] = (char)('0' + rest % 10);
+        last = last == 0 && digits[i] != '0' ? i + 1 : last;
+    }
+    memcpy(text, digits, (size_t)last);
+    return text + last;
+}
+
 char *dun_text_double(char *text, double value)
 {
     if (value > -1e15 && value < 1e15 && value != 0 && value == (double)(int64_t)value) {
         return dun_text_i64(text, (int64_t)value);
+    }
+    char *end = text_decimal(text, value);
+    if (end != NULL) {
+        return end;
     }
     bool subnormal = value > -DBL_MIN && value < DBL_MIN; /* may need fewer digits than others */
     for (int digits = subnormal ? 1 : 15; digits <= 17; digits++) {

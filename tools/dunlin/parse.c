@@ -460,25 +460,38 @@ static bool take_metric(pb_istream_t *stream, const pb_field_t *field, void **ar
     return true;
 }
 
+static bool take_any_sample(struct parse *parse, pb_istream_t *stream, struct dun_sample *sample)
+{
+    struct text_target device = {parse, &sample->device};
+    struct text_target metric = {parse, &sample->metric};
+    struct text_target unit = {parse, &sample->unit};
+    struct text_target state = {parse, &sample->state};
+    sample->message.state = on_text(&state);
+    sample->message.device = on_text(&device);
+    sample->message.metric = on_text(&metric);
+    sample->message.unit = on_text(&unit);
+    sample->message.attributes = on_part(take_pair, parse);
+    return take_message(parse, stream, dunlin_v1_Sample_fields, &sample->message);
+}
+
 static bool take_sample(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     (void)field;
     struct parse *parse = *arg;
-    struct dun_sample sample = {.pair_first = parse->record->pairs.count};
+    const struct dun_sample fresh = {.pair_first = parse->record->pairs.count};
+    struct dun_sample sample = fresh;
     if (stream->bytes_left > DUN_METRIC_BYTES_MAX) {
         return refuse(parse, "a sample is larger than 1024 bytes");
     }
-    struct text_target device = {parse, &sample.device};
-    struct text_target metric = {parse, &sample.metric};
-    struct text_target unit = {parse, &sample.unit};
-    struct text_target state = {parse, &sample.state};
-    sample.message.state = on_text(&state);
-    sample.message.device = on_text(&device);
-    sample.message.metric = on_text(&metric);
-    sample.message.unit = on_text(&unit);
-    sample.message.attributes = on_part(take_pair, parse);
-    if (!take_message(parse, stream, dunlin_v1_Sample_fields, &sample.message)) {
-        return false;
+    struct dun_span bytes = {parse->payload.data + parse->at, stream->bytes_left};
+    if (stream->callback == read_payload &&
+        dun_parse_sample(bytes, &sample, &parse->record->pairs)) {
+        (void)take_rest(parse, stream);
+    } else {
+        sample = fresh;
+        if (!take_any_sample(parse, stream, &sample)) {
+            return false;
+        }
     }
     if (!sample.message.has_value || sample.metric.size == 0) {
         return refuse(parse, "a sample needs metric and value");

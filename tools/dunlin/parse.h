@@ -132,6 +132,9 @@ DUN_MUST_USE int dun_parse_about(struct dun_parsed *record, struct dun_span payl
 DUN_MUST_USE int dun_parse_stored(struct dun_parsed *record, struct dun_span payload,
                                   struct dun_complaint *complaint);
 
+/* The usual Sample, quickly: `pairs` get its attributes. False: parse it in another way. */
+bool dun_parse_sample(struct dun_span in, struct dun_sample *sample, struct dun_list *pairs);
+
 /* A new zeroed item at the end of the list; NULL when the list is at its limit or memory is out. */
 void *dun_list_add(struct dun_list *list, size_t item_size);
 

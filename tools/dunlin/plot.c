@@ -29,7 +29,7 @@ static const char help_text[] =
     "  -d, --device PATTERN  likewise\n"
     "      --from TIME, --to TIME   2026-11-22T10:00:00Z, 2026-11-22, or -90m before now\n"
     "      --rate            growth a second: for counters\n"
-    "      --steps           a value stays until the next one: for states\n"
+    "      --steps           a value stays until the next one, as that of a state does anyway\n"
     "      --gap T           longer pauses are gaps, 30s, 5m; default 5 usual steps of the line\n"
     "      --title TEXT\n"
     "      --width N, --height N    pixels, of the picture and of a panel; default 960 and 220\n"

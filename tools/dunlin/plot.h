@@ -11,6 +11,7 @@
 #define DUN_PLOT_PANELS_MAX   12
 #define DUN_PLOT_POINTS_MAX   ((size_t)50000000)
 #define DUN_PLOT_PATTERNS_MAX 16
+#define DUN_PLOT_STATES_MAX   8
 
 /* What to draw. Strings are borrowed. */
 struct dun_plot_wish {
@@ -31,13 +32,21 @@ struct dun_plot_point {
     double value;
 };
 
+/* What the metric calls a value. */
+struct dun_plot_state {
+    double value;
+    char name[32]; /* what does not fit is cut off */
+};
+
 /* The points of one metric of one device, in the order of time. */
 struct dun_plot_line {
     char *name; /* device, metric, attributes */
     char *unit;
     struct dun_list points; /* struct dun_plot_point */
     int64_t gap_ms;
-    size_t gaps; /* pauses longer than that */
+    size_t gaps;                                       /* pauses longer than that */
+    struct dun_plot_state states[DUN_PLOT_STATES_MAX]; /* that occur, by value */
+    size_t state_count;
 };
 
 struct dun_plot {

@@ -83,7 +83,32 @@ static struct dun_plot_line *find_line(struct reading *reading, const char *name
     return reading->last = line;
 }
 
-/* device, metric, attributes, unit, time_ms, value */
+/* Keeps them sorted; those beyond the first few of a line go without a name. */
+static void add_state(struct dun_plot_line *line, double value, const char *name)
+{
+    struct dun_plot_state *states = line->states;
+    size_t at = 0;
+    while (at < line->state_count && states[at].value < value) {
+        at++;
+    }
+    bool known = at < line->state_count && states[at].value <= value;
+    if (known || line->state_count == DUN_PLOT_STATES_MAX) {
+        return;
+    }
+    memmove(&states[at + 1], &states[at], (line->state_count++ - at) * sizeof *states);
+    states[at].value = value;
+    size_t size = strlen(name);
+    if (size >= sizeof states[at].name) {
+        size = sizeof states[at].name - 1;
+        while (((uint8_t)name[size] & 0xC0) == 0x80) { /* not within a character */
+            size--;
+        }
+    }
+    memcpy(states[at].name, name, size);
+    states[at].name[size] = '\0';
+}
+
+/* device, metric, attributes, unit, time_ms, value, state */
 static bool take_point(void *context, const char *const *cells, size_t count)
 {
     struct reading *reading = context;
@@ -107,6 +132,9 @@ static bool take_point(void *context, const char *const *cells, size_t count)
     struct dun_plot_line *line = find_line(reading, name, cells[3] != NULL ? cells[3] : "");
     if (line == NULL) {
         return true;
+    }
+    if (cells[6] != NULL && !wish->rate) {
+        add_state(line, point.value, cells[6]);
     }
     struct dun_list *points = &line->points;
     if (reading->plot->points == DUN_PLOT_POINTS_MAX ||
@@ -146,8 +174,8 @@ static size_t add_likes(char *sql, size_t at, const char *column, const char *co
 static void make_question(const struct dun_plot_wish *wish, char *sql)
 {
     size_t at = (size_t)snprintf(sql, SQL_MAX,
-                                 "SELECT device, metric, attributes, unit, time_ms, value FROM "
-                                 "points WHERE time_ms IS NOT NULL");
+                                 "SELECT device, metric, attributes, unit, time_ms, value, state "
+                                 "FROM points WHERE time_ms IS NOT NULL");
     at = add_likes(sql, at, "metric", wish->metrics, wish->metric_count);
     (void)add_likes(sql, at, "device", wish->devices, wish->device_count);
 }

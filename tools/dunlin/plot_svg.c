@@ -276,6 +276,7 @@ static void draw_times(struct picture *picture, const struct panel *panel)
 struct pen {
     struct picture *picture;
     const struct panel *panel;
+    bool steps; /* each value stays until the next one */
     bool down;
     double last_y;
 };
@@ -285,7 +286,7 @@ static void to_point(struct pen *pen, const struct dun_plot_point *point)
     struct dun_out *out = pen->picture->out;
     double x = x_of(pen->picture, point->at_ms);
     double y = y_of(pen->picture, pen->panel, point->value);
-    if (pen->picture->wish->steps && pen->down) {
+    if (pen->steps && pen->down) {
         put(out, "L");
         put_number(out, x);
         put(out, " ");
@@ -329,7 +330,8 @@ static void draw_path(struct picture *picture, const struct panel *panel,
                       const struct dun_plot_line *line)
 {
     const struct dun_plot_point *points = line->points.items;
-    struct pen pen = {.picture = picture, .panel = panel};
+    struct pen pen = {
+        .picture = picture, .panel = panel, .steps = picture->wish->steps || line->state_count > 0};
     for (size_t first = 0, end; first < line->points.count; first = end) {
         long column = lround(x_of(picture, points[first].at_ms));
         end = first + 1;
@@ -349,10 +351,23 @@ static void draw_gaps(struct picture *picture, const struct panel *panel,
     const struct dun_plot_point *points = line->points.items;
     for (size_t i = 1; i < line->points.count; i++) {
         if (points[i].at_ms - points[i - 1].at_ms > line->gap_ms) {
-            struct pen pen = {.picture = picture, .panel = panel};
+            struct pen pen = {.picture = picture, .panel = panel, .steps = picture->wish->steps};
             to_point(&pen, &points[i - 1]);
             to_point(&pen, &points[i]);
         }
+    }
+}
+
+/* device metric, gaps: 2; 0 off, 1 on */
+static void name_line(const struct dun_plot_line *line, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "%s", line->name);
+    if (line->gaps > 0 && used < size) {
+        used += (size_t)snprintf(text + used, size - used, ", gaps: %zu", line->gaps);
+    }
+    for (size_t i = 0; i < line->state_count && used < size; i++) {
+        used += (size_t)snprintf(text + used, size - used, "%s %g %s", i > 0 ? "," : ";",
+                                 line->states[i].value, line->states[i].name);
     }
 }
 
@@ -380,11 +395,7 @@ static void draw_line(struct picture *picture, const struct panel *panel,
     put(out, " ");
     put_number(out, y - 4.0);
     put(out, "h18\"/>\n");
-    (void)snprintf(text, sizeof text, "%s%s", line->name, line->gaps > 0 ? ", gaps: " : "");
-    if (line->gaps > 0) {
-        size_t used = strlen(text);
-        (void)snprintf(text + used, sizeof text - used, "%zu", line->gaps);
-    }
+    name_line(line, text, sizeof text);
     put_label(picture, LEFT + 24, y, "start", text);
 }
 

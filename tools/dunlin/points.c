@@ -24,7 +24,9 @@ void dun_points_sort(struct dun_point_row *points, size_t count)
     for (size_t i = 0; i < count; i++) {
         points[i].nth = (uint32_t)i;
     }
-    qsort(points, count, sizeof *points, by_series);
+    if (count > 1) {
+        qsort(points, count, sizeof *points, by_series);
+    }
 }
 
 size_t dun_points_run(const struct dun_point_row *points, size_t count)

@@ -251,11 +251,17 @@ static void draw_trend(struct dun_out *out, const struct row *row)
 static const char *mark_of(const struct row *row, const struct dun_device_health *health,
                            int64_t stale_before_ms)
 {
+    static const char *const configured[] = {[DUN_CONFIGURED_FINE] = "",
+                                             [DUN_CONFIGURED_TRIAL] = "cfg trial",
+                                             [DUN_CONFIGURED_PARTLY] = "cfg part",
+                                             [DUN_CONFIGURED_UNDONE] = "cfg back",
+                                             [DUN_CONFIGURED_REFUSED] = "cfg no"};
     return health != NULL && health->presence == DUN_PRESENCE_OFFLINE ? "offline"
            : row->heard_ms < stale_before_ms                          ? "stale"
            : health != NULL && health->missing > 0                    ? "missing"
            : health != NULL && health->lost + health->lost_points > 0 ? "lost some"
-                                                                      : "";
+           : health != NULL ? configured[health->configured]
+                            : "";
 }
 
 static void draw_row(struct dun_screen *screen, const struct row *row,

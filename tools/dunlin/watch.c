@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "desired.h"
 #include "exposition.h"
 #include "host.h"
 #include "options.h"
@@ -139,6 +140,40 @@ static void learn_health(struct watch *watch, struct dun_span device, enum dun_c
     }
 }
 
+static enum dun_configured configured_by(const struct dun_config_report *report)
+{
+    return report->refusal != 0                      ? DUN_CONFIGURED_REFUSED
+           : report->state == DUN_REMOTE_ROLLED_BACK ? DUN_CONFIGURED_UNDONE
+           : report->bad > 0                         ? DUN_CONFIGURED_PARTLY
+           : report->state == DUN_REMOTE_TRIAL       ? DUN_CONFIGURED_TRIAL
+                                                     : DUN_CONFIGURED_FINE;
+}
+
+/* PREFIX/FLEET/DEVICE/config/reported: false, it is none. */
+static bool learn_config(struct watch *watch, const char *topic, struct dun_span payload)
+{
+    static const char end[] = "/config/reported";
+    size_t size = strlen(topic);
+    if (size < sizeof end || strcmp(topic + size - (sizeof end - 1), end) != 0) {
+        return false;
+    }
+    size -= sizeof end - 1;
+    size_t from = size;
+    while (from > 0 && topic[from - 1] != '/') {
+        from--;
+    }
+    struct dun_span device = {(const uint8_t *)topic + from, size - from};
+    struct dun_config_report report;
+    if (!dun_name_ok(device) || !dun_patterns_match(&watch->options.choice.devices, device)) {
+        return true;
+    }
+    struct dun_device_health *health = dun_health_of(&watch->health, device);
+    if (health != NULL && dun_report_parse(&report, payload)) {
+        health->configured = configured_by(&report);
+    }
+    return true;
+}
+
 static void on_message(struct mosquitto *client, void *context,
                        const struct mosquitto_message *message)
 {
@@ -149,7 +184,7 @@ static void on_message(struct mosquitto *client, void *context,
     struct dun_complaint complaint;
     struct dun_span payload = {message->payload, (size_t)message->payloadlen};
     if (!dun_topic_split(dun_span_of(message->topic), &device, &channel)) {
-        watch->ignored++;
+        watch->ignored += learn_config(watch, message->topic, payload) ? 0 : 1;
         return;
     }
     if ((payload.size == 0 && message->retain) /* a retained topic that was cleared */ ||
