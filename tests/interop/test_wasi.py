@@ -100,7 +100,7 @@ class Rights(unittest.TestCase):
 
 
 class Network(unittest.TestCase):
-    """What the suite of the other interop tests does by IPv4 and MQTT 5, the other way, in short."""
+    """What the other interop tests do by IPv4 and MQTT 5, the other way, in short."""
 
     def lasts(self, proxy, broker, **keys):
         settings = {"broker": {**keys}}
