@@ -175,7 +175,7 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
 /*
  * Goes back from `block`, whose opening is given, to the one before it in the chain; -1: there is
  * none. One that should have been erased is still there if a sync failed after that: then the block
- * which the opening names lies behind it.
+ * which the opening names lies behind it, or, if that is damaged, one with a higher serial.
  */
 static int64_t block_before(const struct dun_log *log, struct survey *survey, uint32_t block,
                             struct dun_log_opening *opening)
@@ -196,7 +196,7 @@ static int64_t block_before(const struct dun_log *log, struct survey *survey, ui
             continue;
         if (found < 0 && i + DUN_LOG_SKIP_MAX < last)
             last = i + DUN_LOG_SKIP_MAX;
-        if (found < 0 || candidate.serial == after.before_serial) {
+        if (found < 0 || candidate.serial > opening->serial) {
             *opening = candidate;
             found = at;
         }

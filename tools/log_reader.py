@@ -307,7 +307,7 @@ class Log:
         return chain
 
     def _before(self, newest, index):
-        """The block before one in the chain: the one it names, if that is near the first."""
+        """The block before one in the chain: the first, or one near it with a higher serial."""
         after = self.openings[index]
         found = None
         last = (index - newest - 1) % self.count
@@ -321,7 +321,7 @@ class Log:
                 continue
             if found is None:
                 last = min(last, i + SKIP_MAX)
-            if found is None or opening.serial == after.before_serial:
+            if found is None or opening.serial > self.openings[found].serial:
                 found = at
             if self.openings[found].serial >= after.before_serial:
                 break

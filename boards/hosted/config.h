@@ -16,6 +16,7 @@
 
 #define DUN_TEXT_MAX   256 /* longest text value, NUL included */
 #define DUN_LINE_MAX   198 /* longest line of the file: what inih keeps */
+#define DUN_VALUE_MAX  184 /* longest text value in the file, NUL included */
 #define DUN_FILES_MAX  32  /* [file NAME] sections */
 #define DUN_LIMITS_MAX 32  /* [limit NAME] sections */
 #define DUN_PAIRS_MAX  4
@@ -63,7 +64,7 @@ struct dun_section {
 
 /* "key=value, key=value". The list points into the text: not to be copied. */
 struct dun_pairs {
-    char text[DUN_TEXT_MAX];
+    char text[DUN_VALUE_MAX];
     struct dun_attribute list[DUN_PAIRS_MAX];
     uint8_t count;
 };
@@ -71,7 +72,7 @@ struct dun_pairs {
 /* A [file NAME] section: any path that holds a number. */
 struct dun_file_config {
     struct dun_section section;
-    char path[DUN_TEXT_MAX];
+    char path[DUN_VALUE_MAX];
     char name[128]; /* of the metric */
     char unit[32];
     struct dun_pairs attributes;
@@ -80,7 +81,7 @@ struct dun_file_config {
     int8_t scale;        /* power of ten that turns the file's number into `unit` */
     uint8_t decimals;    /* of the result that are kept */
     int64_t interval_ms; /* or DUN_INTERVAL_INHERIT */
-    char states_text[DUN_TEXT_MAX];
+    char states_text[DUN_VALUE_MAX];
     const char *states[DUN_STATES_MAX]; /* in states_text: what the values 0, 1, 2 ... are called */
     uint8_t state_count;
 };

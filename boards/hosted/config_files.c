@@ -164,7 +164,7 @@ static bool set_unit(void *section, const char *value)
 enum { PATH, NAME, SCALE, DECIMALS, KIND, TYPE, STATES };
 
 static const struct dun_section_key keys[] = {
-    [PATH] = {"path", set_path, "must be an absolute path of at most 255 bytes"},
+    [PATH] = {"path", set_path, "must be an absolute path of at most 183 bytes"},
     [NAME] = {"name", set_name, "must be a metric name of 1 to 127 bytes"},
     [SCALE] = {"scale", set_scale, "must be a power of ten from 1e-18 to 1e18, such as 0.001"},
     [DECIMALS] = {"decimals", set_decimals, "must be a whole number from 0 to 9"},
@@ -173,7 +173,8 @@ static const struct dun_section_key keys[] = {
     [STATES] = {"states", set_states, "must be 1 to 32 different names with commas between"},
     {"unit", set_unit, "must be a UCUM unit of 1 to 31 bytes"},
     {"interval", set_interval, "must be a duration from 100ms to 24h"},
-    {"attributes", set_attributes, "must be at most 4 pairs: key=value, key=value"},
+    {"attributes", set_attributes,
+     "must be at most 4 pairs of different keys: key=value, key=value"},
 };
 
 void dun_file_set(struct dun_config *config, struct dun_file_config *file, const char *key,
@@ -238,7 +239,7 @@ void dun_file_print(const struct dun_file_config *file, FILE *out)
     fprintf(out, "\n[file %s]\npath = %s\nname = %s\nunit = %s\nkind = %s\n", file->section.label,
             file->path, file->name, file->unit, kind_names[file->kind]);
     for (uint8_t i = 0; i < file->state_count; i++) {
-        fprintf(out, "%s%s", i == 0 ? "states = " : ", ", file->states[i]);
+        fprintf(out, "%s%s", i == 0 ? "states = " : ",", file->states[i]);
     }
     if (file->kind == DUN_STATE) {
         fputc('\n', out);

@@ -113,7 +113,8 @@ static const struct dun_section_key keys[] = {
     [RESOLUTION] = {"resolution", set_resolution, RESOLUTION_ALLOWED},
     [DEAD_BAND] = {"dead_band", set_dead_band, DEAD_BAND_ALLOWED},
     [HEARTBEAT] = {"heartbeat", set_heartbeat, "must be a duration from 1s to 24h"},
-    {"attributes", set_attributes, "must be at most 4 pairs: key=value, key=value"},
+    {"attributes", set_attributes,
+     "must be at most 4 pairs of different keys: key=value, key=value"},
 };
 
 void dun_limit_set(struct dun_config *config, struct dun_limit_config *limit, const char *key,

@@ -80,6 +80,16 @@ static char *trim(char *text)
     return text;
 }
 
+static bool has_key(const struct dun_pairs *pairs, const char *key)
+{
+    for (uint8_t i = 0; i < pairs->count; i++) {
+        if (strcmp(pairs->list[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool dun_section_pairs(struct dun_pairs *pairs, const char *value)
 {
     pairs->count = 0;
@@ -99,11 +109,11 @@ bool dun_section_pairs(struct dun_pairs *pairs, const char *value)
             return false;
         }
         *equals = '\0';
-        struct dun_attribute *attribute = &pairs->list[pairs->count++];
-        *attribute = (struct dun_attribute){trim(pair), trim(equals + 1)};
-        if (*attribute->key == '\0') {
+        const char *key = trim(pair);
+        if (*key == '\0' || has_key(pairs, key)) {
             return false;
         }
+        pairs->list[pairs->count++] = (struct dun_attribute){key, trim(equals + 1)};
     }
     return true;
 }
@@ -111,7 +121,7 @@ bool dun_section_pairs(struct dun_pairs *pairs, const char *value)
 void dun_section_print_pairs(const struct dun_pairs *pairs, FILE *out)
 {
     for (uint8_t i = 0; i < pairs->count; i++) {
-        fprintf(out, "%s%s=%s", i == 0 ? "attributes = " : ", ", pairs->list[i].key,
+        fprintf(out, "%s%s=%s", i == 0 ? "attributes = " : ",", pairs->list[i].key,
                 pairs->list[i].value);
     }
     fputs(pairs->count > 0 ? "\n" : "", out);

@@ -245,6 +245,15 @@ static void test_bad_limits(void **state)
     assert_int_equal(count_errors(), sizeof lines / sizeof lines[0] - 1);
 }
 
+static void test_a_key_of_attributes_given_twice(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_all("[limit a]\nmetric = m\nlow = 1\nattributes = k=v, k=w\n", NULL, NULL),
+        DUN_E_INVALID);
+    assert_says(":4: [limit a] attributes = k=v, k=w: must be at most 4 pairs of different keys");
+}
+
 static void test_too_many_limits(void **state)
 {
     char text[8192] = "";
@@ -272,6 +281,7 @@ int main(void)
         TEST(test_the_profile_gives_way),
         TEST(test_bad_metrics),
         TEST(test_bad_limits),
+        TEST(test_a_key_of_attributes_given_twice),
         TEST(test_too_many_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,6 +398,23 @@ static void a_copy_of_the_newest_block_is_passed_over(void **state)
     }
 }
 
+/* A copy of an older block stands before the newest one: after a mount it ends no chain. */
+static void a_copy_of_an_older_block_is_passed_over(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    uint8_t *first = fill_four_blocks(&bench);
+    uint64_t count = check_ascending(&bench);
+    uint64_t lost = dun_get64(first + 3 * 256 + 16) - dun_get64(first + 2 * 256 + 16);
+    memcpy(first + 2 * 256, first, 256);
+    assert_int_equal(dun_log_ack_to(&bench.log, 2), 0);
+    assert_int_equal(dun_log_sync(&bench.log), 0);
+    assert_int_equal(mount_again(&bench), 0);
+    assert_int_equal(check_ascending(&bench), count - lost - 2);
+    assert_int_equal(dun_log_damaged(&bench.log), lost);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +431,7 @@ int main(void)
         cmocka_unit_test(a_record_behind_lookalikes_is_found),
         cmocka_unit_test(an_opening_from_beyond_is_passed_over),
         cmocka_unit_test(a_copy_of_the_newest_block_is_passed_over),
+        cmocka_unit_test(a_copy_of_an_older_block_is_passed_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
