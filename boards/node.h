@@ -12,6 +12,12 @@
 #include "profile.h"
 #include "tls_config.h"
 
+struct dun_node_store {
+    struct dun_store store;
+    struct dun_loss losses[DUN_PROFILE_LOSSES_MAX];
+    uint8_t unit[DUN_PROFILE_PROG_SIZE_MAX];
+};
+
 struct dun_node {
     struct dun_agent agent;
     struct dun_node_uplink connection;
@@ -22,13 +28,10 @@ struct dun_node {
     struct dun_chain chains[DUN_PROFILE_METRICS_MAX];
     struct dun_limit limits[DUN_PROFILE_METRICS_MAX];
     struct dun_point points[DUN_PROFILE_POINTS_MAX];
+    struct dun_notice notices[DUN_PROFILE_NOTICES];
+    char redirect_host[DUN_PROFILE_REDIRECT_SIZE];
     struct dun_window_slot window[DUN_PROFILE_WINDOW];
-    struct dun_loss losses[DUN_PROFILE_LOSSES_MAX];
-    struct dun_loss archive_losses[DUN_LEDGER_CAPACITY_MIN]; /* never told: the log's are */
-    struct dun_loss spare_losses[DUN_PROFILE_LOSSES_MAX];
-    uint8_t unit[DUN_PROFILE_PROG_SIZE_MAX];
-    uint8_t archive_unit[DUN_PROFILE_PROG_SIZE_MAX];
-    uint8_t spare_unit[DUN_PROFILE_PROG_SIZE_MAX];
+    struct dun_node_store stores[DUN_PROFILE_STORES]; /* the log, the spare, the archive */
 };
 
 /* Everything is borrowed for the life of the node. */
@@ -49,7 +52,8 @@ struct dun_node_config {
     uint16_t sensor_count;
 };
 
-/* Puts the parts together and starts the agent: see dun_agent_init for results and `what`. */
+/* Puts the parts together and starts the agent: see dun_agent_init for results and `what`, which is
+ * `profile` for a flash without a store. */
 DUN_MUST_USE int dun_node_init(struct dun_node *node, const struct dun_node_config *config,
                                dun_ms now, const char **what);
 

@@ -7,5 +7,6 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 # -g1 costs none of it: it tells tools/bench which line an instruction comes from.
 get_filename_component(dun_tree ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 string(JOIN " " CMAKE_C_FLAGS_INIT -mcpu=cortex-m3 -mthumb -ffunction-sections -fdata-sections
-    -fmacro-prefix-map=${dun_tree}/= -g1 -DDUN_ASSERT_TERSE -DPB_NO_ERRMSG=1)
+    -fmacro-prefix-map=${dun_tree}/= -g1 -DDUN_ASSERT_TERSE -DDUN_SEQUENCE_32 -DPB_NO_ERRMSG=1
+    -fno-move-loop-invariants -fno-schedule-insns2)
 set(CMAKE_EXE_LINKER_FLAGS_INIT "--specs=nano.specs --specs=nosys.specs")

@@ -65,6 +65,11 @@ static struct dun_agent_config with_defaults(const struct dun_agent_config *give
     return config;
 }
 
+static bool thins(const struct dun_agent_parts *parts)
+{
+    return parts->store->config.overflow == DUN_LOG_THIN;
+}
+
 /* The name of the first field that is wrong, or NULL. */
 static const char *wrong_field(const struct dun_agent_config *config,
                                const struct dun_agent_parts *parts)
@@ -81,7 +86,11 @@ static const char *wrong_field(const struct dun_agent_config *config,
         return "window_max";
     if (config->keep_every < 2)
         return "keep_every";
-    if (parts->store.overflow == DUN_LOG_THIN && (!parts->archive.flash || !dun_has_archive()))
+    if (parts->spare && !dun_has_spare())
+        return "spare";
+    if (parts->store->config.overflow == DUN_LOG_DROP_NEWEST && !dun_has_keeping())
+        return "overflow";
+    if (thins(parts) && (!parts->archive || !dun_has_archive()))
         return "archive";
     if (config->ack_mode == DUN_ACK_STORED && !dun_has_stored())
         return "ack_mode";
@@ -116,9 +125,9 @@ static void init_recorder(struct dun_agent *agent, const struct dun_agent_parts 
         .catalog = agent->parts.catalog,
         .batch = agent->parts.batch,
         .clock = &agent->clock,
-        .durable = &agent->store,
-        .spare = &agent->spare,
-        .thinner = parts->store.overflow == DUN_LOG_THIN ? &agent->thinner : NULL,
+        .durable = agent->store,
+        .spare = agent->spare,
+        .thinner = thins(parts) ? &agent->thinner : NULL,
         .limits_of = agent->parts.limits,
         .stats = &agent->stats,
         .notices = &agent->notices,
@@ -146,7 +155,10 @@ static void init_sender(struct dun_agent *agent, const struct dun_agent_parts *p
         .stats = &agent->stats,
         .notices = &agent->notices,
         .stable_ms = config->stable_ms,
-        .route = {.stay = config->stay, .retry_ms = config->version_retry_ms},
+        .route = {.stay = config->stay,
+                  .retry_ms = config->version_retry_ms,
+                  .other_host = parts->redirect_host,
+                  .other_size = parts->redirect_size},
         .unheard = config->unheard,
         .message_expiry_s = config->message_expiry_s,
         .outbox = {.config = {.ack_mode = config->ack_mode,
@@ -155,9 +167,9 @@ static void init_sender(struct dun_agent *agent, const struct dun_agent_parts *p
                               .backfill_percent =
                                   config->strict_order ? 0 : config->backfill_percent,
                               .backfill_bytes_s = config->backfill_bytes_s},
-                   .durable = &agent->store,
-                   .spare = &agent->spare,
-                   .archive = &agent->archive,
+                   .durable = agent->store,
+                   .spare = agent->spare,
+                   .archive = agent->archive,
                    .stats = &agent->stats,
                    .window = {.slots = parts->window, .capacity = parts->window_max}},
     };
@@ -190,6 +202,8 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
     agent->parts.sensors = parts->sensors;
     agent->parts.uplink = parts->uplink;
     agent->parts.sensor_count = parts->sensor_count;
+    agent->notices.ring = parts->notices;
+    agent->notices.capacity = parts->notices_max;
     const char *wrong = wrong_field(&agent->config, parts);
     if (what)
         *what = wrong;
@@ -197,12 +211,14 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
         return DUN_E_INVALID;
     dun_clock_init(&agent->clock, config->boot, agent->config.unix_earliest_ms,
                    agent->config.anchor_interval_ms);
-    dun_store_init(&agent->store, &parts->store);
-    agent->store.config.owner = owner_of(config->device);
-    dun_store_init(&agent->spare, &parts->spare);
-    dun_store_init(&agent->archive, &parts->archive);
-    agent->thinner = (struct dun_thinner){
-        .store = &agent->store, .archive = &agent->archive, .keep_every = agent->config.keep_every};
+    agent->store = parts->store;
+    agent->spare = parts->spare;
+    agent->archive = parts->archive;
+    agent->store->config.owner = owner_of(config->device);
+    if (dun_has_archive())
+        agent->thinner = (struct dun_thinner){.store = agent->store,
+                                              .archive = agent->archive,
+                                              .keep_every = agent->config.keep_every};
     init_recorder(agent, parts);
     init_sender(agent, parts);
     for (uint16_t i = 0; i < parts->sensor_count; i++)
@@ -213,6 +229,16 @@ int dun_agent_init(struct dun_agent *agent, const struct dun_agent_config *confi
 }
 
 /// The step ///
+
+static struct dun_store *spare_of(const struct dun_agent *agent)
+{
+    return dun_has_spare() ? agent->spare : NULL;
+}
+
+static struct dun_store *archive_of(const struct dun_agent *agent)
+{
+    return dun_has_archive() ? agent->archive : NULL;
+}
 
 static void read_sensor(struct dun_agent *agent, struct dun_sensor *sensor, dun_ms now)
 {
@@ -248,12 +274,14 @@ static void tick_acks(struct dun_agent *agent, struct dun_store *store, dun_ms n
 
 static void stamp(const struct dun_agent *agent, struct dun_store *store, dun_ms now)
 {
-    if (store->mounted)
+    if (dun_store_is_mounted(store))
         dun_ledger_stamp(&store->ledger, agent->config.boot, now);
 }
 
 static void tick_store(struct dun_agent *agent, struct dun_store *store, dun_ms now)
 {
+    if (!store)
+        return;
     tick_acks(agent, store, now);
     dun_recorder_note_dropped(&agent->recorder, store);
     /* Damage that the sender met, or a refused record: the next record must tell. */
@@ -274,7 +302,7 @@ static void update_about(struct dun_agent *agent)
     about->stream = stream;
     about->catalog_hash = catalog;
     about->metric_count = agent->parts.catalog->count;
-    about->volatile_stream = active && (active == &agent->spare || active->config.in_ram);
+    about->volatile_stream = active && (active == agent->spare || active->config.in_ram);
     dun_sender_refresh(&agent->sender);
 }
 
@@ -282,10 +310,11 @@ static dun_ms next_deadline(const struct dun_agent *agent)
 {
     dun_ms deadline = dun_recorder_deadline(&agent->recorder);
     deadline = dun_ms_earlier(deadline, dun_sender_deadline(&agent->sender));
-    deadline = dun_ms_earlier(deadline, agent->store.acks_due_ms);
-    deadline = dun_ms_earlier(deadline, agent->spare.acks_due_ms);
-    if (dun_has_archive())
-        deadline = dun_ms_earlier(deadline, agent->archive.acks_due_ms);
+    deadline = dun_ms_earlier(deadline, agent->store->acks_due_ms);
+    if (spare_of(agent))
+        deadline = dun_ms_earlier(deadline, agent->spare->acks_due_ms);
+    if (archive_of(agent))
+        deadline = dun_ms_earlier(deadline, agent->archive->acks_due_ms);
     if (agent->ending)
         return dun_ms_earlier(deadline,
                               agent->stop_ms == DUN_MS_NEVER ? agent->end_ms : agent->stop_ms);
@@ -308,8 +337,8 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
 {
     if (dun_agent_ended(agent))
         return DUN_MS_NEVER;
-    stamp(agent, &agent->store, now);
-    stamp(agent, &agent->spare, now);
+    stamp(agent, agent->store, now);
+    stamp(agent, spare_of(agent), now);
     if (!agent->ending)
         read_sensors(agent, now);
     dun_recorder_tick(&agent->recorder, now);
@@ -317,11 +346,10 @@ dun_ms dun_agent_step(struct dun_agent *agent, dun_ms now)
     pass_urgent(agent);
     dun_sender_pump(&agent->sender, now);
     agent->recorder.limits.size_max = dun_sender_record_max(&agent->sender);
-    tick_store(agent, &agent->store, now);
-    tick_store(agent, &agent->spare, now);
-    if (dun_has_archive())
-        tick_acks(agent, &agent->archive,
-                  now); /* what it drops the log's ledger has told already */
+    tick_store(agent, agent->store, now);
+    tick_store(agent, spare_of(agent), now);
+    if (archive_of(agent))
+        tick_acks(agent, agent->archive, now); /* the log's ledger has told what it drops */
     if (agent->ending)
         agent->ending(agent, now);
     return next_deadline(agent);
@@ -388,8 +416,8 @@ int dun_agent_seal(struct dun_agent *agent, dun_ms now)
 /* An orderly end makes the acks durable, so that the next start repeats nothing. */
 static void stop_sending(struct dun_agent *agent, dun_ms now)
 {
-    agent->store.acks_due_ms = dun_ms_earlier(agent->store.acks_due_ms, now);
-    tick_store(agent, &agent->store, now);
+    agent->store->acks_due_ms = dun_ms_earlier(agent->store->acks_due_ms, now);
+    tick_store(agent, agent->store, now);
     dun_sender_stop(&agent->sender, now);
 }
 
@@ -398,7 +426,7 @@ static void step_end(struct dun_agent *agent, dun_ms now)
     struct dun_sender *sender = &agent->sender;
     /* Without a connection only what lies in RAM is worth the wait. */
     bool pointless = sender->state == DUN_SENDER_DOWN &&
-                     (dun_store_backlog(&agent->spare) == 0 || now >= agent->end_ms);
+                     (dun_store_backlog(spare_of(agent)) == 0 || now >= agent->end_ms);
     if (pointless || now >= agent->stop_ms) {
         stop_sending(agent, now);
         return;
@@ -444,7 +472,7 @@ const struct dun_stats *dun_agent_stats(const struct dun_agent *agent)
     return &agent->stats;
 }
 
-uint64_t dun_agent_backlog(const struct dun_agent *agent)
+dun_sequence dun_agent_backlog(const struct dun_agent *agent)
 {
     return dun_outbox_backlog(&agent->sender.outbox);
 }

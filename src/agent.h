@@ -50,12 +50,17 @@ struct dun_agent_config {
 struct dun_agent_parts {
     struct dun_catalog *catalog;
     struct dun_batch *batch;
-    struct dun_store_config store; /* the durable log */
-    struct dun_store_config spare; /* a log in RAM, used while the durable one fails */
+    /* Stores, each given to dun_store_init; NULL: there is none. */
+    struct dun_store *store; /* the durable log; required */
+    struct dun_store *spare; /* a log in RAM, used while the durable one fails */
     /* With the overflow policy DUN_LOG_THIN: where what thinning keeps goes; drops its oldest. */
-    struct dun_store_config archive;
+    struct dun_store *archive;
     /* One for each metric of the batch; NULL: none is ever urgent, left out or rounded. */
     struct dun_limit *limits;
+    struct dun_notice *notices; /* what happened and was not asked for yet */
+    uint16_t notices_max;
+    char *redirect_host; /* where a Server Reference sent us; not kept if it is longer */
+    uint16_t redirect_size;
     struct dun_window_slot *window; /* publishes in flight; the uplink must take `window_max` +
                                        DUN_SENDER_EXTRA_SLOTS */
     uint16_t window_max;
@@ -76,9 +81,9 @@ struct dun_agent {
         uint16_t sensor_count;
     } parts;
     struct dun_clock clock;
-    struct dun_store store;
-    struct dun_store spare;
-    struct dun_store archive;
+    struct dun_store *store;
+    struct dun_store *spare;
+    struct dun_store *archive;
     struct dun_thinner thinner;
     struct dun_recorder recorder;
     struct dun_sender sender;
@@ -158,7 +163,7 @@ bool dun_agent_notice(struct dun_agent *agent, struct dun_notice *notice);
 const struct dun_stats *dun_agent_stats(const struct dun_agent *agent);
 
 /* Records stored and not acknowledged, in both logs. */
-uint64_t dun_agent_backlog(const struct dun_agent *agent);
+dun_sequence dun_agent_backlog(const struct dun_agent *agent);
 bool dun_agent_is_up(const struct dun_agent *agent);
 
 /* True if `name` may be a device id, fleet or prefix: [A-Za-z0-9._-]{1,64}. */

@@ -48,6 +48,19 @@ enum dun_error {
 typedef int64_t dun_ms;
 #define DUN_MS_NEVER INT64_MAX
 
+/*
+ * The number of a record in its stream, and how many there were of something. Where flash and RAM
+ * are short 32 bits do, for a record a second over 136 years: DUN_SEQUENCE_32. Bytes in a log or on
+ * the wire have room for 64 in either case.
+ */
+#ifdef DUN_SEQUENCE_32
+typedef uint32_t dun_sequence;
+#define DUN_SEQUENCE_LAST UINT32_MAX
+#else
+typedef uint64_t dun_sequence;
+#define DUN_SEQUENCE_LAST UINT64_MAX
+#endif
+
 /* Bytes that somebody else owns. */
 struct dun_span {
     const uint8_t *data;
@@ -83,8 +96,11 @@ bool dun_has_stored(void);  /* DUN_ACK_STORED */
 bool dun_has_remote(void);  /* remote configuration: remote.h */
 bool dun_has_inbound(void); /* subscriptions, without which the last two are not there either */
 bool dun_has_lanes(void);   /* fresh records beside the backlog; without: in strict order */
+bool dun_has_spare(void);   /* a second store, for the time in which the first one fails */
 bool dun_has_archive(void); /* DUN_LOG_THIN */
+bool dun_has_keeping(void); /* DUN_LOG_DROP_NEWEST */
 bool dun_has_limits(void);  /* urgent values, dead-bands, rounding */
+bool dun_has_ranges(void);  /* remember acks out of order; without: each waits for those before */
 bool dun_has_mending(void); /* read a log with damaged openings, or of an earlier format */
 
 static inline dun_ms dun_ms_earlier(dun_ms a, dun_ms b)

@@ -16,7 +16,7 @@
 struct dun_record {
     const char *device;
     uint64_t stream;
-    uint64_t sequence;
+    dun_sequence sequence;
     const struct dun_clock *clock; /* boot, boot_unix_ms, and anchors that wait */
     const struct dun_catalog *catalog;
     const struct dun_ledger *ledger; /* its first `loss_count` untold entries are written */

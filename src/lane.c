@@ -7,12 +7,12 @@
 #define WALK_MAX 256 /* records: further ahead than this a search is cheaper than a walk */
 
 /* A cursor that is stale from the start: the log continues behind its sequence. */
-static struct dun_log_cursor before(uint64_t sequence)
+static struct dun_log_cursor before(dun_sequence sequence)
 {
     return (struct dun_log_cursor){.sequence = sequence > 0 ? sequence - 1 : 0};
 }
 
-void dun_lane_set(struct dun_lane *lane, uint64_t from, uint64_t end)
+void dun_lane_set(struct dun_lane *lane, dun_sequence from, dun_sequence end)
 {
     lane->from = from;
     lane->end = end;
@@ -32,7 +32,7 @@ void dun_lane_resume(struct dun_lane *lane)
 
 int dun_lane_next(struct dun_lane *lane)
 {
-    if (!lane->store->mounted)
+    if (!dun_store_is_mounted(lane->store))
         return 0;
     struct dun_log_cursor next =
         lane->cursor.sequence + 1 < lane->from ? before(lane->from) : lane->cursor;
@@ -58,7 +58,7 @@ static bool still_there(const struct dun_lane *lane)
            dun_log_read(&lane->store->log, &lane->cursor, 0, &byte, 1) == DUN_OK;
 }
 
-int dun_lane_find(struct dun_lane *lane, uint64_t sequence)
+int dun_lane_find(struct dun_lane *lane, dun_sequence sequence)
 {
     if (lane->cursor.sequence == sequence && still_there(lane))
         return 1;

@@ -9,15 +9,15 @@
 #include "store.h"
 
 struct dun_lane {
-    struct dun_store *store;
-    uint64_t from;
-    uint64_t end;
+    struct dun_store *store; /* NULL: the lane is empty */
+    dun_sequence from;
+    dun_sequence end;
     struct dun_log_cursor cursor; /* the last record given out */
-    uint64_t stood_at;            /* sequence that the cursor had at dun_lane_mark */
+    dun_sequence stood_at;        /* sequence that the cursor had at dun_lane_mark */
 };
 
 /* Makes the lane give out `from` to below `end`, from its beginning. */
-void dun_lane_set(struct dun_lane *lane, uint64_t from, uint64_t end);
+void dun_lane_set(struct dun_lane *lane, dun_sequence from, dun_sequence end);
 
 /* Moves to the next record: 1; 0: none now; negative: the log cannot be read. */
 DUN_MUST_USE int dun_lane_next(struct dun_lane *lane);
@@ -27,6 +27,6 @@ void dun_lane_mark(struct dun_lane *lane);
 void dun_lane_resume(struct dun_lane *lane);
 
 /* Moves to the record `sequence`, wherever the bounds are: 1; 0: it is gone; negative: as above. */
-DUN_MUST_USE int dun_lane_find(struct dun_lane *lane, uint64_t sequence);
+DUN_MUST_USE int dun_lane_find(struct dun_lane *lane, dun_sequence sequence);
 
 #endif

@@ -58,14 +58,14 @@ static void absorb(struct dun_loss *into, const struct dun_loss *other)
         into->first = other->first;
     if (other->last > into->last)
         into->last = other->last;
-    into->points =
-        into->points > UINT64_MAX - other->points ? UINT64_MAX : into->points + other->points;
+    into->points = into->points > DUN_SEQUENCE_LAST - other->points ? DUN_SEQUENCE_LAST
+                                                                    : into->points + other->points;
     into->boot = other->boot;
     into->uptime_ms = other->uptime_ms;
 }
 
 /* Where an entry with this `first` belongs; for points, behind the other points. */
-static uint16_t place_of(const struct dun_ledger *ledger, uint64_t first)
+static uint16_t place_of(const struct dun_ledger *ledger, dun_sequence first)
 {
     uint16_t index = 0;
 
@@ -80,60 +80,61 @@ static bool same_kind(const struct dun_loss *a, const struct dun_loss *b)
 }
 
 /* Sequences between two neighbours; two entries of points are further apart than any ranges. */
-static uint64_t gap_between(const struct dun_loss *a, const struct dun_loss *b)
+static dun_sequence gap_between(const struct dun_loss *a, const struct dun_loss *b)
 {
-    return a->first == 0 ? UINT64_MAX : b->first - a->last - 1;
+    return a->first == 0 ? DUN_SEQUENCE_LAST : b->first - a->last - 1;
 }
 
-/* The table is full: finds the cheapest merge that the new entry at `place` allows. */
+static void put_at(struct dun_ledger *ledger, uint16_t place, const struct dun_loss *entry)
+{
+    struct dun_loss *at = &ledger->entries[place];
+
+    memmove(at + 1, at, (size_t)(ledger->count - place) * sizeof *at);
+    *at = *entry;
+    ledger->count++;
+}
+
+/*
+ * The table is full: of the entries, with the new one at `place` among them, the two neighbours
+ * become one that are nearest; if there are several such, ones that stand there rather than apart.
+ */
 static void insert_by_merging(struct dun_ledger *ledger, uint16_t place,
                               const struct dun_loss *entry)
 {
     struct dun_loss *entries = ledger->entries;
-    struct dun_loss *neighbour = NULL;
-    uint64_t nearest = UINT64_MAX;
-    uint16_t pair = 0; /* index of the right one of the two that merge */
+    dun_sequence nearest = DUN_SEQUENCE_LAST;
+    uint16_t pair = 0; /* the right one of the two */
 
-    for (uint16_t i = 1; i < ledger->count; i++)
-        if (same_kind(&entries[i - 1], &entries[i]) &&
-            (pair == 0 || gap_between(&entries[i - 1], &entries[i]) < nearest)) {
-            nearest = gap_between(&entries[i - 1], &entries[i]);
+    for (uint16_t i = 1; i <= ledger->count; i++) {
+        const struct dun_loss *left = i - 1 == place ? entry : &entries[i - 1 - (i - 1 > place)];
+        const struct dun_loss *right = i == place ? entry : &entries[i - (i > place)];
+        dun_sequence gap = gap_between(left, right);
+
+        if (same_kind(left, right) &&
+            (pair == 0 || gap < nearest || (gap == nearest && i == place))) {
+            nearest = gap;
             pair = i;
         }
-    if (place > 0 && same_kind(&entries[place - 1], entry) &&
-        (pair == 0 || gap_between(&entries[place - 1], entry) <= nearest)) {
-        neighbour = &entries[place - 1];
-        nearest = gap_between(neighbour, entry);
     }
-    if (place < ledger->count && same_kind(&entries[place], entry) &&
-        ((pair == 0 && neighbour == NULL) || gap_between(entry, &entries[place]) < nearest))
-        neighbour = &entries[place];
-
-    if (neighbour != NULL) {
-        absorb(neighbour, entry);
+    DUN_ASSERT(pair != 0); /* three entries of two kinds: two are of one kind */
+    if (pair == place || pair == place + 1) {
+        absorb(&entries[pair - 1], entry);
         return;
     }
-    DUN_ASSERT(pair != 0); /* two entries of two kinds: one of them is of the new one's kind */
+    pair = (uint16_t)(pair - (pair > place));
     absorb(&entries[pair - 1], &entries[pair]);
     remove_at(ledger, pair);
-    place = place_of(ledger, entry->first);
-    memmove(&entries[place + 1], &entries[place], (size_t)(ledger->count - place) * sizeof *entry);
-    entries[place] = *entry;
-    ledger->count++;
+    put_at(ledger, (uint16_t)(place - (pair < place)), entry);
 }
 
 static void insert(struct dun_ledger *ledger, const struct dun_loss *entry)
 {
     uint16_t place = place_of(ledger, entry->first);
-    struct dun_loss *at = &ledger->entries[place];
 
-    if (ledger->count == ledger->capacity) {
+    if (ledger->count == ledger->capacity)
         insert_by_merging(ledger, place, entry);
-        return;
-    }
-    memmove(at + 1, at, (size_t)(ledger->count - place) * sizeof *at);
-    *at = *entry;
-    ledger->count++;
+    else
+        put_at(ledger, place, entry);
 }
 
 /* True if two ranges touch and nothing that a reader is told would change by joining them. */
@@ -166,7 +167,8 @@ static struct dun_loss stamped(const struct dun_ledger *ledger, uint8_t reason)
     return entry;
 }
 
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason)
+void dun_ledger_add(struct dun_ledger *ledger, dun_sequence first, dun_sequence last,
+                    uint8_t reason)
 {
     struct dun_loss entry = stamped(ledger, reason);
 
@@ -195,7 +197,8 @@ void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, ui
     ledger->changes++;
 }
 
-void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason)
+void dun_ledger_add_points(struct dun_ledger *ledger, dun_sequence points,
+                           enum dun_loss_reason reason)
 {
     struct dun_loss entry = stamped(ledger, (uint8_t)reason);
 
@@ -229,7 +232,7 @@ bool dun_ledger_untold_sequences(const struct dun_ledger *ledger)
     return false;
 }
 
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count)
+void dun_ledger_told(struct dun_ledger *ledger, dun_sequence sequence, uint16_t count)
 {
     for (uint16_t i = 0; i < ledger->count && count > 0; i++)
         if (ledger->entries[i].told_in == 0) {
@@ -239,7 +242,7 @@ void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t coun
         }
 }
 
-void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
+void dun_ledger_acked(struct dun_ledger *ledger, dun_sequence first, dun_sequence last)
 {
     DUN_ASSERT(first > 0);
     for (uint16_t i = 0; i < ledger->count;) {
@@ -252,7 +255,7 @@ void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last)
     }
 }
 
-void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_untell(struct dun_ledger *ledger, dun_sequence sequence)
 {
     for (uint16_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].told_in >= sequence && ledger->entries[i].told_in != 0) {
@@ -261,7 +264,7 @@ void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence)
         }
 }
 
-void dun_ledger_untell_before(struct dun_ledger *ledger, uint64_t sequence)
+void dun_ledger_untell_before(struct dun_ledger *ledger, dun_sequence sequence)
 {
     for (uint16_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].told_in < sequence && ledger->entries[i].told_in != 0) {

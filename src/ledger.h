@@ -31,11 +31,11 @@ enum dun_loss_reason {
 #define DUN_LOSS_CODES 0x80
 
 struct dun_loss {
-    uint64_t first;   /* 0: points that never got a sequence */
-    uint64_t last;    /* inclusive */
-    uint64_t points;  /* points without a sequence; 0 where `first` is not 0 */
-    uint64_t told_in; /* sequence of the record that carries this entry, 0: not told yet */
-    dun_ms uptime_ms; /* when we learnt of it, in boot `boot` */
+    dun_sequence first;   /* 0: points that never got a sequence */
+    dun_sequence last;    /* inclusive */
+    dun_sequence points;  /* points without a sequence; 0 where `first` is not 0 */
+    dun_sequence told_in; /* sequence of the record that carries this entry, 0: not told yet */
+    dun_ms uptime_ms;     /* when we learnt of it, in boot `boot` */
     uint32_t boot;
     uint8_t reason; /* enum dun_loss_reason; from DUN_LOSS_CODES on, REJECTED with this code */
 };
@@ -59,13 +59,15 @@ void dun_ledger_stamp(struct dun_ledger *ledger, uint32_t boot, dun_ms uptime_ms
  * but told again if that is MERGED: a record may have carried its two ends before they became one.
  * Entries that were told in one of them become untold. Cost: O(capacity) for each gap it fills.
  */
-void dun_ledger_add(struct dun_ledger *ledger, uint64_t first, uint64_t last, uint8_t reason);
+void dun_ledger_add(struct dun_ledger *ledger, dun_sequence first, dun_sequence last,
+                    uint8_t reason);
 
 /*
  * Adds points that were lost before they got a sequence; merged by reason. When the table holds
  * nothing else to merge, an entry that is on its way may be told twice: more loss, never less.
  */
-void dun_ledger_add_points(struct dun_ledger *ledger, uint64_t points, enum dun_loss_reason reason);
+void dun_ledger_add_points(struct dun_ledger *ledger, dun_sequence points,
+                           enum dun_loss_reason reason);
 
 /* How many entries no record carries yet. */
 uint16_t dun_ledger_untold(const struct dun_ledger *ledger);
@@ -77,17 +79,17 @@ bool dun_ledger_untold_sequences(const struct dun_ledger *ledger);
  * Marks the first `count` untold entries as carried by the record `sequence`. To be called before
  * the sync that makes the record durable: a sync that fails, or power that does, takes it back.
  */
-void dun_ledger_told(struct dun_ledger *ledger, uint64_t sequence, uint16_t count);
+void dun_ledger_told(struct dun_ledger *ledger, dun_sequence sequence, uint16_t count);
 
 /* The records first..last (not 0) were acknowledged: the entries they carried are forgotten. */
-void dun_ledger_acked(struct dun_ledger *ledger, uint64_t first, uint64_t last);
+void dun_ledger_acked(struct dun_ledger *ledger, dun_sequence first, dun_sequence last);
 
 /* Records from `sequence` on never came to be: what they carried is untold again. */
-void dun_ledger_untell(struct dun_ledger *ledger, uint64_t sequence);
+void dun_ledger_untell(struct dun_ledger *ledger, dun_sequence sequence);
 
 /* The entries come from an old state, and all records before `sequence` are done: what an entry was
  * told in may be among them, or have been lost. It is told again. For the log's mount. */
-void dun_ledger_untell_before(struct dun_ledger *ledger, uint64_t sequence);
+void dun_ledger_untell_before(struct dun_ledger *ledger, dun_sequence sequence);
 
 /* Puts back an entry as it was stored, merging as needed. For the log's mount. */
 void dun_ledger_restore(struct dun_ledger *ledger, const struct dun_loss *entry);

@@ -35,7 +35,7 @@
 
 #define RESERVE_BLOCKS_MIN 4 /* a ring of fewer blocks keeps none in reserve */
 
-_Static_assert(sizeof(struct dun_log) < 200, "the log's own RAM is promised to stay below this");
+_Static_assert(sizeof(struct dun_log) <= 200, "the log promises to take no more RAM of its own");
 _Static_assert(DUN_LOG_RECORD_OVERHEAD == DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE,
                "log.h and log_format.h must agree");
 
@@ -49,7 +49,7 @@ uint32_t dun_log_distance(const struct dun_log *log, uint32_t from, uint32_t to)
 }
 
 /* Far less than 2^32 records lie between the two. */
-static uint64_t base_first(const struct dun_log *log)
+static dun_sequence base_first(const struct dun_log *log)
 {
     return log->next - (uint32_t)((uint32_t)log->next - log->base_first);
 }
@@ -73,13 +73,11 @@ bool dun_log_in_chain(const struct dun_log *log, uint32_t block,
 int64_t dun_log_block_after(const struct dun_log *log, uint32_t block, uint32_t serial,
                             struct dun_log_opening *opening)
 {
-    uint64_t bytes_read = 0;
-
     if (block == log->base)
         return -1;
     while (block != log->base) {
         block = (block + 1) % log->flash->geometry.block_count;
-        if (dun_log_get_opening(log->flash, block, opening, &bytes_read) == DUN_LOG_BLOCK_OURS &&
+        if (dun_log_get_opening(log->flash, block, opening) == DUN_LOG_BLOCK_OURS &&
             dun_log_in_chain(log, block, opening) && opening->serial > serial)
             return block;
     }
@@ -126,7 +124,7 @@ static void withdraw(struct dun_log *log)
     dun_ledger_untell(log->ledger, log->next);
     if (log->cursor > log->next)
         log->cursor = log->next;
-    while (log->done_used > 0) {
+    while (dun_log_done_used(log) > 0) {
         uint8_t i = (uint8_t)(log->done_used - 1);
 
         if (log->done_first[i] + log->done_count[i] <= log->next)
@@ -267,7 +265,7 @@ static uint8_t storable_ranges(const struct dun_log *log)
 {
     uint8_t count = 0;
 
-    while (count < log->done_used && log->done_first[count] - log->cursor <= UINT32_MAX)
+    while (count < dun_log_done_used(log) && log->done_first[count] - log->cursor <= UINT32_MAX)
         count++;
     return count;
 }
@@ -289,7 +287,8 @@ static int emit_state_head(struct dun_log *log, uint8_t done_count)
 /* Did nothing but the cursor change, and not too far for 16 bits, since the last full one? */
 static bool short_state_will_do(const struct dun_log *log)
 {
-    return log->state_full && log->done_used == 0 && log->ledger_saved == log->ledger->changes &&
+    return log->state_full && dun_log_done_used(log) == 0 &&
+           log->ledger_saved == log->ledger->changes &&
            (uint32_t)log->cursor - log->state_cursor <= UINT16_MAX;
 }
 
@@ -359,8 +358,8 @@ static bool state_fits(const struct dun_log *log)
 /// Opening a block ///
 
 /* What recycling `block` would take away ends before `*end`; `*tail` is then the oldest block. */
-static void find_survivor(const struct dun_log *log, uint32_t block, uint64_t *end, uint32_t *tail,
-                          uint32_t *tail_serial)
+static void find_survivor(const struct dun_log *log, uint32_t block, dun_sequence *end,
+                          uint32_t *tail, uint32_t *tail_serial)
 {
     struct dun_log_opening opening;
     int64_t survivor = dun_log_block_after(log, block, log->tail_serial, &opening);
@@ -377,15 +376,20 @@ static bool in_use(const struct dun_log *log, uint32_t block)
            dun_log_distance(log, log->base, block) >= dun_log_distance(log, log->base, log->tail);
 }
 
+static bool keeps_old(const struct dun_log *log)
+{
+    return dun_has_keeping() && log->overflow == DUN_LOG_DROP_NEWEST;
+}
+
 /* DROP_NEWEST keeps the last block that would take nothing away for records that tell losses. */
 bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
 {
     uint32_t next = (block + 1) % log->flash->geometry.block_count;
     uint32_t tail, tail_serial;
-    uint64_t end;
+    dun_sequence end;
 
-    if (log->overflow != DUN_LOG_DROP_NEWEST ||
-        log->flash->geometry.block_count < RESERVE_BLOCKS_MIN || !in_use(log, next))
+    if (!keeps_old(log) || log->flash->geometry.block_count < RESERVE_BLOCKS_MIN ||
+        !in_use(log, next))
         return false;
     find_survivor(log, next, &end, &tail, &tail_serial);
     return end > log->cursor;
@@ -393,13 +397,14 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block)
 
 enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log)
 {
-    return log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED : DUN_LOSS_OVERFLOW;
+    return dun_has_archive() && log->overflow == DUN_LOG_THIN ? DUN_LOSS_THINNED
+                                                              : DUN_LOSS_OVERFLOW;
 }
 
 /* Erases `block`, which lies behind the base; the ledger learns what that took. */
 static int recycle(struct dun_log *log, uint32_t block, bool telling)
 {
-    uint64_t end = log->cursor;
+    dun_sequence end = log->cursor;
     uint32_t tail = log->tail;
     uint32_t tail_serial = log->tail_serial;
     bool reserve = dun_log_is_reserve(log, block);
@@ -407,7 +412,7 @@ static int recycle(struct dun_log *log, uint32_t block, bool telling)
 
     if (in_use(log, block))
         find_survivor(log, block, &end, &tail, &tail_serial);
-    if (log->overflow == DUN_LOG_DROP_NEWEST && !telling && (end > log->cursor || reserve))
+    if (keeps_old(log) && !telling && (end > log->cursor || reserve))
         return DUN_E_FULL;
     result = log->flash->erase(log->flash->context, block);
     if (result < 0) {
@@ -527,7 +532,7 @@ static int begin(struct dun_log *log, uint32_t size, uint16_t flags, bool tellin
         return DUN_E_TOO_LARGE;
     abandon(log);
     log->in_reserve = log->in_reserve && dun_log_is_reserve(log, log->head);
-    if (log->in_reserve && !telling)
+    if (dun_has_keeping() && log->in_reserve && !telling)
         return DUN_E_FULL;
     if (!fits(log, size))
         result = open_block(log, telling);
@@ -606,7 +611,7 @@ int dun_log_sync(struct dun_log *log)
 
 /// Acknowledging and asking ///
 
-int dun_log_ack(struct dun_log *log, uint64_t sequence)
+int dun_log_ack(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence == 0 || sequence >= log->next)
         return DUN_E_INVALID;
@@ -619,7 +624,7 @@ int dun_log_ack(struct dun_log *log, uint64_t sequence)
     return DUN_OK;
 }
 
-int dun_log_ack_to(struct dun_log *log, uint64_t sequence)
+int dun_log_ack_to(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence == 0 || sequence >= log->next)
         return DUN_E_INVALID;
@@ -636,12 +641,12 @@ uint32_t dun_log_serial(const struct dun_log *log)
     return log->serial;
 }
 
-uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings)
+dun_sequence dun_log_victims_end(const struct dun_log *log, uint32_t openings)
 {
     uint32_t others = log->flash->geometry.block_count - 1;
     uint32_t ahead = openings < others ? openings : others;
     uint32_t last = (log->head + ahead) % log->flash->geometry.block_count;
-    uint64_t end;
+    dun_sequence end;
     uint32_t tail, tail_serial;
 
     if (log->base_serial == 0 || dun_log_distance(log, log->head, log->tail) > ahead)
@@ -657,12 +662,12 @@ uint64_t dun_log_stream(const struct dun_log *log)
     return log->stream;
 }
 
-uint64_t dun_log_next_sequence(const struct dun_log *log)
+dun_sequence dun_log_next_sequence(const struct dun_log *log)
 {
     return log->next;
 }
 
-uint64_t dun_log_first_sequence(const struct dun_log *log)
+dun_sequence dun_log_first_sequence(const struct dun_log *log)
 {
     return log->cursor;
 }
@@ -686,10 +691,11 @@ uint64_t dun_log_used(const struct dun_log *log)
         return 0;
     if (from == log->base)
         return log->flash->geometry.block_size;
-    return ((uint64_t)dun_log_distance(log, from, log->base) + 1) * log->flash->geometry.block_size;
+    return ((dun_sequence)dun_log_distance(log, from, log->base) + 1) *
+           log->flash->geometry.block_size;
 }
 
 uint64_t dun_log_capacity(const struct dun_log *log)
 {
-    return (uint64_t)log->flash->geometry.block_size * log->flash->geometry.block_count;
+    return (dun_sequence)log->flash->geometry.block_size * log->flash->geometry.block_count;
 }

@@ -35,7 +35,7 @@ struct dun_log_config {
 
 /* Where one record lies. A value: copy it freely; it goes stale when its block is recycled. */
 struct dun_log_cursor {
-    uint64_t sequence;
+    dun_sequence sequence;
     uint32_t block;
     uint32_t offset; /* of the payload */
     uint32_t size;   /* of the payload, bytes */
@@ -48,27 +48,35 @@ struct dun_log_report {
     bool formatted;   /* there was no log: a new stream began */
     bool foreign;     /* another device wrote the newest block: see owner */
     uint32_t damaged; /* records or blocks skipped because a check failed */
-    uint64_t bytes_read;
 };
 
 /*
- * Less than 200 bytes; everything in it is the log's own business. Places are (block, offset);
+ * At most 200 bytes; everything in it is the log's own business. Places are (block, offset);
  * `base` is the newest block with a good sync, `head` the one being written, `tail` the oldest.
  */
 struct dun_log {
-    uint64_t stream;
-    uint64_t next;                         /* sequence of the next append */
-    uint64_t cursor;                       /* first sequence not acknowledged */
-    uint64_t done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
-    uint64_t hint_sequence;                /* a record at or before the cursor, and its place */
+    /* Small fields first: the nearer they lie, the shorter is the code on some machines. */
+    bool head_open;
+    bool record_open;
+    bool acks_changed;
+    bool state_full;   /* the head has a full state record that says what is so but the cursor */
+    bool base_old;     /* the base is of format version 1 */
+    bool base_lost;    /* its opening is gone, and so are its records */
+    bool in_reserve;   /* the head is the block that DROP_NEWEST keeps for what tells losses */
+    bool erase_failed; /* of a block in use, since mount: cursors may point to nothing */
+    uint8_t done_used;
+    uint8_t skip; /* blocks behind `base` that failed, one after the other */
+    uint8_t overflow;
+    uint16_t unit_size; /* a multiple of prog_size */
+    uint16_t owner;
     const struct dun_flash *flash;
     struct dun_ledger *ledger;
     uint8_t *unit;
-    uint16_t unit_size; /* a multiple of prog_size */
-    uint16_t owner;
-    uint32_t unsynced; /* committed records that are not durable */
-    uint32_t done_count[DUN_LOG_DONE_MAX];
+    dun_sequence next;          /* sequence of the next append */
+    dun_sequence cursor;        /* first sequence not acknowledged */
+    dun_sequence hint_sequence; /* a record at or before the cursor, and its place */
     uint32_t hint_block, hint_offset, hint_serial;
+    uint32_t unsynced; /* committed records that are not durable */
     uint32_t tail, tail_serial;
     uint32_t base, base_serial; /* serial 0: there is no block yet */
     uint32_t base_first;        /* the low bits of its first sequence */
@@ -78,17 +86,9 @@ struct dun_log {
     uint32_t ledger_saved; /* ledger->changes as last written */
     uint32_t state_cursor; /* the low bits of the cursor in the head's last full state record */
     uint32_t overflowed, damaged;
-    uint8_t done_used;
-    uint8_t skip; /* blocks behind `base` that failed, one after the other */
-    uint8_t overflow;
-    bool head_open : 1;
-    bool record_open : 1;
-    bool acks_changed : 1;
-    bool state_full : 1; /* the head has a full state record that says what is so but the cursor */
-    bool base_old : 1;   /* the base is of format version 1 */
-    bool base_lost : 1;  /* its opening is gone, and so are its records */
-    bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
-    bool erase_failed : 1; /* of a block in use, since mount: cursors may point to nothing */
+    uint32_t done_count[DUN_LOG_DONE_MAX];
+    dun_sequence done_first[DUN_LOG_DONE_MAX]; /* ranges behind the cursor, sorted, apart */
+    uint64_t stream;
 };
 
 /*
@@ -106,8 +106,8 @@ DUN_MUST_USE int dun_log_mount(struct dun_log *log, const struct dun_log_config 
 uint64_t dun_log_stream(const struct dun_log *log);
 
 /* The sequence that the next append will get, and the oldest one not acknowledged yet. */
-uint64_t dun_log_next_sequence(const struct dun_log *log);
-uint64_t dun_log_first_sequence(const struct dun_log *log);
+dun_sequence dun_log_next_sequence(const struct dun_log *log);
+dun_sequence dun_log_first_sequence(const struct dun_log *log);
 
 /* The largest payload one record holds on this geometry and with this ledger. */
 uint32_t dun_log_record_max(const struct dun_log *log);
@@ -149,7 +149,9 @@ DUN_MUST_USE int dun_log_sync(struct dun_log *log);
  */
 DUN_MUST_USE int dun_log_first(struct dun_log *log, struct dun_log_cursor *cursor);
 
-/* The same for the next one after `cursor`, which may have gone stale. Cost: O(1) records. */
+/* The same for the next one after `cursor`, which may have gone stale. DUN_E_AGAIN, if acks out of
+ * order are not remembered: behind damage, until all before that is acknowledged. Cost: O(1)
+ * records. */
 DUN_MUST_USE int dun_log_next(struct dun_log *log, struct dun_log_cursor *cursor);
 
 /* Reads payload bytes offset..offset+size. DUN_E_NOT_FOUND if the record is no longer there. Once
@@ -164,10 +166,10 @@ DUN_MUST_USE int dun_log_read(struct dun_log *log, const struct dun_log_cursor *
  * DUN_E_INVALID for a sequence never given, DUN_E_FULL when more than DUN_LOG_DONE_MAX separate
  * ranges would be open: the record then simply stays. Writes nothing.
  */
-DUN_MUST_USE int dun_log_ack(struct dun_log *log, uint64_t sequence);
+DUN_MUST_USE int dun_log_ack(struct dun_log *log, dun_sequence sequence);
 
 /* Acknowledges all sequences up to and including this one. Otherwise as dun_log_ack; never FULL. */
-DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
+DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, dun_sequence sequence);
 
 /* A number that grows each time a block is opened, and the end of what so many openings, of good
  * blocks or bad, take from now on: records from dun_log_first_sequence up to below it. One append
@@ -175,7 +177,7 @@ DUN_MUST_USE int dun_log_ack_to(struct dun_log *log, uint64_t sequence);
  * and for the state. Cost of the latter: a few openings read. */
 #define DUN_LOG_OPENINGS_MAX 3
 uint32_t dun_log_serial(const struct dun_log *log);
-uint64_t dun_log_victims_end(const struct dun_log *log, uint32_t openings);
+dun_sequence dun_log_victims_end(const struct dun_log *log, uint32_t openings);
 
 /* Bytes that records, each with its overhead, can take before a block must be opened. */
 uint32_t dun_log_room(const struct dun_log *log);

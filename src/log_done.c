@@ -4,16 +4,16 @@
  */
 #include "log_internal.h"
 
-static uint64_t end_of(const struct dun_log *log, uint8_t index)
+static dun_sequence end_of(const struct dun_log *log, uint8_t index)
 {
     return log->done_first[index] + log->done_count[index];
 }
 
-bool dun_log_is_done(const struct dun_log *log, uint64_t sequence)
+bool dun_log_is_done(const struct dun_log *log, dun_sequence sequence)
 {
     if (sequence < log->cursor)
         return true;
-    for (uint8_t i = 0; i < log->done_used; i++)
+    for (uint8_t i = 0; i < dun_log_done_used(log); i++)
         if (sequence >= log->done_first[i] && sequence < end_of(log, i))
             return true;
     return false;
@@ -28,7 +28,7 @@ static void remove_range(struct dun_log *log, uint8_t index)
     }
 }
 
-static void insert_range(struct dun_log *log, uint8_t index, uint64_t first, uint32_t count)
+static void insert_range(struct dun_log *log, uint8_t index, dun_sequence first, uint32_t count)
 {
     for (uint8_t i = log->done_used; i > index; i--) {
         log->done_first[i] = log->done_first[i - 1];
@@ -39,29 +39,32 @@ static void insert_range(struct dun_log *log, uint8_t index, uint64_t first, uin
     log->done_count[index] = count;
 }
 
-void dun_log_advance(struct dun_log *log, uint64_t sequence)
+void dun_log_advance(struct dun_log *log, dun_sequence sequence)
 {
     if (sequence > log->cursor)
         log->cursor = sequence;
-    while (log->done_used > 0 && log->done_first[0] <= log->cursor) {
+    while (dun_log_done_used(log) > 0 && log->done_first[0] <= log->cursor) {
         if (end_of(log, 0) > log->cursor)
             log->cursor = end_of(log, 0);
         remove_range(log, 0);
     }
 }
 
-bool dun_log_mark_done(struct dun_log *log, uint64_t first, uint64_t count)
+bool dun_log_mark_done(struct dun_log *log, dun_sequence first, dun_sequence count)
 {
-    uint64_t end = first + count;
+    dun_sequence end = first + count;
     uint8_t index = 0;
 
     if (first <= log->cursor) {
         dun_log_advance(log, end);
         return true;
     }
-    while (index < log->done_used && end_of(log, index) < first)
+    if (!dun_has_ranges())
+        return false;
+    while (index < dun_log_done_used(log) && end_of(log, index) < first)
         index++;
-    while (index < log->done_used && log->done_first[index] <= end) { /* touches: take it in */
+    while (index < dun_log_done_used(log) &&
+           log->done_first[index] <= end) { /* touches: take it in */
         if (log->done_first[index] < first)
             first = log->done_first[index];
         if (end_of(log, index) > end)
@@ -74,11 +77,11 @@ bool dun_log_mark_done(struct dun_log *log, uint64_t first, uint64_t count)
     return true;
 }
 
-uint64_t dun_log_open_run(const struct dun_log *log, uint64_t *first, uint64_t end)
+dun_sequence dun_log_open_run(const struct dun_log *log, dun_sequence *first, dun_sequence end)
 {
     if (*first < log->cursor)
         *first = log->cursor;
-    for (uint8_t i = 0; i < log->done_used && *first < end; i++) {
+    for (uint8_t i = 0; i < dun_log_done_used(log) && *first < end; i++) {
         if (log->done_first[i] > *first)
             return log->done_first[i] < end ? log->done_first[i] : end;
         if (end_of(log, i) > *first)
@@ -87,13 +90,13 @@ uint64_t dun_log_open_run(const struct dun_log *log, uint64_t *first, uint64_t e
     return end;
 }
 
-uint64_t dun_log_lose(struct dun_log *log, uint64_t first, uint64_t end,
-                      enum dun_loss_reason reason)
+dun_sequence dun_log_lose(struct dun_log *log, dun_sequence first, dun_sequence end,
+                          enum dun_loss_reason reason)
 {
-    uint64_t lost = 0;
+    dun_sequence lost = 0;
 
     while (first < end) {
-        uint64_t stop = dun_log_open_run(log, &first, end);
+        dun_sequence stop = dun_log_open_run(log, &first, end);
 
         if (stop <= first)
             break;

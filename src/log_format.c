@@ -39,7 +39,7 @@ uint32_t dun_log_record_crc(uint32_t seed, uint16_t length, uint64_t sequence)
 
 void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening)
 {
-    uint64_t back = opening->first - opening->before_first;
+    dun_sequence back = opening->first - opening->before_first;
     bool known = opening->before_serial != 0 && back <= UINT32_MAX;
 
     memcpy(at, magic, sizeof magic);
@@ -58,14 +58,12 @@ void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening)
 }
 
 /* Whatever the version, the opening names its size and ends in its CRC. */
-static bool newer_is_valid(const struct dun_flash *flash, uint32_t block, uint32_t size,
-                           uint64_t *bytes_read)
+static bool newer_is_valid(const struct dun_flash *flash, uint32_t block, uint32_t size)
 {
     uint8_t bytes[OPENING_SIZE_MAX];
 
     if (size < 12 || size > sizeof bytes || size > flash->geometry.block_size)
         return false;
-    *bytes_read += size;
     if (flash->read(flash->context, block, 0, bytes, size) < 0)
         return false;
     return dun_get32(bytes + size - 4) == dun_crc32c(0, bytes, size - 4);
@@ -133,9 +131,10 @@ static bool mend(uint8_t *bytes, uint32_t version)
 static bool take_opening(const uint8_t *bytes, struct dun_log_opening *opening)
 {
     bool old = dun_get16(bytes + 4) == 1;
+    uint64_t first = dun_get64(bytes + 16);
 
     opening->stream = dun_get64(bytes + 8);
-    opening->first = dun_get64(bytes + 16);
+    opening->first = (dun_sequence)first;
     opening->serial = dun_get32(bytes + 24);
     opening->block_size = dun_get32(bytes + 28);
     opening->block_count = dun_get32(bytes + 32);
@@ -144,15 +143,14 @@ static bool take_opening(const uint8_t *bytes, struct dun_log_opening *opening)
     opening->owner = old ? 0 : dun_get16(bytes + 38);
     opening->before_serial = old ? 0 : dun_get32(bytes + 40);
     opening->before_first = opening->first - (old ? 0 : dun_get32(bytes + 44));
-    return opening->first - 1 < DUN_LOG_SEQUENCE_MAX;
+    return first - 1 < DUN_LOG_SEQUENCE_MAX;
 }
 
 enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint32_t block,
-                                            struct dun_log_opening *opening, uint64_t *bytes_read)
+                                            struct dun_log_opening *opening)
 {
     uint8_t bytes[DUN_LOG_OPENING_SIZE];
 
-    *bytes_read += sizeof bytes;
     if (flash->read(flash->context, block, 0, bytes, sizeof bytes) < 0 &&
         flash->read(flash->context, block, 0, bytes, sizeof bytes) < 0)
         return DUN_LOG_BLOCK_UNREADABLE;
@@ -161,7 +159,7 @@ enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint3
     if (memcmp(bytes, lost_mark, sizeof lost_mark) == 0)
         return DUN_LOG_BLOCK_LOST;
     if (memcmp(bytes, magic, sizeof magic) == 0 && dun_get16(bytes + 4) > DUN_LOG_VERSION &&
-        newer_is_valid(flash, block, dun_get16(bytes + 6), bytes_read))
+        newer_is_valid(flash, block, dun_get16(bytes + 6)))
         return DUN_LOG_BLOCK_NEWER;
     bool as_written = is_version(bytes, DUN_LOG_VERSION);
     if (!as_written && !dun_has_mending())
@@ -186,19 +184,19 @@ void dun_log_put_loss(uint8_t *at, const struct dun_loss *loss)
 
 void dun_log_get_loss(const uint8_t *at, struct dun_loss *loss)
 {
-    uint64_t last_or_points = dun_get64(at + 8);
+    dun_sequence last_or_points = (dun_sequence)dun_get64(at + 8);
 
     memset(loss, 0, sizeof *loss);
-    loss->first = dun_get64(at);
+    loss->first = (dun_sequence)dun_get64(at);
     loss->last = loss->first != 0 ? last_or_points : 0;
     loss->points = loss->first != 0 ? 0 : last_or_points;
-    loss->told_in = dun_get64(at + 16);
+    loss->told_in = (dun_sequence)dun_get64(at + 16);
     loss->uptime_ms = (dun_ms)dun_get64(at + 24);
     loss->boot = dun_get32(at + 32);
     loss->reason = at[36];
 }
 
-uint64_t dun_log_short_cursor(uint64_t cursor, const uint8_t *at)
+dun_sequence dun_log_short_cursor(dun_sequence cursor, const uint8_t *at)
 {
     return cursor + (uint16_t)(dun_get16(at) - (uint16_t)cursor);
 }
@@ -216,8 +214,7 @@ void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash
 {
     walk->flash = flash;
     walk->sequence = opening->first;
-    walk->end = UINT64_MAX;
-    walk->bytes_read = 0;
+    walk->end = DUN_SEQUENCE_LAST;
     walk->tried = 0;
     walk->block = block;
     walk->offset = opening->size;
@@ -239,7 +236,6 @@ static void fill_window(struct dun_log_walk *walk, uint32_t offset)
         memset(walk->window, 0, size);
     walk->window_from = offset;
     walk->window_size = size;
-    walk->bytes_read += size;
     while (size > 0 && walk->window[size - 1] == 0xFF)
         size--;
     if (size > 0 && offset + size > walk->used)
@@ -289,7 +285,6 @@ static void glance(struct dun_log_walk *walk, uint32_t offset, uint8_t *bytes, u
 {
     const struct dun_flash *flash = walk->flash;
 
-    walk->bytes_read += size;
     if (flash->read(flash->context, walk->block, offset, bytes, size) < 0 &&
         flash->read(flash->context, walk->block, offset, bytes, size) < 0)
         memset(bytes, 0, size);
@@ -336,7 +331,7 @@ static bool looks_like_record(struct dun_log_walk *walk, uint32_t offset, uint32
 
 static bool is_void(const struct dun_log_walk *walk, const struct dun_log_found *found)
 {
-    return found->sequence >= walk->end + (found->meta && walk->end != UINT64_MAX ? 1 : 0);
+    return found->sequence >= walk->end + (found->meta && walk->end != DUN_SEQUENCE_LAST ? 1 : 0);
 }
 
 /* Is there a valid record at `offset`? */
@@ -346,7 +341,7 @@ static bool try_record(struct dun_log_walk *walk, uint32_t offset, uint32_t ahea
     uint32_t block_size = walk->flash->geometry.block_size;
     uint16_t length;
 
-    if (walk->tried >= TRIED_BLOCKS_MAX * (uint64_t)block_size ||
+    if (walk->tried >= TRIED_BLOCKS_MAX * block_size ||
         !looks_like_record(walk, offset, ahead_max, found))
         return false;
     length = dun_get16(dun_log_walk_peek(walk, offset, DUN_LOG_HEADER_SIZE));
@@ -441,7 +436,7 @@ static bool first_state(struct dun_log_walk *walk, struct dun_log_found *found)
 }
 
 bool dun_log_guess_opening(const struct dun_flash *flash, uint32_t block,
-                           struct dun_log_opening *opening, uint64_t *bytes_read)
+                           struct dun_log_opening *opening)
 {
     struct dun_log_opening guess = *opening;
     struct dun_log_found found;
@@ -463,7 +458,6 @@ bool dun_log_guess_opening(const struct dun_flash *flash, uint32_t block,
             dun_get32(dun_log_walk_peek(&walk, found.offset + found.size, DUN_LOG_CRC_SIZE)), crc,
             CRC_FIXED + found.size);
     }
-    *bytes_read += walk.bytes_read;
     if (guess.serial - opening->serial - 1 >= GUESS_MAX ||
         guess.first - opening->first > flash->geometry.block_size / RECORD_FRAME)
         return false;

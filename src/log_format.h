@@ -23,7 +23,7 @@
 #define DUN_LOG_BLANK        0xFFFFu /* a length that was never programmed */
 #define DUN_LOG_AHEAD_MAX    1023    /* records that a resynchronisation may skip */
 
-#define DUN_LOG_SEQUENCE_MAX (UINT64_C(1) << 62) /* beyond: no device gets there */
+#define DUN_LOG_SEQUENCE_MAX (DUN_SEQUENCE_LAST / 4) /* no device gets there */
 
 #define DUN_LOG_STATE_SIZE  10 /* cursor and counts */
 #define DUN_LOG_STATE_SHORT 2  /* the whole payload, where only the cursor moved */
@@ -44,9 +44,9 @@ enum dun_log_block_kind {
 
 struct dun_log_opening {
     uint64_t stream;
-    uint64_t first;         /* sequence of the first record of the block */
-    uint64_t before_first;  /* the same of the block before it in the chain, whose serial is */
-    uint32_t before_serial; /* 0: none, or not known */
+    dun_sequence first;        /* sequence of the first record of the block */
+    dun_sequence before_first; /* the same of the block before it in the chain, whose serial is */
+    uint32_t before_serial;    /* 0: none, or not known */
     uint32_t serial;
     uint32_t block_size;
     uint32_t block_count;
@@ -56,13 +56,12 @@ struct dun_log_opening {
     bool mended;    /* one bit of it had flipped */
 };
 
-/* A place in one block. `bytes_read` counts up. */
+/* A place in one block. */
 struct dun_log_walk {
     const struct dun_flash *flash;
-    uint64_t sequence; /* of the next record, if none is missing */
-    uint64_t end;      /* records from this sequence on are void */
-    uint64_t bytes_read;
-    uint64_t tried; /* bytes of what looked like records and was none */
+    dun_sequence sequence; /* of the next record, if none is missing */
+    dun_sequence end;      /* records from this sequence on are void */
+    uint32_t tried;        /* bytes of what looked like records and was none */
     uint32_t block;
     uint32_t offset;
     uint32_t seed;        /* of the records' CRCs */
@@ -75,7 +74,7 @@ struct dun_log_walk {
 struct dun_log_found {
     bool meta;
     bool urgent;
-    uint64_t sequence;
+    dun_sequence sequence;
     uint32_t offset; /* of the payload */
     uint32_t size;
 };
@@ -94,13 +93,13 @@ void dun_log_put_opening(uint8_t *at, const struct dun_log_opening *opening);
  * DUN_LOG_OPENING_SIZE bytes, more if NEWER.
  */
 enum dun_log_block_kind dun_log_get_opening(const struct dun_flash *flash, uint32_t block,
-                                            struct dun_log_opening *opening, uint64_t *bytes_read);
+                                            struct dun_log_opening *opening);
 
 void dun_log_put_loss(uint8_t *at, const struct dun_loss *loss);
 void dun_log_get_loss(const uint8_t *at, struct dun_loss *loss);
 
 /* What a short state record with the payload `at` makes of the cursor of the last full one. */
-uint64_t dun_log_short_cursor(uint64_t cursor, const uint8_t *at);
+dun_sequence dun_log_short_cursor(dun_sequence cursor, const uint8_t *at);
 
 /* Is a state record of `size` bytes whole, if `counts` are its bytes 8 and 9? */
 bool dun_log_state_fits(uint32_t size, const uint8_t *counts);
@@ -111,7 +110,7 @@ bool dun_log_state_fits(uint32_t size, const uint8_t *counts);
  * from the record, whose CRC covers them. False: it does not. Cost: reads that record.
  */
 bool dun_log_guess_opening(const struct dun_flash *flash, uint32_t block,
-                           struct dun_log_opening *opening, uint64_t *bytes_read);
+                           struct dun_log_opening *opening);
 
 /* Starts behind the opening of `block`. */
 void dun_log_walk_start(struct dun_log_walk *walk, const struct dun_flash *flash, uint32_t block,

@@ -37,23 +37,29 @@ bool dun_log_is_reserve(const struct dun_log *log, uint32_t block);
 /* What the ledger calls a loss that recycling made. */
 enum dun_loss_reason dun_log_overflow_reason(const struct dun_log *log);
 
+/* How many ranges there are behind the cursor. */
+static inline uint8_t dun_log_done_used(const struct dun_log *log)
+{
+    return dun_has_ranges() ? log->done_used : 0;
+}
+
 /* True if `sequence` was acknowledged or given up. */
-bool dun_log_is_done(const struct dun_log *log, uint64_t sequence);
+bool dun_log_is_done(const struct dun_log *log, dun_sequence sequence);
 
 /* Takes first..first+count-1 as acknowledged; false if that needs one range too many. */
-bool dun_log_mark_done(struct dun_log *log, uint64_t first, uint64_t count);
+bool dun_log_mark_done(struct dun_log *log, dun_sequence first, dun_sequence count);
 
 /*
  * The first run of sequences in *first..end-1 that are not done: moves `*first` to its beginning
  * and returns its end. There is none if that is not above `*first`.
  */
-uint64_t dun_log_open_run(const struct dun_log *log, uint64_t *first, uint64_t end);
+dun_sequence dun_log_open_run(const struct dun_log *log, dun_sequence *first, dun_sequence end);
 
 /* Enters what is not done of first..end-1 in the ledger. Returns how many sequences that is. */
-uint64_t dun_log_lose(struct dun_log *log, uint64_t first, uint64_t end,
-                      enum dun_loss_reason reason);
+dun_sequence dun_log_lose(struct dun_log *log, dun_sequence first, dun_sequence end,
+                          enum dun_loss_reason reason);
 
 /* Moves the cursor to `sequence` or further. */
-void dun_log_advance(struct dun_log *log, uint64_t sequence);
+void dun_log_advance(struct dun_log *log, dun_sequence sequence);
 
 #endif

@@ -19,14 +19,14 @@ struct survey {
     uint32_t newer;
     uint32_t spoilt; /* neither valid nor blank */
     uint32_t unreadable;
-    uint32_t missing;              /* records of the newest block */
-    uint64_t lost_first, lost_end; /* sequences behind an opening that was guessed */
-    uint32_t serial;               /* of that */
-    uint32_t guessed;              /* blocks behind the newest that may have taken a serial */
-    uint64_t unseen;  /* records that blocks which cannot be read may have held behind the newest */
+    uint32_t missing;                  /* records of the newest block */
+    dun_sequence lost_first, lost_end; /* sequences behind an opening that was guessed */
+    uint32_t serial;                   /* of that */
+    uint32_t guessed;                  /* blocks behind the newest that may have taken a serial */
+    dun_sequence
+        unseen;       /* records that blocks which cannot be read may have held behind the newest */
     bool lost;        /* the newest opening is guessed: what follows it counts, but for records */
     bool opening_cut; /* nothing is behind the newest opening */
-    uint64_t bytes_read;
 };
 
 /* What reading one block whole found. */
@@ -44,7 +44,7 @@ static void survey_block(struct survey *survey, const struct dun_flash *flash, u
 {
     struct dun_log_opening opening;
 
-    switch (dun_log_get_opening(flash, block, &opening, &survey->bytes_read)) {
+    switch (dun_log_get_opening(flash, block, &opening)) {
     case DUN_LOG_BLOCK_OURS:
         survey->spoilt += opening.mended;
         if (survey->valid++ == 0 || opening.serial > survey->newest.serial) {
@@ -100,7 +100,7 @@ static void scan_block(const struct dun_log *log, uint32_t block,
                        const struct dun_log_opening *opening, struct scan *scan)
 {
     struct dun_log_found found;
-    uint64_t expected = opening->first;
+    dun_sequence expected = opening->first;
 
     memset(&scan->state, 0, sizeof scan->state);
     memset(&scan->moved, 0, sizeof scan->moved);
@@ -151,18 +151,20 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
     const uint8_t *bytes;
     uint32_t done_count;
     uint32_t loss_count;
+    uint64_t cursor;
 
     if (scan->state.size < DUN_LOG_STATE_SIZE)
         return false;
     bytes = dun_log_walk_peek(&scan->walk, offset, DUN_LOG_STATE_SIZE);
     done_count = bytes[8];
     loss_count = bytes[9];
-    log->cursor = dun_get64(bytes);
-    if (log->cursor - 1 >= DUN_LOG_SEQUENCE_MAX || !dun_log_state_fits(scan->state.size, bytes + 8))
+    cursor = dun_get64(bytes);
+    if (cursor - 1 >= DUN_LOG_SEQUENCE_MAX || !dun_log_state_fits(scan->state.size, bytes + 8))
         return false;
+    log->cursor = (dun_sequence)cursor;
     log->state_cursor = (uint32_t)log->cursor;
     log->state_full = true;
-    if (scan->moved.size == 0)
+    if (scan->moved.size == 0 && dun_has_ranges())
         restore_done(log, &scan->walk, offset + DUN_LOG_STATE_SIZE, done_count);
     restore_losses(log, &scan->walk, offset + DUN_LOG_STATE_SIZE + done_count * DUN_LOG_DONE_SIZE,
                    loss_count);
@@ -177,7 +179,7 @@ static bool restore_state(struct dun_log *log, struct scan *scan)
  * none. One that should have been erased is still there if a sync failed after that: then the block
  * which the opening names lies behind it, or, if that is damaged, one with a higher serial.
  */
-static int64_t block_before(const struct dun_log *log, struct survey *survey, uint32_t block,
+static int64_t block_before(const struct dun_log *log, uint32_t block,
                             struct dun_log_opening *opening)
 {
     const struct dun_log_opening after = *opening;
@@ -189,8 +191,7 @@ static int64_t block_before(const struct dun_log *log, struct survey *survey, ui
         uint32_t at = (block + count - i) % count; /* both below 2^31 */
         struct dun_log_opening candidate;
 
-        if (dun_log_get_opening(log->flash, at, &candidate, &survey->bytes_read) !=
-                DUN_LOG_BLOCK_OURS ||
+        if (dun_log_get_opening(log->flash, at, &candidate) != DUN_LOG_BLOCK_OURS ||
             candidate.stream != log->stream || candidate.serial >= after.serial ||
             candidate.first > after.first)
             continue;
@@ -217,11 +218,10 @@ static void find_state(struct dun_log *log, struct scan *scan, struct survey *su
         return;
     log->acks_changed = true; /* wherever it is found, it is to be written again */
     while (block != log->tail) {
-        block = block_before(log, survey, (uint32_t)block, &opening);
+        block = block_before(log, (uint32_t)block, &opening);
         if (block < 0)
             break;
         scan_block(log, (uint32_t)block, &opening, scan);
-        survey->bytes_read += scan->walk.bytes_read;
         if (restore_state(log, scan)) {
             log->state_full = false; /* the head has none */
             return;
@@ -236,13 +236,13 @@ static void find_state(struct dun_log *log, struct scan *scan, struct survey *su
  * Walks back from the newest block to the one in which the cursor lies, or to the oldest of the
  * chain, and returns the first sequence of that. What lies further back is done with.
  */
-static uint64_t find_tail(struct dun_log *log, struct survey *survey)
+static dun_sequence find_tail(struct dun_log *log, struct survey *survey)
 {
     struct dun_log_opening opening = survey->newest;
     int64_t block = log->base;
 
     while (opening.first > log->cursor) {
-        block = block_before(log, survey, (uint32_t)block, &opening);
+        block = block_before(log, (uint32_t)block, &opening);
         if (block < 0)
             break;
         log->tail = (uint32_t)block;
@@ -261,7 +261,6 @@ static void take_guess(const struct dun_log *log, struct survey *survey, uint32_
     struct scan scan;
 
     scan_block(log, block, opening, &scan);
-    survey->bytes_read += scan.walk.bytes_read;
     survey->lost_first = opening->first;
     survey->lost_end = scan.walk.sequence;
     survey->serial = opening->serial;
@@ -270,6 +269,25 @@ static void take_guess(const struct dun_log *log, struct survey *survey, uint32_
     survey->newest = *opening;
     survey->block = block;
     survey->lost = true;
+}
+
+/*
+ * Was anything programmed behind the unit in which the opening ends? Then it is no opening that a
+ * power cut tore, since all before the next unit was durable.
+ */
+static bool was_used(const struct dun_flash *flash, uint32_t block)
+{
+    uint32_t unit = flash->geometry.prog_size;
+    uint32_t offset = (DUN_LOG_OPENING_SIZE + unit - 1) / unit * unit;
+    uint8_t bytes[DUN_LOG_HEADER_SIZE + DUN_LOG_STATE_SIZE];
+
+    if (offset + sizeof bytes > flash->geometry.block_size ||
+        flash->read(flash->context, block, offset, bytes, sizeof bytes) < 0)
+        return true;
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        if (bytes[i] != 0xFF)
+            return true;
+    return false;
 }
 
 /*
@@ -290,12 +308,12 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
         uint32_t block = (newest + i) % count;
         struct dun_log_opening opening = survey->newest;
         struct dun_log_opening unused;
-        enum dun_log_block_kind kind =
-            dun_log_get_opening(flash, block, &unused, &survey->bytes_read);
+        enum dun_log_block_kind kind = dun_log_get_opening(flash, block, &unused);
         bool guessed = kind == DUN_LOG_BLOCK_GARBAGE && dun_has_mending() &&
-                       dun_log_guess_opening(flash, block, &opening, &survey->bytes_read);
+                       dun_log_guess_opening(flash, block, &opening);
         bool unseen =
-            (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE;
+            (kind == DUN_LOG_BLOCK_LOST && block < written) || kind == DUN_LOG_BLOCK_UNREADABLE ||
+            (kind == DUN_LOG_BLOCK_GARBAGE && !dun_has_mending() && was_used(flash, block));
 
         survey->guessed += kind == DUN_LOG_BLOCK_GARBAGE || unseen;
         if (guessed)
@@ -310,9 +328,9 @@ static void look_beyond(const struct dun_log *log, struct survey *survey)
 /* What was acknowledged had a sequence, even if a cut has taken the records themselves. */
 static void heed_acks(struct dun_log *log)
 {
-    if (log->done_used > 0) {
+    if (dun_log_done_used(log) > 0) {
         uint8_t last = (uint8_t)(log->done_used - 1);
-        uint64_t end = log->done_first[last] + log->done_count[last];
+        dun_sequence end = log->done_first[last] + log->done_count[last];
 
         if (end > log->next)
             log->next = end;
@@ -336,7 +354,7 @@ static enum dun_loss_reason reason_of_gap(const struct dun_log *log, const struc
 }
 
 /* What the state says must not contradict what is there. */
-static void reconcile(struct dun_log *log, const struct survey *survey, uint64_t first)
+static void reconcile(struct dun_log *log, const struct survey *survey, dun_sequence first)
 {
     if (log->cursor < first) {
         enum dun_loss_reason reason = reason_of_gap(log, survey);
@@ -478,7 +496,7 @@ static uint32_t spoilt_records(struct dun_log_walk *walk)
  */
 static void resume(struct dun_log *log, const struct dun_log_walk *walk)
 {
-    uint64_t ahead = log->next - walk->sequence;
+    dun_sequence ahead = log->next - walk->sequence;
 
     log->head = log->base;
     log->offset = blank_from(walk);
@@ -502,11 +520,9 @@ static int step_back(struct dun_log *log, struct scan *scan, struct survey *surv
 {
     log->base = log->tail;
     log->base_serial = log->tail_serial;
-    if (dun_log_get_opening(log->flash, log->base, &survey->newest, &survey->bytes_read) !=
-        DUN_LOG_BLOCK_OURS)
+    if (dun_log_get_opening(log->flash, log->base, &survey->newest) != DUN_LOG_BLOCK_OURS)
         return DUN_E_IO; /* it was readable a moment ago */
     scan_block(log, log->base, &survey->newest, scan);
-    survey->bytes_read += scan->walk.bytes_read;
     return DUN_OK;
 }
 
@@ -514,10 +530,11 @@ static int step_back(struct dun_log *log, struct scan *scan, struct survey *surv
  * Finds tail, state and next sequence, given the scan of the newest block; *first becomes that of
  * the tail. If the newest block has no state, the tail is as old as can be, for it may be there.
  */
-static int find_ends(struct dun_log *log, struct scan *scan, struct survey *survey, uint64_t *first)
+static int find_ends(struct dun_log *log, struct scan *scan, struct survey *survey,
+                     dun_sequence *first)
 {
     struct dun_log_walk newest = scan->walk;
-    uint64_t end = newest.sequence + spoilt_records(&newest);
+    dun_sequence end = newest.sequence + spoilt_records(&newest);
     bool stateless = !restore_state(log, scan);
 
     survey->missing = scan->missing;
@@ -553,7 +570,7 @@ static int find_ends(struct dun_log *log, struct scan *scan, struct survey *surv
 static int adopt(struct dun_log *log, struct survey *survey)
 {
     struct scan scan;
-    uint64_t first;
+    dun_sequence first;
 
     if (survey->spoilt > 0)
         look_beyond(log, survey);
@@ -561,7 +578,6 @@ static int adopt(struct dun_log *log, struct survey *survey)
     log->base = log->tail = survey->block;
     log->base_serial = log->tail_serial = log->serial = survey->newest.serial;
     scan_block(log, log->base, &survey->newest, &scan);
-    survey->bytes_read += scan.walk.bytes_read;
     if (find_ends(log, &scan, survey, &first) < 0)
         return DUN_E_IO;
     return log->flash->sync(log->flash->context);
@@ -629,6 +645,5 @@ int dun_log_mount(struct dun_log *log, const struct dun_log_config *config,
     report->foreign =
         survey.newest.owner != 0 && log->owner != 0 && survey.newest.owner != log->owner;
     report->damaged = log->damaged + survey.missing + survey.spoilt;
-    report->bytes_read = survey.bytes_read;
     return result;
 }

@@ -47,13 +47,11 @@ static bool enter_after(const struct dun_log *log, struct dun_log_walk *walk, ui
 static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uint32_t *serial)
 {
     struct dun_log_opening opening;
-    uint64_t bytes_read = 0;
 
     *serial = log->tail_serial;
     if (log->tail == log->base && !log->base_lost)
         dun_log_base_opening(log, &opening);
-    else if (dun_log_get_opening(log->flash, log->tail, &opening, &bytes_read) !=
-                 DUN_LOG_BLOCK_OURS ||
+    else if (dun_log_get_opening(log->flash, log->tail, &opening) != DUN_LOG_BLOCK_OURS ||
              !dun_log_in_chain(log, log->tail, &opening) || opening.serial != log->tail_serial)
         return enter_after(log, walk, log->tail, serial);
     dun_log_walk_start(walk, log->flash, log->tail, &opening);
@@ -63,7 +61,7 @@ static bool enter_tail(const struct dun_log *log, struct dun_log_walk *walk, uin
 
 /* Puts the walk into a block of which one record's place is known. */
 static void enter_at(const struct dun_log *log, struct dun_log_walk *walk, uint32_t block,
-                     uint32_t serial, uint64_t sequence, uint32_t offset)
+                     uint32_t serial, dun_sequence sequence, uint32_t offset)
 {
     struct dun_log_opening opening = {
         .stream = log->stream, .first = sequence, .serial = serial, .size = DUN_LOG_OPENING_SIZE};
@@ -81,48 +79,51 @@ static bool answers(const struct dun_log *log, uint32_t block)
 }
 
 /*
- * Sequences first..end-1 are not where they should be. True if they are given up; false if the
- * device seems to be away, which is no reason to call its records lost.
+ * Sequences first..end-1 are not where they should be. 0 if they are given up; DUN_E_IO if the
+ * device seems to be away, which is no reason to call its records lost; DUN_E_AGAIN if all before
+ * them must be acknowledged first, since nothing else could tell that these are done.
  */
-static bool give_up(struct dun_log *log, uint32_t block, uint64_t first, uint64_t end)
+static int give_up(struct dun_log *log, uint32_t block, dun_sequence first, dun_sequence end)
 {
     uint32_t count = log->flash->geometry.block_count;
 
     if (first >= end)
-        return true;
+        return DUN_OK;
     if (!answers(log, block) && !answers(log, (block + 1) % count) && !answers(log, log->base))
-        return false;
+        return DUN_E_IO;
     while (first < end) {
-        uint64_t stop = dun_log_open_run(log, &first, end);
+        dun_sequence stop = dun_log_open_run(log, &first, end);
 
         if (stop <= first)
             break;
-        if (!dun_log_mark_done(log, first, stop - first))
-            break; /* no room to remember: met again when the cursor is there */
+        if (!dun_log_mark_done(log, first, stop - first)) /* met again when the cursor is there */
+            return dun_has_ranges() ? DUN_OK : DUN_E_AGAIN;
         dun_ledger_add(log->ledger, first, stop - 1, DUN_LOSS_DAMAGED);
         log->damaged += (uint32_t)(stop - first);
         log->acks_changed = true;
     }
-    return true;
+    return DUN_OK;
 }
 
 /* From where the walk stands to the next open record with a sequence above `after`. */
-static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t serial, uint64_t after,
-                   struct dun_log_cursor *cursor)
+static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t serial,
+                   dun_sequence after, struct dun_log_cursor *cursor)
 {
     struct dun_log_found found;
 
     for (;;) {
-        uint64_t expected = walk->sequence;
+        dun_sequence expected = walk->sequence;
         bool there = expected < walk->end && dun_log_walk_next(walk, &found);
-        uint64_t end = there ? found.sequence : walk->end;
+        dun_sequence end = there ? found.sequence : walk->end;
+        int result = give_up(log, walk->block, expected, end);
 
-        if (!give_up(log, walk->block, expected, end))
-            return DUN_E_IO;
-        if (!there && !enter_after(log, walk, walk->block, &serial))
-            return 0;
-        if (!there && !give_up(log, walk->block, end, walk->sequence))
-            return DUN_E_IO; /* what a block between held */
+        if (result == DUN_OK && !there) {
+            if (!enter_after(log, walk, walk->block, &serial))
+                return 0;
+            result = give_up(log, walk->block, end, walk->sequence); /* a block between held them */
+        }
+        if (result < 0)
+            return result;
         if (!there || found.meta || found.sequence <= after || dun_log_is_done(log, found.sequence))
             continue;
         cursor->sequence = found.sequence;
@@ -136,21 +137,23 @@ static int advance(struct dun_log *log, struct dun_log_walk *walk, uint32_t seri
 }
 
 /* The first open record above `after`, starting as near as the hint allows. */
-static int seek(struct dun_log *log, uint64_t after, struct dun_log_cursor *cursor)
+static int seek(struct dun_log *log, dun_sequence after, struct dun_log_cursor *cursor)
 {
     struct dun_log_walk walk;
     uint32_t serial = log->hint_serial;
+    int result;
 
     if (log->base_serial == 0 || log->cursor >= log->next - log->unsynced)
         return 0;
     if (is_live(log, serial) && log->hint_sequence <= after + 1)
         enter_at(log, &walk, log->hint_block, serial, log->hint_sequence, log->hint_offset);
     else if (!enter_tail(log, &walk, &serial))
-        return give_up(log, log->tail, after + 1, log->next - log->unsynced) ? 0 : DUN_E_IO;
+        return give_up(log, log->tail, after + 1, log->next - log->unsynced);
     while (walk.end <= after + 1 && enter_after(log, &walk, walk.block, &serial))
         continue;
-    if (!give_up(log, walk.block, after + 1, walk.sequence))
-        return DUN_E_IO;
+    result = give_up(log, walk.block, after + 1, walk.sequence);
+    if (result < 0)
+        return result;
     return advance(log, &walk, serial, after, cursor);
 }
 

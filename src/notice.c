@@ -4,11 +4,11 @@
 
 void dun_notices_add(struct dun_notices *notices, const struct dun_notice *notice)
 {
-    if (notices->count == DUN_NOTICES_MAX) {
+    if (notices->count == notices->capacity) {
         notices->missed++;
         return;
     }
-    notices->ring[(notices->head + notices->count) % DUN_NOTICES_MAX] = *notice;
+    notices->ring[(notices->head + notices->count) % notices->capacity] = *notice;
     notices->count++;
 }
 
@@ -17,7 +17,7 @@ bool dun_notices_take(struct dun_notices *notices, struct dun_notice *notice)
     if (notices->count == 0)
         return false;
     *notice = notices->ring[notices->head];
-    notices->head = (uint16_t)((notices->head + 1) % DUN_NOTICES_MAX);
+    notices->head = (uint16_t)((notices->head + 1) % notices->capacity);
     notices->count--;
     return true;
 }

@@ -7,8 +7,6 @@
 
 #include "base.h"
 
-#define DUN_NOTICES_MAX 16
-
 enum dun_notice_kind {
     DUN_NOTICE_NONE = 0,
     DUN_NOTICE_UP,   /* connected to the broker; `value` 1: it knew our session */
@@ -49,8 +47,8 @@ struct dun_notice {
 
 /* A ring of the oldest notices not taken; when it is full further ones are only counted. */
 struct dun_notices {
-    struct dun_notice ring[DUN_NOTICES_MAX];
-    uint16_t head, count;
+    struct dun_notice *ring; /* caller-owned, `capacity` entries; of 0 all are missed */
+    uint16_t capacity, head, count;
     uint32_t missed;
 };
 

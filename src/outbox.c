@@ -16,10 +16,20 @@ static struct dun_log *log_of(const struct dun_outbox *outbox, uint8_t lane)
     return &outbox->lanes[lane].store->log;
 }
 
-static uint64_t sequence_of(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
+static dun_sequence sequence_of(const struct dun_outbox *outbox, const struct dun_window_slot *slot)
 {
-    uint64_t oldest = dun_log_first_sequence(log_of(outbox, (uint8_t)slot->lane));
+    dun_sequence oldest = dun_log_first_sequence(log_of(outbox, (uint8_t)slot->lane));
     return dun_window_sequence(slot, oldest);
+}
+
+static struct dun_store *spare_of(const struct dun_outbox *outbox)
+{
+    return dun_has_spare() ? outbox->spare : NULL;
+}
+
+static struct dun_store *archive_of(const struct dun_outbox *outbox)
+{
+    return dun_has_archive() ? outbox->archive : NULL;
 }
 
 static bool strict(const struct dun_outbox *outbox)
@@ -27,23 +37,23 @@ static bool strict(const struct dun_outbox *outbox)
     return !dun_has_lanes() || outbox->config.backfill_percent == 0;
 }
 
-uint64_t dun_outbox_backlog(const struct dun_outbox *outbox)
+dun_sequence dun_outbox_backlog(const struct dun_outbox *outbox)
 {
-    return dun_store_backlog(outbox->durable) + dun_store_backlog(outbox->spare) +
-           dun_store_backlog(outbox->archive);
+    return dun_store_backlog(outbox->durable) + dun_store_backlog(spare_of(outbox)) +
+           dun_store_backlog(archive_of(outbox));
 }
 
 /// Lanes ///
 
 /* Live begins at the next record to come; all that is there already is backfill. In strict order
  * everything is backfill without a limit. */
-static void set_lanes(struct dun_outbox *outbox, uint64_t live_from)
+static void set_lanes(struct dun_outbox *outbox, dun_sequence live_from)
 {
-    dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], live_from, UINT64_MAX);
-    dun_lane_set(&outbox->lanes[DUN_LANE_BACKFILL], 0, live_from);
-    dun_lane_set(&outbox->lanes[DUN_LANE_SPARE], 0, UINT64_MAX);
-    dun_lane_set(&outbox->lanes[DUN_LANE_ARCHIVE], 0, UINT64_MAX);
-    dun_lane_set(&outbox->lanes[DUN_LANE_URGENT], 0, 0);
+    for (uint8_t id = 0; id < DUN_LANE_COUNT; id++)
+        dun_lane_set(&outbox->lanes[id], id == DUN_LANE_LIVE ? live_from : 0,
+                     id == DUN_LANE_BACKFILL ? live_from
+                     : id == DUN_LANE_URGENT ? 0
+                                             : DUN_SEQUENCE_LAST);
 }
 
 /* What went ahead once goes in order if it has to go again, so that it holds up nothing urgent. */
@@ -68,11 +78,11 @@ static void note_mount(struct dun_outbox *outbox)
     if (outbox->durable_seen || !outbox->durable->mounted)
         return;
     outbox->durable_seen = true;
-    uint64_t next = dun_log_next_sequence(&outbox->durable->log);
+    dun_sequence next = dun_log_next_sequence(&outbox->durable->log);
     outbox->published[0] = next - 1;
     if (!strict(outbox)) {
         outbox->lanes[DUN_LANE_BACKFILL].end = next;
-        dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], next, UINT64_MAX);
+        dun_lane_set(&outbox->lanes[DUN_LANE_LIVE], next, DUN_SEQUENCE_LAST);
     }
 }
 
@@ -81,9 +91,9 @@ void dun_outbox_start(struct dun_outbox *outbox)
     outbox->lanes[DUN_LANE_LIVE].store = outbox->durable;
     outbox->lanes[DUN_LANE_BACKFILL].store = outbox->durable;
     outbox->lanes[DUN_LANE_URGENT].store = outbox->durable;
-    outbox->lanes[DUN_LANE_SPARE].store = outbox->spare;
-    outbox->lanes[DUN_LANE_ARCHIVE].store = outbox->archive;
-    set_lanes(outbox, UINT64_MAX);
+    outbox->lanes[DUN_LANE_SPARE].store = spare_of(outbox);
+    outbox->lanes[DUN_LANE_ARCHIVE].store = archive_of(outbox);
+    set_lanes(outbox, DUN_SEQUENCE_LAST);
     note_mount(outbox);
 }
 
@@ -101,7 +111,7 @@ static void resend(struct dun_outbox *outbox)
 void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 {
     bool split = !strict(outbox) && outbox->durable->mounted;
-    set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : UINT64_MAX);
+    set_lanes(outbox, split ? dun_log_next_sequence(&outbox->durable->log) : DUN_SEQUENCE_LAST);
     forget_published(outbox);
     resend(outbox);
     outbox->swept = false;
@@ -114,7 +124,7 @@ void dun_outbox_restart(struct dun_outbox *outbox, dun_ms now)
 /* Room for one more range, of one that is done or was published. NULL: there is none. */
 static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
 {
-    uint64_t oldest = dun_log_first_sequence(&outbox->durable->log);
+    dun_sequence oldest = dun_log_first_sequence(&outbox->durable->log);
     uint8_t gone = 0;
     while (gone < outbox->urgent_count && outbox->urgent[gone].end > oldest &&
            outbox->urgent[gone].next < outbox->urgent[gone].end)
@@ -127,7 +137,7 @@ static struct dun_urgent_range *urgent_room(struct dun_outbox *outbox)
     return &outbox->urgent[outbox->urgent_count++];
 }
 
-void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last)
+void dun_outbox_urgent(struct dun_outbox *outbox, dun_sequence first, dun_sequence last)
 {
     struct dun_urgent_range *range = &outbox->urgent[outbox->urgent_count];
     if (!dun_has_limits() || strict(outbox))
@@ -342,7 +352,7 @@ void dun_outbox_published(struct dun_outbox *outbox, dun_ms now)
 {
     const struct dun_window_slot *slot = found_slot(outbox);
     const struct dun_lane *lane = &outbox->lanes[slot->lane];
-    uint64_t *highest = &outbox->published[slot->lane == DUN_LANE_SPARE];
+    dun_sequence *highest = &outbox->published[slot->lane == DUN_LANE_SPARE];
     if (slot->lane != DUN_LANE_ARCHIVE && lane->cursor.sequence > *highest)
         *highest = lane->cursor.sequence;
     if ((LANE_BIT(slot->lane) & OLD_LANES) && outbox->config.backfill_bytes_s > 0) {
@@ -359,7 +369,7 @@ static void give_up(struct dun_outbox *outbox, struct dun_window_slot *slot, uin
                     dun_ms now)
 {
     struct dun_store *store = outbox->lanes[slot->lane].store;
-    uint64_t sequence = sequence_of(outbox, slot);
+    dun_sequence sequence = sequence_of(outbox, slot);
     slot->acked = 1;
     if (sequence < dun_log_first_sequence(&store->log))
         return; /* the far end had stored it before a repetition was refused */
@@ -395,19 +405,19 @@ bool dun_outbox_only(const struct dun_outbox *outbox, uint16_t *token)
     return true;
 }
 
-uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)
+dun_sequence dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token)
 {
     const struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
     return slot ? sequence_of(outbox, slot) : 0;
 }
 
-uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
-                          uint8_t code, dun_ms now)
+dun_sequence dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
+                              uint8_t code, dun_ms now)
 {
     struct dun_window_slot *slot = dun_window_find(&outbox->window, token);
     if (!slot)
         return 0;
-    uint64_t sequence = sequence_of(outbox, slot);
+    dun_sequence sequence = sequence_of(outbox, slot);
     if (verdict == DUN_VERDICT_LATER) {
         outbox->stats->records_deferred++;
         if (freed_by_puback(outbox, slot)) {
@@ -430,17 +440,18 @@ uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_ve
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
                                           uint64_t sequence, dun_ms now)
 {
-    struct dun_store *stores[] = {outbox->durable, outbox->spare};
+    struct dun_store *stores[] = {outbox->durable, spare_of(outbox)};
     note_mount(outbox);
     for (size_t i = 0; i < 2; i++) {
         struct dun_store *store = stores[i];
-        if (!store->mounted || dun_log_stream(&store->log) != stream)
+        if (!dun_store_is_mounted(store) || dun_log_stream(&store->log) != stream)
             continue;
         if (sequence > outbox->published[i])
             return DUN_STORED_AHEAD;
         if (sequence < dun_log_first_sequence(&store->log))
             return DUN_STORED_OLD;
-        dun_store_ack_to(store, sequence, now + (dun_ms)outbox->config.ack_persist_ms);
+        dun_store_ack_to(store, (dun_sequence)sequence,
+                         now + (dun_ms)outbox->config.ack_persist_ms);
         outbox->stored_ms = now;
         return DUN_STORED_FREED;
     }

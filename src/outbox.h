@@ -34,7 +34,7 @@ enum dun_lane_id {
 
 /* Urgent records of the durable store, first to below end; those below next were published. */
 struct dun_urgent_range {
-    uint64_t first, next, end;
+    dun_sequence first, next, end;
 };
 
 struct dun_outbox_config {
@@ -64,21 +64,21 @@ enum dun_stored_verdict {
 struct dun_outbox {
     struct dun_outbox_config config; /* set by the caller before start, as the next three */
     struct dun_store *durable;
-    struct dun_store *spare;
-    struct dun_store *archive;
+    struct dun_store *spare;   /* NULL: there is none */
+    struct dun_store *archive; /* as well */
     struct dun_stats *stats;
     struct dun_window window;
     struct dun_lane lanes[DUN_LANE_COUNT];
     struct dun_urgent_range urgent[DUN_OUTBOX_URGENT_MAX]; /* in the order of their sequences */
     uint8_t urgent_count;
-    dun_ms backfill_ms;    /* when backfill may publish again */
-    bool backfill_paused;  /* a record waits for that */
-    dun_ms stored_ms;      /* DUN_ACK_STORED: when the far end last freed something */
-    uint64_t published[2]; /* highest sequence published, of the durable store and the spare */
-    bool durable_seen;     /* the durable store was mounted in this run */
-    bool resending;        /* the window of the last connection is being published again */
-    bool swept;            /* the lanes went from their start since a record was last pushed */
-    uint16_t later;        /* slots with the verdict LATER */
+    dun_ms backfill_ms;        /* when backfill may publish again */
+    bool backfill_paused;      /* a record waits for that */
+    dun_ms stored_ms;          /* DUN_ACK_STORED: when the far end last freed something */
+    dun_sequence published[2]; /* highest sequence published, of the durable store and the spare */
+    bool durable_seen;         /* the durable store was mounted in this run */
+    bool resending;            /* the window of the last connection is being published again */
+    bool swept;                /* the lanes went from their start since a record was last pushed */
+    uint16_t later;            /* slots with the verdict LATER */
 };
 
 /* Before the first connection, after the stores were mounted. The window's slots are borrowed. */
@@ -103,8 +103,8 @@ void dun_outbox_unpublishable(struct dun_outbox *outbox, dun_ms now);
  * there is no such publish in flight: then nothing is freed. A record that is given up stays in
  * the log, where its bytes can be read until its block is recycled.
  */
-uint64_t dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
-                          uint8_t code, dun_ms now);
+dun_sequence dun_outbox_acked(struct dun_outbox *outbox, uint16_t token, enum dun_verdict verdict,
+                              uint8_t code, dun_ms now);
 
 /* True if a record is freed by the far end's word and not by the broker's. */
 static inline bool dun_outbox_waits_for_stored(const struct dun_outbox *outbox)
@@ -116,12 +116,12 @@ static inline bool dun_outbox_waits_for_stored(const struct dun_outbox *outbox)
 uint16_t dun_outbox_in_flight(const struct dun_outbox *outbox);
 
 /* The record published with this token, 0: there is none. */
-uint64_t dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token);
+dun_sequence dun_outbox_sequence(const struct dun_outbox *outbox, uint16_t token);
 
 /* True if there is one such publish and none that is to go again: its token. */
 bool dun_outbox_only(const struct dun_outbox *outbox, uint16_t *token);
 
-/* The far end stored all of `stream` up to `sequence`. */
+/* The far end stored all of `stream` up to `sequence`, any number that it may have sent. */
 enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t stream,
                                           uint64_t sequence, dun_ms now);
 
@@ -131,10 +131,10 @@ enum dun_stored_verdict dun_outbox_stored(struct dun_outbox *outbox, uint64_t st
  * ranges that wait the last two become one: then what lies between is read to be passed by. A
  * reboot forgets them.
  */
-void dun_outbox_urgent(struct dun_outbox *outbox, uint64_t first, uint64_t last);
+void dun_outbox_urgent(struct dun_outbox *outbox, dun_sequence first, dun_sequence last);
 
 /* Records stored and not freed, in all stores. */
-uint64_t dun_outbox_backlog(const struct dun_outbox *outbox);
+dun_sequence dun_outbox_backlog(const struct dun_outbox *outbox);
 
 /* When dun_outbox_next may find something that it does not find now. */
 dun_ms dun_outbox_deadline(const struct dun_outbox *outbox);

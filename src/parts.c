@@ -32,12 +32,27 @@ bool dun_has_lanes(void)
     return true;
 }
 
+bool dun_has_spare(void)
+{
+    return true;
+}
+
 bool dun_has_archive(void)
 {
     return true;
 }
 
+bool dun_has_keeping(void)
+{
+    return true;
+}
+
 bool dun_has_limits(void)
+{
+    return true;
+}
+
+bool dun_has_ranges(void)
 {
     return true;
 }

@@ -13,10 +13,15 @@ static struct dun_notice notice(enum dun_notice_kind kind, int error)
 
 /// Choosing a store ///
 
+static struct dun_store *spare_of(const struct dun_recorder *recorder)
+{
+    return dun_has_spare() ? recorder->spare : NULL;
+}
+
 /* 0, also where there is nothing to try, or the error, which is counted. */
 static int try_mount(struct dun_recorder *recorder, struct dun_store *store, dun_ms now)
 {
-    if (store->mounted || !store->config.flash || now < store->retry_ms)
+    if (!store || store->mounted || !store->config.flash || now < store->retry_ms)
         return DUN_OK;
     int result = dun_store_mount(store, recorder->notices);
     store->failing = result < 0;
@@ -29,12 +34,12 @@ static int try_mount(struct dun_recorder *recorder, struct dun_store *store, dun
 
 static bool usable(const struct dun_store *store, dun_ms now)
 {
-    return store->mounted && (!store->failing || now >= store->retry_ms);
+    return dun_store_is_mounted(store) && (!store->failing || now >= store->retry_ms);
 }
 
 static void enter_active(struct dun_recorder *recorder, struct dun_store *store)
 {
-    if (store == recorder->durable && recorder->active == recorder->spare)
+    if (store == recorder->durable && recorder->active && recorder->active != store)
         dun_notices_add(recorder->notices, &(struct dun_notice){.kind = DUN_NOTICE_STORAGE_BACK});
     recorder->active = store;
 }
@@ -72,8 +77,8 @@ void dun_recorder_start(struct dun_recorder *recorder, dun_ms now)
     }
     if (result < 0)
         tell_failure(recorder, result);
-    (void)try_mount(recorder, recorder->spare, now);
-    recorder->active = recorder->spare->mounted ? recorder->spare : NULL;
+    (void)try_mount(recorder, spare_of(recorder), now);
+    recorder->active = dun_store_is_mounted(spare_of(recorder)) ? spare_of(recorder) : NULL;
 }
 
 /// One record into one store ///
@@ -157,15 +162,11 @@ static int announce(struct dun_recorder *recorder, struct dun_store *store)
 
 static void tell_lost_points(struct dun_recorder *recorder, struct dun_store *store)
 {
-    if (recorder->lost_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->lost_points, DUN_LOSS_STORAGE);
-    if (recorder->refused_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->refused_points, DUN_LOSS_OVERFLOW);
-    if (recorder->oversized_points > 0)
-        dun_ledger_add_points(&store->ledger, recorder->oversized_points, DUN_LOSS_TOO_LARGE);
-    recorder->lost_points = 0;
-    recorder->refused_points = 0;
-    recorder->oversized_points = 0;
+    for (unsigned reason = 0; reason <= DUN_LOSS_TOO_LARGE; reason++) {
+        dun_ledger_add_points(&store->ledger, recorder->lost[reason], (enum dun_loss_reason)reason);
+        recorder->lost[reason] = 0;
+    }
+    recorder->lost_some = false;
 }
 
 /* Halves what the record carries. False when it carries a single thing already. */
@@ -201,18 +202,13 @@ static int append_shrunk(struct dun_recorder *recorder, struct dun_store *store,
 static void lose_points(struct dun_recorder *recorder, uint16_t count, enum dun_loss_reason reason)
 {
     recorder->stats->points_lost += count;
-    bool first = recorder->lost_points + recorder->refused_points + recorder->oversized_points == 0;
     struct dun_notice lost = notice(DUN_NOTICE_POINTS_LOST, DUN_OK);
     lost.value = count;
     lost.reason = (uint8_t)reason;
-    if (first) /* the others follow from the counters; a line a point helps nobody */
+    if (!recorder->lost_some) /* the others follow from the counters; a line a point helps nobody */
         dun_notices_add(recorder->notices, &lost);
-    if (reason == DUN_LOSS_TOO_LARGE)
-        recorder->oversized_points += count;
-    else if (reason == DUN_LOSS_OVERFLOW)
-        recorder->refused_points += count;
-    else
-        recorder->lost_points += count;
+    recorder->lost[reason] += count;
+    recorder->lost_some |= count > 0;
 }
 
 static void note_stored(struct dun_recorder *recorder, const struct dun_store *store,
@@ -264,8 +260,7 @@ static int seal_one(struct dun_recorder *recorder, struct dun_store *store, dun_
 
 static bool points_wait(const struct dun_recorder *recorder)
 {
-    return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 ||
-           recorder->lost_points + recorder->refused_points + recorder->oversized_points > 0;
+    return recorder->batch->count > 0 || recorder->clock->anchor_count > 0 || recorder->lost_some;
 }
 
 /*
@@ -290,7 +285,8 @@ static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun
     do
         result = seal_one(recorder, store, now);
     while (result == DUN_OK && recorder->batch->count > 0);
-    if (result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
+    if (dun_has_keeping() &&
+        result == DUN_E_FULL) { /* the policy keeps the old and drops the new */
         lose_points(recorder, recorder->batch->count, DUN_LOSS_OVERFLOW);
         consume(recorder, recorder->batch->count);
         return DUN_OK;
@@ -300,7 +296,7 @@ static int seal_into(struct dun_recorder *recorder, struct dun_store *store, dun
 
 static int seal_where_possible(struct dun_recorder *recorder, dun_ms now)
 {
-    struct dun_store *stores[] = {recorder->durable, recorder->spare};
+    struct dun_store *stores[] = {recorder->durable, spare_of(recorder)};
     int result = DUN_E_IO;
     mount_archive(recorder, now);
     for (size_t i = 0; i < sizeof stores / sizeof stores[0]; i++) {
@@ -338,7 +334,7 @@ int dun_recorder_seal(struct dun_recorder *recorder, dun_ms now)
     if (!recorder->active || points_wait(recorder))
         result = seal_where_possible(recorder, now);
     tell_losses(recorder, recorder->durable, now);
-    tell_losses(recorder, recorder->spare, now);
+    tell_losses(recorder, spare_of(recorder), now);
     if (result < 0) {
         recorder->blocked_until_ms = now + recorder->limits.retry_ms;
         return result;

@@ -43,29 +43,28 @@ struct dun_limit {
 };
 
 struct dun_recorder {
+    bool lost_some; /* one of `lost` is not 0 */
+    bool seal_due;
+    uint16_t urgent_begin,
+        urgent_end; /* first and last urgent point of the batch, from 1; 0: none */
     const char *device;
     const struct dun_encoder *encoder;
-    struct dun_recorder_limits limits;
     struct dun_catalog *catalog;
     struct dun_batch *batch;
     struct dun_clock *clock;
     struct dun_store *durable;
-    struct dun_store *spare;
+    struct dun_store *spare; /* NULL: there is none */
     struct dun_stats *stats;
     struct dun_notices *notices;
-    struct dun_thinner *thinner;        /* NULL: the log's policy is another one */
-    struct dun_limit *limits_of;        /* one a metric, or NULL */
-    uint64_t urgent_first, urgent_last; /* new durable records with an urgent sample; 0: none */
-    struct dun_store *active;           /* the store that took the last record; NULL: none did */
+    struct dun_thinner *thinner; /* NULL: the log's policy is another one */
+    struct dun_limit *limits_of; /* one a metric, or NULL */
+    struct dun_store *active;    /* the store that took the last record; NULL: none did */
+    struct dun_recorder_limits limits;
+    dun_sequence urgent_first, urgent_last; /* new durable records with an urgent sample; 0: none */
+    dun_sequence lost[DUN_LOSS_TOO_LARGE + 1]; /* points by reason, not in any ledger yet */
     dun_ms waiting_since_ms; /* when the oldest unsealed thing came; DUN_MS_NEVER: none */
     dun_ms told_ms;          /* when a record was last made for nothing but losses */
     dun_ms blocked_until_ms; /* no store works: do not try before */
-    uint64_t lost_points;    /* not in any ledger yet */
-    uint64_t refused_points; /* taken by the policy `drop newest`, not in any ledger yet */
-    uint64_t oversized_points;
-    bool seal_due;
-    uint16_t urgent_begin,
-        urgent_end; /* first and last urgent point of the batch, from 1; 0: none */
 };
 
 /* Mounts what can be mounted. All pointers in `recorder` were set by the caller. */

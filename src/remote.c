@@ -332,7 +332,7 @@ void dun_remote_start(struct dun_remote *remote, dun_ms now)
     DUN_ASSERT(remote->record.size > DUN_REMOTE_EXTRA);
     if (remote->settings.trial_ms == 0)
         remote->settings.trial_ms = DUN_REMOTE_TRIAL_MS;
-    remote->settings.own_policy = (uint8_t)agent->store.config.overflow;
+    remote->settings.own_policy = (uint8_t)agent->store->config.overflow;
     for (uint16_t i = 0; i < agent->parts.sensor_count; i++)
         agent->parts.sensors[i].own_ms = agent->parts.sensors[i].interval_ms;
     remote->inbox = (struct dun_inbox){.context = remote, .take = take, .report = write_report};

@@ -104,7 +104,7 @@ static bool parse_port(struct dun_span text, uint16_t *port)
     return value >= 1 && value <= UINT16_MAX;
 }
 
-bool dun_route_parse(struct dun_span text, char host[DUN_ROUTE_HOST_MAX], uint16_t *port)
+bool dun_route_parse(struct dun_span text, struct dun_span *host, uint16_t *port)
 {
     size_t size = 0, start = 0, end;
     while (size < text.size && text.data[size] != ' ')
@@ -116,10 +116,9 @@ bool dun_route_parse(struct dun_span text, char host[DUN_ROUTE_HOST_MAX], uint16
         if (!host_byte_ok(text.data[end]))
             return false;
     size_t behind = end + bracket;
-    if (end == start || end - start >= DUN_ROUTE_HOST_MAX || behind > size)
+    if (end == start || behind > size)
         return false;
-    memcpy(host, text.data + start, end - start);
-    host[end - start] = '\0';
+    *host = (struct dun_span){text.data + start, end - start};
     return parse_port((struct dun_span){text.data + behind, size - behind}, port);
 }
 
@@ -131,16 +130,17 @@ static bool is_redirect(const struct dun_uplink_event *event)
 
 static bool follow(struct dun_route *route, const struct dun_uplink_event *event, dun_ms now)
 {
-    char host[DUN_ROUTE_HOST_MAX];
+    struct dun_span host;
     uint16_t port = route->port; /* a reference without one means ours */
     if (route->hops == 0 || now - route->hops_ms >= (dun_ms)route->retry_ms) {
         route->hops = 0;
         route->hops_ms = now;
     }
     if (route->stay || route->hops >= DUN_ROUTE_HOPS_MAX ||
-        !dun_route_parse(event->server, host, &port))
+        !dun_route_parse(event->server, &host, &port) || host.size >= route->other_size)
         return false;
-    memcpy(route->other_host, host, sizeof host);
+    memcpy(route->other_host, host.data, host.size);
+    route->other_host[host.size] = '\0';
     route->other_port = port;
     route->moved = event->reason == REASON_MOVED;
     route->away = true;

@@ -9,8 +9,7 @@
 
 #include "uplink.h"
 
-#define DUN_ROUTE_HOST_MAX 128 /* longest host name that a redirect may give, with its NUL */
-#define DUN_ROUTE_HOPS_MAX 4   /* redirects in a row, without a connection that proved stable */
+#define DUN_ROUTE_HOPS_MAX 4 /* redirects in a row, without a connection that proved stable */
 
 /* What the beginning or the end of a connection taught. */
 enum dun_route_change {
@@ -36,9 +35,11 @@ struct dun_route {
     uint8_t version;   /* 4 or 5: this one and no other; 0: 5, falling back to 4 */
     bool stay;         /* do not follow redirects */
     uint32_t retry_ms; /* version 5 is tried again, by a connection that is due anyway, after */
+    char *
+        other_host; /* where a redirect leads: caller-owned room for so many bytes, with the NUL; */
+    uint16_t other_size; /* what does not fit is not followed */
 
     /* Its own. */
-    char other_host[DUN_ROUTE_HOST_MAX];
     uint16_t other_port;
     dun_ms newer_ms; /* when version 5 may be tried again */
     dun_ms hops_ms;  /* when the first of `hops` was made */
@@ -65,8 +66,8 @@ enum dun_route_change dun_route_up(struct dun_route *route);
 enum dun_route_change dun_route_down(struct dun_route *route, const struct dun_uplink_event *event,
                                      bool was_up, bool stable, dun_ms now);
 
-/* Takes the first "HOST[:PORT]" of a Server Reference. False if it is none: an empty or too long
- * host, bytes that no host name has, a port that is none. */
-bool dun_route_parse(struct dun_span text, char host[DUN_ROUTE_HOST_MAX], uint16_t *port);
+/* Takes the first "HOST[:PORT]" of a Server Reference; `host` lies in `text`. False if it is none:
+ * an empty host, bytes that no host name has, a port that is none. */
+bool dun_route_parse(struct dun_span text, struct dun_span *host, uint16_t *port);
 
 #endif

@@ -104,7 +104,7 @@ static bool write_offline(pb_ostream_t *out, const void *context)
     return pb_write(out, (const pb_byte_t *)"offline", 7);
 }
 
-static void note_rejected(struct dun_sender *sender, uint64_t sequence, uint8_t reason)
+static void note_rejected(struct dun_sender *sender, dun_sequence sequence, uint8_t reason)
 {
     dun_notices_add(sender->notices, &(struct dun_notice){.kind = DUN_NOTICE_REJECTED,
                                                           .reason = reason,
@@ -217,7 +217,7 @@ static void hold(struct dun_sender *sender, uint8_t reason, dun_ms now)
 
 /* The third time that a record seems to be what the broker cannot stand. A flaw of the broker looks
  * the same, so once is not enough; and a record for which it is always so must not block others. */
-static bool convicted(struct dun_sender *sender, uint64_t record)
+static bool convicted(struct dun_sender *sender, dun_sequence record)
 {
     const struct dun_window *window = &sender->outbox.window;
     if (record != sender->suspect) {
@@ -307,7 +307,7 @@ static void on_acked(struct dun_sender *sender, uint16_t token, uint8_t reason, 
     if (token >= TOKEN_RETAINED) {
         on_retained_acked(sender, (uint8_t)(token - TOKEN_RETAINED), verdict, reason, now);
     } else {
-        uint64_t sequence = dun_outbox_acked(&sender->outbox, token, verdict, reason, now);
+        dun_sequence sequence = dun_outbox_acked(&sender->outbox, token, verdict, reason, now);
         if (sequence == 0)
             return;
         if (verdict == DUN_VERDICT_REJECTED || verdict == DUN_VERDICT_TOO_LARGE)
@@ -348,10 +348,10 @@ static void blame(struct dun_sender *sender, uint8_t reason, dun_ms now)
 {
     uint16_t token;
     if (in_flight(sender) == 1 && sender->unacked != 0 &&
-        convicted(sender, UINT64_MAX - sender->unacked)) {
+        convicted(sender, DUN_SEQUENCE_LAST - sender->unacked)) {
         mute(sender, sender->unacked, reason);
     } else if (sender->unacked == 0 && dun_outbox_only(&sender->outbox, &token)) {
-        uint64_t sequence = dun_outbox_sequence(&sender->outbox, token);
+        dun_sequence sequence = dun_outbox_sequence(&sender->outbox, token);
         if (convicted(sender, sequence)) {
             dun_outbox_acked(&sender->outbox, token,
                              reason == REASON_TOO_LARGE ? DUN_VERDICT_TOO_LARGE
@@ -610,8 +610,6 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
 {
     DUN_ASSERT(sender->outbox.window.capacity < TOKEN_RETAINED);
     dun_outbox_start(&sender->outbox);
-    make_topic(sender, "status", sender->status_topic);
-    sender->uplink_config.will_topic = sender->status_topic;
     sender->uplink_config.will_payload = (struct dun_span){(const uint8_t *)"offline", 7};
     sender->route.host = sender->uplink_config.host;
     sender->route.port = sender->uplink_config.port;
@@ -624,10 +622,14 @@ void dun_sender_start(struct dun_sender *sender, dun_ms now)
 
 static void connect(struct dun_sender *sender, dun_ms now)
 {
+    char topic[DUN_TOPIC_MAX];
+    make_topic(sender, "status", topic);
     sender->state = DUN_SENDER_CONNECTING;
+    sender->uplink_config.will_topic = topic;
     dun_route_take(&sender->route, &sender->uplink_config, now);
     struct dun_uplink_event down = {
         .error = sender->uplink->open(sender->uplink->context, &sender->uplink_config, now)};
+    sender->uplink_config.will_topic = NULL;
     if (down.error < 0)
         on_down(sender, &down, now);
 }

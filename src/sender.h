@@ -91,7 +91,7 @@ struct dun_sender {
     dun_ms answered_ms;             /* when the broker last acknowledged anything */
     uint16_t reading_token;
     dun_ms hold_ms;        /* nothing is published before; 0: no such pause */
-    uint64_t suspect;      /* a record that may be why the broker fails, 0: none */
+    dun_sequence suspect;  /* a record that may be why the broker fails, 0: none */
     uint32_t packet_max;   /* what the broker took last */
     uint8_t suspect_count; /* times that it seemed so */
     uint8_t rejected_run;  /* records refused for good, and none taken in between */
@@ -101,7 +101,6 @@ struct dun_sender {
     uint8_t careful;       /* not 0: one message at a time, until so many records were taken */
     uint8_t fruitless;     /* connections in a row that brought nothing */
     bool no_retain_told;
-    char status_topic[DUN_TOPIC_MAX];
 };
 
 void dun_sender_start(struct dun_sender *sender, dun_ms now);

@@ -199,7 +199,7 @@ static bool bounds(const struct dun_settings *settings, uint8_t id, int64_t rang
         return true;
     case DUN_SETTING_LOG_POLICY:
         range[0] = DUN_LOG_DROP_OLDEST;
-        range[1] = agent->archive.config.flash ? DUN_LOG_THIN : DUN_LOG_DROP_NEWEST;
+        range[1] = agent->archive ? DUN_LOG_THIN : DUN_LOG_DROP_NEWEST;
         return false;
     case DUN_SETTING_RESOLUTION:
     case DUN_SETTING_DEAD_BAND:
@@ -347,8 +347,8 @@ static void set_intervals(const struct dun_settings *settings, dun_ms now)
 
 static void set_policy(struct dun_agent *agent, enum dun_log_overflow policy)
 {
-    agent->store.config.overflow = policy;
-    agent->store.log.overflow = (uint8_t)policy;
+    agent->store->config.overflow = policy;
+    agent->store->log.overflow = (uint8_t)policy;
     agent->recorder.thinner = policy == DUN_LOG_THIN ? &agent->thinner : NULL;
 }
 

@@ -5,22 +5,22 @@
 #include "base.h"
 
 struct dun_stats {
-    uint64_t points_recorded;
-    uint64_t points_lost;    /* before they got into a record */
-    uint64_t records_stored; /* announcements included */
+    dun_sequence points_recorded;
+    dun_sequence points_lost;    /* before they got into a record */
+    dun_sequence records_stored; /* announcements included */
     uint64_t bytes_stored;
-    uint64_t records_published; /* resent ones included */
-    uint64_t records_acked;
-    uint64_t records_rejected; /* refused by the broker for good: quarantined */
-    uint64_t records_deferred; /* times that it asked to have one later */
-    uint64_t records_dropped;  /* taken by overflow or damage */
-    uint64_t stored_ignored;   /* cursors on .../stored for another stream, or ahead of us */
-    uint64_t connects;         /* times UP */
-    uint64_t disconnects;      /* times DOWN after UP */
-    uint64_t connect_failures; /* times DOWN without UP */
-    uint64_t redirects;        /* to another broker, followed */
-    uint64_t sensor_errors;
-    uint64_t storage_errors;
+    dun_sequence records_published; /* resent ones included */
+    dun_sequence records_acked;
+    dun_sequence records_rejected; /* refused by the broker for good: quarantined */
+    dun_sequence records_deferred; /* times that it asked to have one later */
+    dun_sequence records_dropped;  /* taken by overflow or damage */
+    dun_sequence stored_ignored;   /* cursors on .../stored for another stream, or ahead of us */
+    dun_sequence connects;         /* times UP */
+    dun_sequence disconnects;      /* times DOWN after UP */
+    dun_sequence connect_failures; /* times DOWN without UP */
+    dun_sequence redirects;        /* to another broker, followed */
+    dun_sequence sensor_errors;
+    dun_sequence storage_errors;
 };
 
 #endif

@@ -99,7 +99,8 @@ static int begin_record(struct dun_store *store, const struct dun_encoder *encod
         *size = encoded_size(encoder, record);
         if (*size > size_max)
             return DUN_E_TOO_LARGE;
-        int result = record->telling  ? dun_log_begin_telling(&store->log, *size)
+        int result = dun_has_keeping() && record->telling
+                         ? dun_log_begin_telling(&store->log, *size)
                      : record->urgent ? dun_log_begin_urgent(&store->log, *size)
                                       : dun_log_begin(&store->log, *size);
         if (result < 0)
@@ -137,21 +138,21 @@ uint32_t dun_store_dropped(struct dun_store *store)
 
 /// Acknowledging ///
 
-uint64_t dun_store_backlog(const struct dun_store *store)
+dun_sequence dun_store_backlog(const struct dun_store *store)
 {
-    if (!store->mounted)
+    if (!dun_store_is_mounted(store))
         return 0;
     return dun_log_next_sequence(&store->log) - dun_log_first_sequence(&store->log);
 }
 
-void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+void dun_store_ack(struct dun_store *store, dun_sequence sequence, dun_ms due_ms)
 {
     /* A refused ack only means that the record is sent again: nothing is lost by it. */
     if (dun_log_ack(&store->log, sequence) == DUN_OK)
         store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);
 }
 
-void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms)
+void dun_store_ack_to(struct dun_store *store, dun_sequence sequence, dun_ms due_ms)
 {
     if (dun_log_ack_to(&store->log, sequence) == DUN_OK)
         store->acks_due_ms = dun_ms_earlier(store->acks_due_ms, due_ms);

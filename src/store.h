@@ -1,6 +1,7 @@
 /*
  * store.h: one log as the agent uses it: mounted when it can be, tried again when it failed. The
- * agent has up to two: the durable one, and a spare in RAM for the time in which that fails.
+ * agent has up to three: the durable one, a spare in RAM for the time in which that fails, and an
+ * archive. Where a store is asked for something, NULL is one that is not there and holds nothing.
  */
 #ifndef DUN_STORE_H
 #define DUN_STORE_H
@@ -50,14 +51,19 @@ DUN_MUST_USE int dun_store_append(struct dun_store *store, const struct dun_enco
 /* How many records the log gave up, for want of room, since this was asked last. */
 uint32_t dun_store_dropped(struct dun_store *store);
 
+static inline bool dun_store_is_mounted(const struct dun_store *store)
+{
+    return store && store->mounted;
+}
+
 /* Records stored and not acknowledged. */
-uint64_t dun_store_backlog(const struct dun_store *store);
+dun_sequence dun_store_backlog(const struct dun_store *store);
 
 /* Takes an ack for a full sequence; it becomes durable by `due_ms` at the latest. */
-void dun_store_ack(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+void dun_store_ack(struct dun_store *store, dun_sequence sequence, dun_ms due_ms);
 
 /* The same for all up to and including `sequence`. */
-void dun_store_ack_to(struct dun_store *store, uint64_t sequence, dun_ms due_ms);
+void dun_store_ack_to(struct dun_store *store, dun_sequence sequence, dun_ms due_ms);
 
 /* Makes acks durable when they are due. Returns 0 or the error. */
 DUN_MUST_USE int dun_store_tick(struct dun_store *store, dun_ms now);

@@ -48,7 +48,7 @@ static int thin_archive(struct dun_thinner *thinner)
     if (dun_log_serial(log) == thinner->archive_serial)
         return DUN_OK;
     thinner->archive_serial = dun_log_serial(log);
-    uint64_t end = dun_log_victims_end(log, 1);
+    dun_sequence end = dun_log_victims_end(log, 1);
     uint32_t room = log->flash->geometry.block_size / 2;
     if (room > dun_log_room(log))
         room = dun_log_room(log);
@@ -66,7 +66,7 @@ static int thin_archive(struct dun_thinner *thinner)
     return result < 0 ? result : DUN_OK;
 }
 
-static int save(struct dun_thinner *thinner, uint64_t end)
+static int save(struct dun_thinner *thinner, dun_sequence end)
 {
     struct dun_log *from = &thinner->store->log;
     struct dun_log_cursor cursor;
@@ -98,7 +98,7 @@ int dun_thinner_tick(struct dun_thinner *thinner)
     if (serial == thinner->store_serial && !small)
         return DUN_OK;
     thinner->store_serial = serial;
-    uint64_t end = dun_log_victims_end(log, DUN_LOG_OPENINGS_MAX);
+    dun_sequence end = dun_log_victims_end(log, DUN_LOG_OPENINGS_MAX);
     bool more = end > dun_log_first_sequence(log) && end > thinner->saved;
     return more ? save(thinner, end) : DUN_OK;
 }

@@ -17,7 +17,7 @@ struct dun_thinner {
     struct dun_store *store;   /* its overflow policy is DUN_LOG_THIN */
     struct dun_store *archive; /* DUN_LOG_DROP_OLDEST */
     uint32_t keep_every;       /* k, 2 or more */
-    uint64_t saved;            /* the archive has what stays of all below it, since this boot */
+    dun_sequence saved;        /* the archive has what stays of all below it, since this boot */
     uint32_t store_serial;     /* the blocks whose successors were dealt with */
     uint32_t archive_serial;
 };

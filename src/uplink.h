@@ -71,7 +71,8 @@ struct dun_message {
     uint8_t alias;
 };
 
-/* How to connect. All strings are borrowed for as long as the uplink is in use. */
+/* How to connect. Strings are borrowed for as long as the uplink is in use, but for the will's
+ * topic, which is during the call. */
 struct dun_uplink_config {
     const char *host;
     uint16_t port;

@@ -1,7 +1,7 @@
 /* window.c: the ring of publishes in flight. It knows nothing of logs and brokers. */
 #include "window.h"
 
-#define SEQUENCE_MASK ((UINT64_C(1) << DUN_WINDOW_SEQUENCE_BITS) - 1)
+#define SEQUENCE_MASK (((dun_sequence)1 << DUN_WINDOW_SEQUENCE_BITS) - 1)
 
 struct dun_window_slot *dun_window_at(const struct dun_window *window, uint16_t nth)
 {
@@ -25,7 +25,7 @@ struct dun_window_slot *dun_window_find(const struct dun_window *window, uint16_
     return &window->slots[token];
 }
 
-void dun_window_push(struct dun_window *window, uint64_t sequence, uint8_t lane)
+void dun_window_push(struct dun_window *window, dun_sequence sequence, uint8_t lane)
 {
     DUN_ASSERT(window->count < window->capacity);
     struct dun_window_slot *slot = dun_window_at(window, window->count++);
@@ -42,7 +42,7 @@ void dun_window_pop(struct dun_window *window)
         window->sent--;
 }
 
-bool dun_window_has(const struct dun_window *window, uint64_t sequence, uint8_t lanes)
+bool dun_window_has(const struct dun_window *window, dun_sequence sequence, uint8_t lanes)
 {
     for (uint16_t i = 0; i < window->count; i++) {
         const struct dun_window_slot *slot = dun_window_at(window, i);
@@ -61,8 +61,8 @@ uint16_t dun_window_lane_count(const struct dun_window *window, uint8_t lane)
     return count;
 }
 
-uint64_t dun_window_sequence(const struct dun_window_slot *slot, uint64_t near)
+dun_sequence dun_window_sequence(const struct dun_window_slot *slot, dun_sequence near)
 {
-    uint64_t ahead = (slot->sequence - near) & SEQUENCE_MASK;
+    dun_sequence ahead = (slot->sequence - near) & SEQUENCE_MASK;
     return ahead <= SEQUENCE_MASK / 2 ? near + ahead : near + ahead - SEQUENCE_MASK - 1;
 }

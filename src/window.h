@@ -31,18 +31,18 @@ uint16_t dun_window_token(const struct dun_window *window, uint16_t nth);
 struct dun_window_slot *dun_window_find(const struct dun_window *window, uint16_t token);
 
 /* Appends a slot; there must be room. */
-void dun_window_push(struct dun_window *window, uint64_t sequence, uint8_t lane);
+void dun_window_push(struct dun_window *window, dun_sequence sequence, uint8_t lane);
 
 /* Takes the oldest slot out. */
 void dun_window_pop(struct dun_window *window);
 
 /* True if `sequence` is in the window for one of the lanes in the bit set `lanes`. */
-bool dun_window_has(const struct dun_window *window, uint64_t sequence, uint8_t lanes);
+bool dun_window_has(const struct dun_window *window, dun_sequence sequence, uint8_t lanes);
 
 /* How many slots `lane` has. */
 uint16_t dun_window_lane_count(const struct dun_window *window, uint8_t lane);
 
 /* The whole sequence of a slot: the one nearest to `near` that ends so. */
-uint64_t dun_window_sequence(const struct dun_window_slot *slot, uint64_t near);
+dun_sequence dun_window_sequence(const struct dun_window_slot *slot, dun_sequence near);
 
 #endif

@@ -23,14 +23,17 @@
 #define DUN_PROFILE_RECORD_MAX        4096               /* largest [batch] bytes */
 #define DUN_PROFILE_LOG_SIZE          (16 * 1024 * 1024) /* default of [log] size */
 #define DUN_PROFILE_PROG_SIZE_MAX     4096               /* write buffer of a log */
-#define DUN_PROFILE_LOSSES_MAX        64                 /* ranges of the loss ledger */
-#define DUN_PROFILE_SPARE_BLOCK_SIZE  4096               /* of the log in RAM, for the time in */
-#define DUN_PROFILE_SPARE_BLOCK_COUNT 32                 /* which storage fails */
+#define DUN_PROFILE_STORES            3    /* the log, one in RAM for when it fails, an archive */
+#define DUN_PROFILE_LOSSES_MAX        64   /* ranges of the loss ledger */
+#define DUN_PROFILE_SPARE_BLOCK_SIZE  4096 /* of the log in RAM, for the time in */
+#define DUN_PROFILE_SPARE_BLOCK_COUNT 32   /* which storage fails */
 
 /// What is sent ///
-#define DUN_PROFILE_WINDOW      32           /* publishes in flight */
-#define DUN_PROFILE_PAYLOAD_MAX (256 * 1024) /* a whole message: the catalog is the largest */
-#define DUN_PROFILE_CONFIG_MAX  2048         /* largest document of the remote configuration */
-#define DUN_PROFILE_INBOUND_MAX 2560         /* largest message from the broker: that, and topic */
+#define DUN_PROFILE_WINDOW        32  /* publishes in flight */
+#define DUN_PROFILE_NOTICES       16  /* of what happened, until somebody asks */
+#define DUN_PROFILE_REDIRECT_SIZE 128 /* longest host name that a redirect may give, and 1 */
+#define DUN_PROFILE_PAYLOAD_MAX   (256 * 1024) /* a whole message: the catalog is the largest */
+#define DUN_PROFILE_CONFIG_MAX    2048         /* largest document of the remote configuration */
+#define DUN_PROFILE_INBOUND_MAX   2560 /* largest message from the broker: that, and topic */
 
 #endif

@@ -32,7 +32,7 @@ int dun_read_self(struct dun_sensor *sensor, struct dun_agent *agent, dun_ms now
 {
     struct dun_sensors *sensors = sensor->context;
     const struct dun_stats *stats = dun_agent_stats(agent);
-    const struct dun_store *store = agent->store.mounted ? &agent->store : &agent->spare;
+    const struct dun_store *store = agent->store->mounted ? agent->store : agent->spare;
     struct dun_uplink_stats link = {0};
     agent->parts.uplink->stats(agent->parts.uplink->context, &link);
     const uint64_t values[DUN_SELF_METRICS] = {

@@ -137,10 +137,9 @@ static struct dun_node_config configure(uint16_t sensor_count)
         .link = &link_table,
         .flash = &storage.log,
         .flash_in_ram = storage.in_ram,
-        .spare = storage.has_spare ? &storage.spare : NULL,
+        .spare = storage.has_spare && dun_has_spare() ? &storage.spare : NULL,
         .stream = random64() | 1,
         .spare_stream = random64() | 1,
-        .archive_stream = random64() | 1,
         .sensors = sensors,
         .sensor_count = sensor_count,
     };

@@ -33,11 +33,15 @@ add_library(lwip STATIC
     ${lwip}/netif/ethernet.c)
 target_include_directories(lwip SYSTEM PUBLIC ${lwip}/include ${board}/lwip_port)
 
+# The compiler asks for it only when all is optimised: it must be there by then.
+set_source_files_properties(${board}/divide.c PROPERTIES COMPILE_OPTIONS -fno-lto)
+
 # dun_lm3s_image(NAME SOURCES...): a program for this board, and NAME.map beside it. Sources that
 # stand here take the place of what the libraries have under the same names.
 function(dun_lm3s_image name)
     add_executable(${name}.elf ${ARGN}
         ${board}/clock_lm3s.c
+        ${board}/divide.c
         ${board}/fault.c
         ${board}/stack.c
         ${board}/startup.c

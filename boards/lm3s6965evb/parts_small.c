@@ -32,12 +32,27 @@ bool dun_has_lanes(void)
     return false;
 }
 
+bool dun_has_spare(void)
+{
+    return false;
+}
+
 bool dun_has_archive(void)
 {
     return false;
 }
 
+bool dun_has_keeping(void)
+{
+    return false;
+}
+
 bool dun_has_limits(void)
+{
+    return false;
+}
+
+bool dun_has_ranges(void)
 {
     return false;
 }

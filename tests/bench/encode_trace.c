@@ -40,7 +40,7 @@ static void put_varint(uint64_t value)
     putchar((int)value);
 }
 
-static void seal(uint64_t sequence)
+static void seal(dun_sequence sequence)
 {
     struct dun_record record = {.device = "bench",
                                 .stream = UINT64_C(0x8f3a5c1e7d926b04),
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     dun_ms step_ms, uptime_ms;
     uint16_t metric;
     int64_t value;
-    uint64_t sequence = 1000; /* a stream that has run for a while */
+    dun_sequence sequence = 1000; /* a stream that has run for a while */
     dun_batch_init(&batch, points, POINTS_MAX, chains, METRICS_MAX);
     dun_catalog_init(&catalog, metrics, METRICS_MAX);
     catalog.hash = 0x5eed1234;

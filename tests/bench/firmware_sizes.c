@@ -8,6 +8,7 @@
 
 SIZE_OF(dun_node); /* all of it, with the buffers that the profile sizes */
 SIZE_OF(dun_agent);
+SIZE_OF(dun_store); /* of the log */
 SIZE_OF(dun_uplink_mqtt);
 SIZE_OF(dun_uplink);
 SIZE_OF(dun_catalog);

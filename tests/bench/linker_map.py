@@ -21,7 +21,8 @@ MODULES = (
     ("remote", r"remote|settings"),
     ("mqtt 3.1.1", r"packet|session|uplink_mqtt|version\w*"),
 )
-LIBRARIES = (("nanopb", r"libnanopb|libdun_proto|/nanopb-|/generated/"), ("libgcc", r"/?libgcc"),
+LIBRARIES = (("nanopb", r"libnanopb|libdun_proto|/nanopb-|/generated/"),
+             ("libgcc", r"/?libgcc|/divide\."),
              ("lwip", r"liblwip|/lwip-|/lwip_port/|link_lwip"), ("libc", r"lib[cg]_nano|newlib"))
 CLIENT = ("core", "log", "encoder", "mqtt 3.1.1", "mqtt 5", "nanopb", "libgcc")
 FLASH_END = 0x10000000

@@ -158,7 +158,7 @@ static void say_sequence(uint64_t stream, uint64_t sequence)
         }
     }
     /* What is ahead of the device frees nothing. */
-    uint64_t next = dun_log_next_sequence(&node.agent.store.log);
+    uint64_t next = dun_log_next_sequence(&node.agent.store->log);
     if (stream == STREAM && sequence > allowed && sequence < next) {
         allowed = sequence;
     }
@@ -185,7 +185,7 @@ static void speak(struct program *program, uint8_t what)
         break;
     case 3:
         say_sequence(argument & 0x80 ? STREAM + 1 : STREAM,
-                     dun_log_first_sequence(&node.agent.store.log) + argument % 0x80 - 8);
+                     dun_log_first_sequence(&node.agent.store->log) + argument % 0x80 - 8);
         break;
     case 4:
         say_stored(program->data, size, argument & 0x80);
@@ -218,7 +218,7 @@ static dun_ms step(dun_ms now)
         }
     }
     DUN_ASSERT(allowed == UINT64_MAX ||
-               dun_log_first_sequence(&node.agent.store.log) <= allowed + 1);
+               dun_log_first_sequence(&node.agent.store->log) <= allowed + 1);
     return next;
 }
 

@@ -20,6 +20,7 @@ enum { OP_FAIL = 250, OP_WORK, OP_BOOT, OP_WAIT, OP_ANSWER, OP_REMOVE };
 
 static struct life {
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_remote remote;
     struct dun_catalog catalog;
     struct dun_metric metrics[METRICS];
@@ -96,13 +97,14 @@ static void boot(void)
     life.sensors[0] = (struct dun_sensor){.name = "cpu", .interval_ms = 5000};
     life.sensors[1] = (struct dun_sensor){.name = "memory", .interval_ms = 5000};
     const struct dun_agent_config config = {.device = "d", .boot = 1};
+    dun_store_init(&life.store, &(struct dun_store_config){.flash = &life.flash,
+                                                           .unit = {life.unit, sizeof life.unit},
+                                                           .losses = life.losses,
+                                                           .losses_max = LOSSES,
+                                                           .new_stream = 1});
     const struct dun_agent_parts parts = {.catalog = &life.catalog,
                                           .batch = &life.batch,
-                                          .store = {.flash = &life.flash,
-                                                    .unit = {life.unit, sizeof life.unit},
-                                                    .losses = life.losses,
-                                                    .losses_max = LOSSES,
-                                                    .new_stream = 1},
+                                          .store = &life.store,
                                           .limits = life.limits,
                                           .window = life.window,
                                           .window_max = WINDOW,
@@ -125,7 +127,7 @@ static void check_ranges(void)
     promise(limits->points_max >= 1 && limits->points_max <= POINTS);
     promise(limits->bytes_max >= 64 && limits->bytes_max <= 1024);
     promise(limits->age_max_ms >= 10 && limits->age_max_ms <= 86400000);
-    promise(life.agent.store.log.overflow <= DUN_LOG_DROP_NEWEST);
+    promise(life.agent.store->log.overflow <= DUN_LOG_DROP_NEWEST);
     promise(life.agent.sender.outbox.config.backfill_percent >= 1 &&
             life.agent.sender.outbox.config.backfill_percent <= 100);
     for (int i = 0; i < 2; i++) {

@@ -340,8 +340,8 @@ static void check_all_points(const struct facts *facts)
 void check_end(struct facts *facts, struct dun_agent *agent)
 {
     const struct dun_stats *stats = dun_agent_stats(agent);
-    check_complete(facts, &agent->store);
-    check_complete(facts, &agent->spare);
+    check_complete(facts, agent->store);
+    check_complete(facts, agent->spare);
     thinned_end(facts, agent);
     if (sim_run->boots > 1)
         return;

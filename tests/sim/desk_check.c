@@ -122,8 +122,8 @@ static void check_effect(const struct device *device, const struct desk_document
     check_value(DESK_RATE, &effect, agent->sender.outbox.config.backfill_bytes_s);
     check_value(DESK_REPORT, &effect, device->remote->settings.report_ms);
     check_value(DESK_TRIAL, &effect, device->remote->settings.trial_now_ms);
-    if (agent->store.mounted)
-        check_value(DESK_POLICY, &effect, agent->store.log.overflow);
+    if (agent->store->mounted)
+        check_value(DESK_POLICY, &effect, agent->store->log.overflow);
     for (int i = 0; i < sim_run->scenario.metrics_max; i++)
         if (device->sensors[i].interval_ms != effect.interval_ms[i])
             sim_fail("configuration: sensor %d is read each %u ms, the document says %u", i,

@@ -219,11 +219,11 @@ static void make_uplink(struct device *device)
         sim_fail("dun_uplink_mqtt_init refused its memory");
 }
 
-static struct dun_store_config store(struct device *device, struct sim_flash *flash, uint32_t unit,
-                                     uint64_t stream)
+static struct dun_store *store(struct device *device, struct sim_flash *flash, uint32_t unit,
+                               uint64_t stream)
 {
     const struct scenario *s = &sim_run->scenario;
-    return (struct dun_store_config){
+    const struct dun_store_config config = {
         .flash = &flash->flash,
         .unit = buffer(device, unit),
         .losses = piece(device, s->losses_max * sizeof(struct dun_loss)),
@@ -231,19 +231,21 @@ static struct dun_store_config store(struct device *device, struct sim_flash *fl
         .new_stream = stream,
         .overflow = flash == &sim_run->spare ? DUN_LOG_DROP_OLDEST : s->overflow,
     };
+    struct dun_store *made = piece(device, sizeof *made);
+    dun_store_init(made, &config);
+    return made;
 }
 
 /* No one is told of the losses of the archive, since the log's ledger has them all. */
-static struct dun_store_config archive(struct device *device)
+static struct dun_store *archive(struct device *device)
 {
     const struct scenario *s = &sim_run->scenario;
     if (s->overflow != DUN_LOG_THIN)
-        return (struct dun_store_config){0};
-    struct dun_store_config config =
-        store(device, &sim_run->archive, s->archive_geometry.prog_size, 1);
-    config.losses_max = DUN_LEDGER_CAPACITY_MIN;
-    config.overflow = DUN_LOG_DROP_OLDEST;
-    return config;
+        return NULL;
+    struct dun_store *made = store(device, &sim_run->archive, s->archive_geometry.prog_size, 1);
+    made->config.losses_max = DUN_LEDGER_CAPACITY_MIN;
+    made->config.overflow = DUN_LOG_DROP_OLDEST;
+    return made;
 }
 
 static struct dun_agent_parts make_parts(struct device *device)
@@ -262,6 +264,10 @@ static struct dun_agent_parts make_parts(struct device *device)
         .spare = store(device, &sim_run->spare, 64, device->spare_stream),
         .archive = archive(device),
         .limits = piece(device, s->metrics_max * sizeof(struct dun_limit)),
+        .notices = piece(device, 16 * sizeof(struct dun_notice)),
+        .notices_max = 16,
+        .redirect_host = piece(device, 128),
+        .redirect_size = 128,
         .window = piece(device, s->window * sizeof(struct dun_window_slot)),
         .window_max = s->window,
         .sensors = device->sensors,
@@ -551,6 +557,6 @@ bool device_drained(const struct device *device)
         return false;
     const struct dun_agent *agent = device->agent;
     return agent->sender.state == DUN_SENDER_UP && agent->sender.due == 0 &&
-           agent->sender.unacked == 0 && device->batch.count == 0 && quiet(&agent->store) &&
-           quiet(&agent->spare) && dun_store_backlog(&agent->archive) == 0;
+           agent->sender.unacked == 0 && device->batch.count == 0 && quiet(agent->store) &&
+           quiet(agent->spare) && dun_store_backlog(agent->archive) == 0;
 }

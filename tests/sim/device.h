@@ -11,7 +11,7 @@
 #include "remote.h"
 
 #define DEVICE_METRICS_MAX 32
-#define DEVICE_BLOCKS      24 /* pieces of memory */
+#define DEVICE_BLOCKS      32 /* pieces of memory */
 
 struct device {
     struct rng rng;

@@ -220,7 +220,7 @@ static void settle_attempts(struct facts *facts, struct dun_agent *agent)
         struct pending_attempt *pending = &facts->pending[i];
         struct stream_facts *stream = facts_stream(facts, pending->stream);
         struct fact *fact = facts_fact(stream, pending->sequence);
-        const struct dun_store *store = stream->spare ? &agent->spare : &agent->store;
+        const struct dun_store *store = stream->spare ? agent->spare : agent->store;
         uint64_t end = store->log.next - store->log.unsynced;
         if (fact->durable || store->log.stream != pending->stream || pending->sequence >= end)
             continue;
@@ -336,13 +336,13 @@ static void note_store(struct facts *facts, const struct dun_store *store, bool 
 
 void facts_after_call(struct facts *facts, struct dun_agent *agent, bool cut)
 {
-    note_mounts(facts, &agent->store, false);
-    note_mounts(facts, &agent->spare, true);
+    note_mounts(facts, agent->store, false);
+    note_mounts(facts, agent->spare, true);
     settle_attempts(facts, agent);
     if (cut)
         return;
-    note_store(facts, &agent->store, false);
-    note_store(facts, &agent->spare, true);
+    note_store(facts, agent->store, false);
+    note_store(facts, agent->spare, true);
     thinned_watch(facts, agent);
     check_counts(facts, agent);
 }

@@ -72,9 +72,9 @@ static bool newest_may_be_hit(struct sim *sim, const struct dun_log *log)
 static void flip(struct sim *sim)
 {
     const struct dun_agent *agent = sim->device.agent;
-    if (!agent || !sim->device.on || !agent->store.mounted)
+    if (!agent || !sim->device.on || !agent->store->mounted)
         return;
-    const struct dun_log *log = &agent->store.log;
+    const struct dun_log *log = &agent->store->log;
     /* Seen at the next boot: between the check of a record and its way out there is no defence. */
     device_lose_power(&sim->device);
     for (uint64_t bits = 1 + rng_below(&sim->rng, 3); bits > 0; bits--) {

@@ -70,13 +70,13 @@ void thinned_watch(struct facts *facts, const struct dun_agent *agent)
 {
     facts->erases_seen = sim_run->flash.erases;
     if (sim_run->scenario.overflow != DUN_LOG_THIN ||
-        (!agent->store.mounted && !agent->archive.mounted))
+        (!agent->store->mounted && !agent->archive->mounted))
         return;
-    const struct dun_log *log = &agent->archive.log;
+    const struct dun_log *log = &agent->archive->log;
     /* In its second lap it thins itself: copies of old records go behind younger ones. */
     facts->archive_full |=
-        agent->archive.mounted && dun_log_serial(log) >= log->flash->geometry.block_count;
-    facts->archive_lost |= !agent->archive.mounted || dun_log_damaged(log) > 0;
+        agent->archive->mounted && dun_log_serial(log) >= log->flash->geometry.block_count;
+    facts->archive_lost |= !agent->archive->mounted || dun_log_damaged(log) > 0;
 }
 
 bool thinned_arrival(struct facts *facts, struct stream_facts *stream, uint64_t sequence,
@@ -112,15 +112,15 @@ void thinned_told(const struct stream_facts *stream, const struct read_loss *los
 
 void thinned_end(struct facts *facts, const struct dun_agent *agent)
 {
-    if (!agent->store.mounted || !agent->archive.mounted || facts->archive_full ||
+    if (!agent->store->mounted || !dun_store_is_mounted(agent->archive) || facts->archive_full ||
         facts->archive_lost || sim_run->damaged || storage_fails() ||
         sim_run->scenario.packet_max != 0)
         return;
-    struct stream_facts *stream = facts_stream(facts, agent->store.log.stream);
+    struct stream_facts *stream = facts_stream(facts, agent->store->log.stream);
     for (uint64_t s = 1; stream && s < stream->count; s++) {
         const struct fact *fact = facts_fact(stream, s);
         if (fact->gone_in != 0 && fact->durable && stays(fact, s) && !fact->arrived &&
-            fact->size <= dun_log_record_max(&agent->archive.log))
+            fact->size <= dun_log_record_max(&agent->archive->log))
             sim_fail("sequence %llu should have stayed when the log was thinned, and never came",
                      (ull)s);
     }

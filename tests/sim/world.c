@@ -65,10 +65,10 @@ static void complain_of_backlog(const struct sim *sim)
         "backlog %llu, %llu and %llu, losses %u and %u",
         (long long)patience(sim) / 1000, sim->device.on, (int)sender->state, sender->due,
         sender->unacked, sim->device.batch.count,
-        (unsigned long long)dun_store_backlog(&agent->store),
-        (unsigned long long)dun_store_backlog(&agent->spare),
-        (unsigned long long)dun_store_backlog(&agent->archive), agent->store.ledger.count,
-        agent->spare.ledger.count);
+        (unsigned long long)dun_store_backlog(agent->store),
+        (unsigned long long)dun_store_backlog(agent->spare),
+        (unsigned long long)dun_store_backlog(agent->archive), agent->store->ledger.count,
+        agent->spare->ledger.count);
 }
 
 static void wait_for_drain(struct sim *sim)

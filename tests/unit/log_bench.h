@@ -33,6 +33,7 @@ struct bench {
     struct dun_loss losses[8];
     uint8_t unit[512];
     uint32_t progs, erases, syncs;
+    uint64_t bytes_read;             /* since the last mount began */
     uint32_t erased, syncs_at_erase; /* the last block, and when */
     bool erased_together;            /* two erases without a sync between them */
     int sync_error;
@@ -48,6 +49,7 @@ static inline int read_faulty(void *context, uint32_t block, uint32_t offset, vo
 {
     struct bench *bench = context;
 
+    bench->bytes_read += size;
     if (bench->dark || block == bench->dark_block)
         return DUN_E_IO;
     return bench->ram.read(bench->ram.context, block, offset, data, size);
@@ -107,6 +109,7 @@ static inline int mount_again(struct bench *bench)
     dun_ledger_init(&bench->ledger, bench->losses, 8);
     memset(bench->unit, 0xAA, sizeof bench->unit);
     memset(&bench->log, 0x55, sizeof bench->log);
+    bench->bytes_read = 0;
     return dun_log_mount(&bench->log, &bench->config, &bench->report);
 }
 

@@ -27,6 +27,7 @@ static const dun_ms wall_ms = INT64_C(1790000000000);
 
 struct fixture {
     struct dun_agent agent;
+    struct dun_store stores[3]; /* the durable log, the spare, the archive */
     struct dun_agent_config config;
     struct dun_agent_parts parts;
     struct dun_catalog catalog;
@@ -36,11 +37,12 @@ struct fixture {
     struct dun_chain chains[METRICS];
     struct dun_limit limits[METRICS];
     struct dun_window_slot window[WINDOW];
+    struct dun_notice notices[16];
     struct dun_loss losses[3][LOSSES];
-    struct dun_flash memory[3]; /* of the durable log, the spare, the archive */
-    struct dun_flash flaky;     /* in front of the durable one */
-    bool broken;                /* it takes nothing */
-    bool absent;                /* it cannot even be read */
+    struct dun_flash memory[3];
+    struct dun_flash flaky; /* in front of the durable one */
+    bool broken;            /* it takes nothing */
+    bool absent;            /* it cannot even be read */
     bool thin;
     uint8_t bytes[3][BLOCK * BLOCKS + 16];
     uint8_t unit[3][16];
@@ -83,15 +85,15 @@ static int flaky_sync(void *context)
 
 /// Fixture ///
 
-static struct dun_store_config store_config(struct fixture *f, int which, uint64_t stream)
+static struct dun_store *store_of(struct fixture *f, int which, uint64_t stream)
 {
-    return (struct dun_store_config){
-        .flash = which == 0 ? &f->flaky : &f->memory[which],
-        .unit = {f->unit[which], sizeof f->unit[which]},
-        .losses = f->losses[which],
-        .losses_max = LOSSES,
-        .new_stream = stream,
-    };
+    struct dun_store_config config = {.flash = which == 0 ? &f->flaky : &f->memory[which],
+                                      .unit = {f->unit[which], sizeof f->unit[which]},
+                                      .losses = f->losses[which],
+                                      .losses_max = LOSSES,
+                                      .new_stream = stream};
+    dun_store_init(&f->stores[which], &config);
+    return &f->stores[which];
 }
 
 static void start(struct fixture *f)
@@ -101,19 +103,20 @@ static void start(struct fixture *f)
     f->parts = (struct dun_agent_parts){
         .catalog = &f->catalog,
         .batch = &f->batch,
-        .store = store_config(f, 0, 0xD0),
-        .spare = store_config(f, 1, 0x5A),
-        .archive = store_config(f, 2, 0xAC),
+        .store = store_of(f, 0, 0xD0),
+        .spare = store_of(f, 1, 0x5A),
+        .archive = store_of(f, 2, 0xAC),
         .limits = f->limits,
+        .notices = f->notices,
+        .notices_max = 16,
         .window = f->window,
         .window_max = WINDOW,
         .sensors = f->parts.sensors,
         .sensor_count = f->parts.sensor_count,
         .uplink = &f->broker.uplink,
-        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"},
-    };
+        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"}};
     if (f->thin)
-        f->parts.store.overflow = DUN_LOG_THIN;
+        f->parts.store->config.overflow = DUN_LOG_THIN;
     assert_int_equal(dun_agent_init(&f->agent, &f->config, &f->parts, f->now, NULL), DUN_OK);
 }
 
@@ -121,18 +124,12 @@ static int set_up(void **state)
 {
     struct fixture *f = &fixture;
     memset(f, 0, sizeof *f);
-    struct dun_flash_geometry geometry = {
-        .block_size = BLOCK, .block_count = BLOCKS, .prog_size = 4};
+    struct dun_flash_geometry geometry = {BLOCK, BLOCKS, 4};
     for (int i = 0; i < 3; i++) {
         struct dun_buffer memory = {f->bytes[i], sizeof f->bytes[i]};
         assert_int_equal(dun_flash_ram_init(&f->memory[i], geometry, memory), DUN_OK);
     }
-    f->flaky = (struct dun_flash){.geometry = geometry,
-                                  .context = f,
-                                  .read = flaky_read,
-                                  .prog = flaky_prog,
-                                  .erase = flaky_erase,
-                                  .sync = flaky_sync};
+    f->flaky = (struct dun_flash){geometry, f, flaky_read, flaky_prog, flaky_erase, flaky_sync};
     fake_uplink_init(&f->broker);
     f->now = 1000;
     f->config = (struct dun_agent_config){.device = "d1",
@@ -179,7 +176,7 @@ static bool arrived(const struct fixture *f, uint64_t sequence)
 /* Every sequence from `first` to the last one stored arrived. */
 static void assert_complete_from(const struct fixture *f, uint64_t first)
 {
-    uint64_t end = dun_log_next_sequence(&f->agent.store.log);
+    uint64_t end = dun_log_next_sequence(&f->agent.store->log);
     for (uint64_t sequence = first; sequence < end; sequence++)
         assert_true(arrived(f, sequence));
 }
@@ -265,7 +262,7 @@ static void fresh_records_do_not_wait_behind_the_backlog(void **state)
     record(f, 100);
     f->broker.reachable = true;
     step_for(f, 300);
-    uint64_t fresh = dun_log_next_sequence(&f->agent.store.log);
+    uint64_t fresh = dun_log_next_sequence(&f->agent.store->log);
     record(f, 4);
     dun_agent_step(&f->agent, f->now);
     assert_true(arrived(f, fresh));
@@ -287,7 +284,7 @@ static void backfill_leaves_room_in_the_window(void **state)
     f->broker.auto_ack = false;
     step_for(f, 300);
     assert_int_equal(fake_uplink_count(&f->broker, "batch"), WINDOW / 2);
-    uint64_t fresh = dun_log_next_sequence(&f->agent.store.log);
+    uint64_t fresh = dun_log_next_sequence(&f->agent.store->log);
     record(f, 4);
     dun_agent_step(&f->agent, f->now);
     assert_true(arrived(f, fresh));
@@ -334,7 +331,7 @@ static void urgent_samples_overtake_all(void **state)
     record(f, 40); /* back within, which is news; the rest fills the window */
     assert_int_equal(dun_agent_record(&f->agent, 0, -1, f->now), DUN_OK);
     dun_agent_step(&f->agent, f->now);
-    uint64_t urgent = dun_log_next_sequence(&f->agent.store.log) - 1;
+    uint64_t urgent = dun_log_next_sequence(&f->agent.store->log) - 1;
     assert_false(arrived(f, urgent)); /* the window is full */
     unsigned before = fake_uplink_count(&f->broker, "batch");
     f->broker.auto_ack = true;
@@ -491,7 +488,7 @@ static void nothing_to_say_is_not_stored(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(dun_agent_seal(&f->agent, f->now), DUN_OK);
-    assert_int_equal(dun_log_next_sequence(&f->agent.store.log), 1);
+    assert_int_equal(dun_log_next_sequence(&f->agent.store->log), 1);
 }
 
 static void a_full_log_drops_the_oldest_and_tells(void **state)
@@ -505,8 +502,8 @@ static void a_full_log_drops_the_oldest_and_tells(void **state)
     step_for(f, 3000);
     assert_false(arrived(f, f->agent.stats.records_dropped));
     assert_complete_from(f, f->agent.stats.records_dropped + 1);
-    assert_int_equal(dun_ledger_untold(&f->agent.store.ledger), 0);
-    assert_int_equal(f->agent.store.ledger.count, 0); /* told, acknowledged, forgotten */
+    assert_int_equal(dun_ledger_untold(&f->agent.store->ledger), 0);
+    assert_int_equal(f->agent.store->ledger.count, 0); /* told, acknowledged, forgotten */
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
 }
 
@@ -525,7 +522,7 @@ static void a_thinned_log_keeps_some_of_everything(void **state)
     record(f, 200);
     assert_int_equal(dun_agent_record(&f->agent, 1, 99, f->now), DUN_OK);
     dun_agent_step(&f->agent, f->now);
-    uint64_t urgent = dun_log_next_sequence(&f->agent.store.log) - 1;
+    uint64_t urgent = dun_log_next_sequence(&f->agent.store->log) - 1;
     record(f, 1200);
     uint64_t dropped = f->agent.stats.records_dropped;
     assert_true(dropped > 200);
@@ -538,7 +535,7 @@ static void a_thinned_log_keeps_some_of_everything(void **state)
         kept += arrived(f, sequence);
     assert_in_range(kept, dropped / 20, dropped / 3);
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
-    assert_int_equal(f->agent.store.ledger.count, 0);
+    assert_int_equal(f->agent.store->ledger.count, 0);
 }
 
 /* What was recorded in one form stays in that form, on that form's channel. */
@@ -548,7 +545,7 @@ static void a_backlog_outlives_a_change_of_encoding(void **state)
     f->broker.reachable = false;
     declare(f, "a");
     record(f, 16);
-    uint64_t batches = dun_log_next_sequence(&f->agent.store.log) - 1;
+    uint64_t batches = dun_log_next_sequence(&f->agent.store->log) - 1;
     f->broker.state = 0;
     f->config.encoder = &dun_plain;
     start(f);
@@ -614,7 +611,7 @@ static void without_any_storage_ram_holds_what_it_can(void **state)
 {
     struct fixture *f = *state;
     f->broken = true;
-    f->agent.spare.config.flash = NULL;
+    f->agent.spare->config.flash = NULL;
     declare(f, "a");
     for (int i = 0; i < POINTS + 5; i++) {
         int result = dun_agent_record(&f->agent, 0, i, f->now);
@@ -639,7 +636,7 @@ static void without_any_storage_ram_holds_what_it_can(void **state)
 static void drop_newest_keeps_the_old(void **state)
 {
     struct fixture *f = *state;
-    f->agent.store.log.overflow = DUN_LOG_DROP_NEWEST;
+    f->agent.store->log.overflow = DUN_LOG_DROP_NEWEST;
     f->broker.reachable = false;
     declare(f, "a");
     record(f, 600);
@@ -662,7 +659,7 @@ static void a_refused_record_is_told_and_does_not_block(void **state)
     step_for(f, 2000);
     assert_true(f->agent.stats.records_rejected >= 1);
     assert_int_equal(dun_agent_backlog(&f->agent), 0);
-    assert_int_equal(f->agent.store.ledger.count, 0);
+    assert_int_equal(f->agent.store->ledger.count, 0);
 }
 
 static void time_becomes_known_later(void **state)

@@ -81,7 +81,7 @@ static uint64_t work(struct fixture *f)
     uint64_t durable = 0;
     for (int i = 0; i < RECORDS; i++) {
         uint8_t payload[PAYLOAD];
-        uint64_t sequence = dun_log_next_sequence(&f->log);
+        dun_sequence sequence = dun_log_next_sequence(&f->log);
         fill(payload, sequence);
         if (dun_log_append(&f->log, (struct dun_span){payload, sizeof payload}) != DUN_OK ||
             (i % 3 == 0 && sequence > 4 && dun_log_ack_to(&f->log, sequence - 4) != DUN_OK) ||

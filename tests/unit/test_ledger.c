@@ -59,8 +59,8 @@ static void what_is_covered_is_not_added_again(void **state)
     check_range(1, 10, 20, DUN_LOSS_OVERFLOW);
     check_range(2, 21, 29, DUN_LOSS_DAMAGED);
     check_range(4, 41, 50, DUN_LOSS_DAMAGED);
-    dun_ledger_add(&ledger, 50, UINT64_MAX, DUN_LOSS_DAMAGED);
-    check_range(4, 41, UINT64_MAX, DUN_LOSS_DAMAGED);
+    dun_ledger_add(&ledger, 50, DUN_SEQUENCE_LAST, DUN_LOSS_DAMAGED);
+    check_range(4, 41, DUN_SEQUENCE_LAST, DUN_LOSS_DAMAGED);
 }
 
 static void a_full_table_merges_the_nearest(void **state)

@@ -135,12 +135,12 @@ static void acks_survive_once_synced(void **state)
     (void)state;
     start(&bench, 1024, 4, 4);
     append_many(&bench, 10);
-    for (uint64_t sequence = 1; sequence <= 4; sequence++)
+    for (dun_sequence sequence = 1; sequence <= 4; sequence++)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     check_records(&bench, 5, 10);
     assert_int_equal(mount_again(&bench), 0);
     check_records(&bench, 1, 10);
-    for (uint64_t sequence = 1; sequence <= 4; sequence++)
+    for (dun_sequence sequence = 1; sequence <= 4; sequence++)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     assert_int_equal(dun_log_sync(&bench.log), 0);
     assert_int_equal(mount_again(&bench), 0);
@@ -158,14 +158,14 @@ static void acks_come_in_any_order(void **state)
     append_many(&bench, 12);
     assert_int_equal(dun_log_ack(&bench.log, 0), DUN_E_INVALID);
     assert_int_equal(dun_log_ack(&bench.log, 13), DUN_E_INVALID);
-    for (uint64_t sequence = 2; sequence <= 8; sequence += 2)
+    for (dun_sequence sequence = 2; sequence <= 8; sequence += 2)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     assert_int_equal(dun_log_ack(&bench.log, 10), DUN_E_FULL);
     assert_int_equal(dun_log_ack(&bench.log, 9), 0); /* joins 8 */
     assert_int_equal(dun_log_sync(&bench.log), 0);
     assert_int_equal(mount_again(&bench), 0);
     assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
-    for (uint64_t sequence = 1; sequence <= 7; sequence += 2) {
+    for (dun_sequence sequence = 1; sequence <= 7; sequence += 2) {
         assert_int_equal(cursor.sequence, sequence);
         assert_int_equal(dun_log_next(&bench.log, &cursor), 1);
     }
@@ -175,7 +175,7 @@ static void acks_come_in_any_order(void **state)
     assert_int_equal(dun_log_first_sequence(&bench.log), 5);
     assert_int_equal(dun_log_ack(&bench.log, 1), 0);
     assert_int_equal(dun_log_used(&bench.log), 4096);
-    for (uint64_t sequence = 5; sequence <= 12; sequence++)
+    for (dun_sequence sequence = 5; sequence <= 12; sequence++)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     assert_int_equal(dun_log_first(&bench.log, &cursor), 0);
     assert_int_equal(dun_log_used(&bench.log), 0);
@@ -185,7 +185,7 @@ static void overflow_drops_the_oldest_and_says_so(void **state)
 {
     struct bench bench;
     struct dun_log_cursor cursor;
-    uint64_t next;
+    dun_sequence next;
 
     (void)state;
     start(&bench, 256, 4, 8);
@@ -214,7 +214,7 @@ static void acknowledged_blocks_are_recycled_without_loss(void **state)
 
     (void)state;
     start(&bench, 256, 3, 4);
-    for (uint64_t sequence = 1; sequence <= 200; sequence++) {
+    for (dun_sequence sequence = 1; sequence <= 200; sequence++) {
         append_many(&bench, 1);
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     }
@@ -227,7 +227,7 @@ static void acknowledged_blocks_are_recycled_without_loss(void **state)
 static void drop_newest_refuses_and_keeps(void **state)
 {
     struct bench bench;
-    uint64_t last;
+    dun_sequence last;
 
     (void)state;
     set_up(&bench, 256, 3, 4);
@@ -239,7 +239,7 @@ static void drop_newest_refuses_and_keeps(void **state)
     assert_int_equal(dun_log_sync(&bench.log), 0);
     last = dun_log_next_sequence(&bench.log) - 1;
     check_records(&bench, 1, last);
-    for (uint64_t sequence = 1; sequence <= last / 2; sequence++)
+    for (dun_sequence sequence = 1; sequence <= last / 2; sequence++)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     append_many(&bench, 1);
     check_records(&bench, last / 2 + 1, last + 1);
@@ -268,11 +268,11 @@ static void mount_reads_the_same_whatever_the_count(void **state)
     start(&bench, 4096, 16, 4);
     append_many(&bench, 3);
     assert_int_equal(mount_again(&bench), 0);
-    few = bench.report.bytes_read;
+    few = bench.bytes_read;
     append_many(&bench, 2000);
     assert_int_equal(mount_again(&bench), 0);
-    assert_true(bench.report.bytes_read <= few + 1024);
-    assert_true(bench.report.bytes_read <= 16 * 44 * 3 + 4096 + 1024);
+    assert_true(bench.bytes_read <= few + 1024);
+    assert_true(bench.bytes_read <= 16 * 44 * 3 + 4096 + 1024);
 }
 
 /* A sync with nothing but acks fails: the next one must write them, or they come to nothing. */
@@ -361,7 +361,7 @@ static void a_block_that_fails_is_skipped(void **state)
             bench.bad_block = 2;
         else
             bench.stuck_block = 2;
-        for (uint64_t sequence = 1; sequence <= 300;) {
+        for (dun_sequence sequence = 1; sequence <= 300;) {
             if (append(&bench) == 0 && dun_log_sync(&bench.log) == 0) {
                 assert_int_equal(dun_log_ack(&bench.log, sequence++), 0);
                 continue;
@@ -439,7 +439,7 @@ static void damage_is_skipped_and_told(void **state)
     *byte ^= 0x10;
     assert_int_equal(mount_again(&bench), 0);
     assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
-    for (uint64_t sequence = 1; sequence <= 20; sequence++) {
+    for (dun_sequence sequence = 1; sequence <= 20; sequence++) {
         if (sequence == 7)
             continue;
         assert_int_equal(cursor.sequence, sequence);
@@ -450,7 +450,7 @@ static void damage_is_skipped_and_told(void **state)
     assert_int_equal(bench.losses[0].last, 7);
     assert_int_equal(bench.losses[0].reason, DUN_LOSS_DAMAGED);
     assert_int_equal(dun_log_damaged(&bench.log), 1);
-    for (uint64_t sequence = 1; sequence <= 20; sequence++)
+    for (dun_sequence sequence = 1; sequence <= 20; sequence++)
         assert_int_equal(dun_log_ack(&bench.log, sequence), 0);
     assert_int_equal(dun_log_first_sequence(&bench.log), 21);
 }
@@ -482,7 +482,7 @@ static void a_lost_newest_block_never_gives_a_sequence_twice(void **state)
 {
     struct bench bench;
     uint8_t *opening;
-    uint64_t next;
+    dun_sequence next;
 
     (void)state;
     for (int kind = 0; kind < 3; kind++) {
@@ -536,7 +536,7 @@ static void drop_newest_keeps_room_to_tell_losses(void **state)
     assert_int_equal(mount_again(&bench), 0);
     while (append(&bench) == 0)
         assert_int_equal(dun_log_sync(&bench.log), 0);
-    uint64_t next = dun_log_next_sequence(&bench.log);
+    dun_sequence next = dun_log_next_sequence(&bench.log);
     for (int tries = 0; tries < 2; tries++) {
         assert_int_equal(dun_log_begin_telling(&bench.log, 3), 0);
         assert_int_equal(dun_log_write(&bench.log, "abc", 3), 0);

@@ -105,11 +105,11 @@ static void append(struct fixture *f)
 }
 
 /* Publishes the next record and returns its sequence; 0: there is none. */
-static uint64_t publish(struct fixture *f, dun_ms now)
+static dun_sequence publish(struct fixture *f, dun_ms now)
 {
     if (!dun_outbox_next(&f->outbox, now))
         return 0;
-    uint64_t sequence = dun_outbox_lane(&f->outbox)->cursor.sequence;
+    dun_sequence sequence = dun_outbox_lane(&f->outbox)->cursor.sequence;
     dun_outbox_published(&f->outbox, now);
     return sequence;
 }
@@ -204,7 +204,7 @@ static void test_slow_sweep_comes_to_its_end(void **state)
     dun_outbox_start(&f->outbox);
     dun_outbox_restart(&f->outbox, 0);
     dun_ms now = 0;
-    for (uint64_t expected = 1; expected <= 4; expected++) {
+    for (dun_sequence expected = 1; expected <= 4; expected++) {
         while (publish(f, now) == 0) {
             assert_true(dun_outbox_deadline(&f->outbox) > now);
             now = dun_outbox_deadline(&f->outbox);
@@ -219,7 +219,7 @@ static void test_slow_sweep_comes_to_its_end(void **state)
 static void urgent(struct fixture *f)
 {
     struct dun_log *log = &f->durable.log;
-    uint64_t sequence = dun_log_next_sequence(log);
+    dun_sequence sequence = dun_log_next_sequence(log);
     assert_int_equal(dun_log_begin_urgent(log, 1), DUN_OK);
     assert_int_equal(dun_log_write(log, "!", 1), DUN_OK);
     assert_int_equal(dun_log_commit(log), DUN_OK);
@@ -227,7 +227,7 @@ static void urgent(struct fixture *f)
     dun_outbox_urgent(&f->outbox, sequence, sequence);
 }
 
-static void assert_published(struct fixture *f, const uint64_t *sequences, size_t count)
+static void assert_published(struct fixture *f, const dun_sequence *sequences, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(publish(f, 0), sequences[i]);
@@ -242,7 +242,7 @@ static void assert_published(struct fixture *f, const uint64_t *sequences, size_
 static void test_urgent_record_of_an_outage_goes_first_and_once(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {2, 4, 1, 3, 5}, again[] = {1, 2, 3, 4, 5};
+    static const dun_sequence expected[] = {2, 4, 1, 3, 5}, again[] = {1, 2, 3, 4, 5};
     f->outbox.config.ack_mode = DUN_ACK_STORED;
     mount(f);
     dun_outbox_start(&f->outbox);
@@ -260,7 +260,7 @@ static void test_urgent_record_of_an_outage_goes_first_and_once(void **state)
 static void test_urgent_records_keep_strict_order(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {1, 2, 3};
+    static const dun_sequence expected[] = {1, 2, 3};
     f->outbox.config.backfill_percent = 0;
     mount(f);
     dun_outbox_start(&f->outbox);
@@ -276,7 +276,7 @@ static void test_urgent_records_keep_strict_order(void **state)
 static void test_many_urgent_records_go_before_what_lies_between(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11, 10};
+    static const dun_sequence expected[] = {2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11, 10};
     f->outbox.config.backfill_percent = 100;
     mount(f);
     dun_outbox_start(&f->outbox);
@@ -318,7 +318,7 @@ static void test_urgent_record_does_not_wait_for_what_was_put_off(void **state)
 static void test_archive_waits_in_strict_order_for_a_log_that_cannot_be_read(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t expected[] = {1, 2, 1};
+    static const dun_sequence expected[] = {1, 2, 1};
     static uint8_t bytes[BLOCK * 2 + 16];
     static uint8_t unit[16];
     static struct dun_loss losses[LOSSES];
@@ -355,7 +355,7 @@ static void test_urgent_record_that_was_dropped_is_passed(void **state)
     while (dun_log_first_sequence(&f->durable.log) <= 1)
         append(f);
     urgent(f);
-    uint64_t newest = dun_log_next_sequence(&f->durable.log) - 1;
+    dun_sequence newest = dun_log_next_sequence(&f->durable.log) - 1;
     dun_outbox_restart(&f->outbox, 0);
     assert_int_equal(publish(f, 0), newest);
     assert_int_equal(publish(f, 0), dun_log_first_sequence(&f->durable.log));

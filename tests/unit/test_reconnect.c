@@ -23,6 +23,7 @@ struct device {
     struct dun_catalog catalog;
     struct dun_stats stats;
     struct dun_notices notices;
+    struct dun_notice ring[16];
     struct dun_window_slot window[1];
     enum state state;
     int error;
@@ -114,6 +115,7 @@ static void boot(struct device *device, struct dun_backoff_config config, uint64
                                          .publish = device_publish,
                                          .poll = device_poll,
                                          .deadline = device_deadline};
+    device->notices = (struct dun_notices){.ring = device->ring, .capacity = 16};
     device->sender = (struct dun_sender){
         .uplink = &device->uplink,
         .uplink_config = {.client_id = "twin"},

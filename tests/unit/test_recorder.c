@@ -119,7 +119,7 @@ static void record(struct fixture *f, dun_ms now)
     assert_int_equal(dun_recorder_seal(&f->recorder, now), DUN_OK);
 }
 
-static uint64_t next_of(const struct fixture *f, int which)
+static dun_sequence next_of(const struct fixture *f, int which)
 {
     return dun_log_next_sequence(&f->stores[which].log);
 }
@@ -149,7 +149,7 @@ static void test_losses_are_told_where_they_happened(void **state)
     f->prog_error = DUN_E_IO;
     record(f, 10);
     f->prog_error = 0;
-    uint64_t durable = next_of(f, 0), spare = next_of(f, 1);
+    dun_sequence durable = next_of(f, 0), spare = next_of(f, 1);
     dun_ledger_add(&f->stores[0].ledger, 1, 1, DUN_LOSS_REJECTED);
     assert_int_equal(dun_recorder_seal(&f->recorder, 10 + RETRY_MS), DUN_OK);
     assert_int_equal(dun_ledger_untold(&f->stores[0].ledger), 0);
@@ -178,7 +178,7 @@ static void test_telling_losses_waits_for_room(void **state)
 {
     struct fixture *f = *state;
     dun_ms now = fill_with_loss(f);
-    uint64_t next = next_of(f, 0);
+    dun_sequence next = next_of(f, 0);
     assert_int_equal(dun_recorder_seal(&f->recorder, now), DUN_OK);
     assert_int_equal(next_of(f, 0), next);
     assert_true(dun_ledger_untold(&f->stores[0].ledger) > 0);
@@ -207,9 +207,9 @@ static void test_record_whose_sync_wrote_all_but_the_acks_is_stored(void **state
         record(f, ++now);
         assert_int_equal(dun_log_ack_to(log, next_of(f, 0) - 1), DUN_OK);
         f->erase_error = DUN_E_IO; /* acks go to the same block while it has room for them */
-        uint64_t next = next_of(f, 0);
-        uint64_t recorded = f->stats.points_recorded;
-        uint64_t spare = f->stores[1].mounted ? next_of(f, 1) : 1;
+        dun_sequence next = next_of(f, 0);
+        dun_sequence recorded = f->stats.points_recorded;
+        dun_sequence spare = f->stores[1].mounted ? next_of(f, 1) : 1;
         record(f, ++now);
         if (next_of(f, 0) > next && f->stores[1].mounted)
             assert_int_equal(next_of(f, 1), spare);
@@ -222,22 +222,22 @@ static void test_record_whose_sync_wrote_all_but_the_acks_is_stored(void **state
 /// Thinning ///
 
 /* Sequence of the record, which stands behind the stream in all forms of it. */
-static uint64_t sequence_in(struct dun_log *log, const struct dun_log_cursor *cursor)
+static dun_sequence sequence_in(struct dun_log *log, const struct dun_log_cursor *cursor)
 {
     uint8_t bytes[20] = {0};
     uint32_t size = cursor->size < sizeof bytes ? cursor->size : sizeof bytes;
-    uint64_t sequence = 0;
+    dun_sequence sequence = 0;
     assert_int_equal(dun_log_read(log, cursor, 0, bytes, size), DUN_OK);
     assert_int_equal(bytes[9], 0x10);
     for (unsigned i = 10, shift = 0; i < sizeof bytes; i++, shift += 7) {
-        sequence |= (uint64_t)(bytes[i] & 0x7F) << shift;
+        sequence |= (dun_sequence)(bytes[i] & 0x7F) << shift;
         if (bytes[i] < 0x80)
             break;
     }
     return sequence;
 }
 
-static bool archived(struct dun_store *archive, uint64_t sequence)
+static bool archived(struct dun_store *archive, dun_sequence sequence)
 {
     struct dun_log_cursor cursor;
     for (int result = dun_log_first(&archive->log, &cursor); result > 0;
@@ -261,10 +261,10 @@ static void test_what_an_append_takes_is_saved_before_it(void **state)
         struct dun_thinner thinner = {
             .store = &f->stores[0], .archive = &f->stores[1], .keep_every = 2};
         f->recorder.thinner = &thinner;
-        uint64_t before = dun_log_first_sequence(&f->stores[0].log);
+        dun_sequence before = dun_log_first_sequence(&f->stores[0].log);
         for (dun_ms now = filled + 1; dun_log_first_sequence(&f->stores[0].log) == before; now++)
             record(f, now);
-        for (uint64_t s = before; s < dun_log_first_sequence(&f->stores[0].log); s++)
+        for (dun_sequence s = before; s < dun_log_first_sequence(&f->stores[0].log); s++)
             assert_int_equal(archived(&f->stores[1], s), s % 2 == 0);
     }
 }
@@ -281,9 +281,9 @@ static void test_what_two_openings_take_is_saved(void **state)
     dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_STORAGE);
     dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_TOO_LARGE);
     dun_ledger_add_points(&f->stores[0].ledger, 1, DUN_LOSS_OVERFLOW);
-    for (uint64_t s = 1; s <= 120; s++) {
+    for (dun_sequence s = 1; s <= 120; s++) {
         uint8_t bytes[254] = {[9] = 0x10, [10] = (uint8_t)s};
-        uint64_t before = dun_log_first_sequence(log);
+        dun_sequence before = dun_log_first_sequence(log);
         assert_int_equal(dun_thinner_tick(&thinner), DUN_OK);
         assert_int_equal(dun_log_append(log, (struct dun_span){bytes, (size_t)(20 + s * 37 % 234)}),
                          DUN_OK);

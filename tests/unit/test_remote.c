@@ -33,6 +33,7 @@ enum { WARM, IDLE, USER }; /* metrics: hw.temperature, cpu idle, cpu user */
 
 static struct fixture {
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_remote remote;
     struct dun_agent_config config;
     struct dun_catalog catalog;
@@ -130,28 +131,27 @@ static void boot(void)
     f.sensors[0] = (struct dun_sensor){"cpu", .interval_ms = 5000, .read = read_nothing};
     f.sensors[1] = (struct dun_sensor){"memory", .interval_ms = 5000, .read = read_nothing};
     f.sensors[2] = (struct dun_sensor){"disk", .interval_ms = 60000, .read = read_nothing};
+    dun_store_init(&f.store, &(struct dun_store_config){.flash = &f.flash,
+                                                        .unit = {f.unit, sizeof f.unit},
+                                                        .losses = f.losses,
+                                                        .losses_max = LOSSES,
+                                                        .new_stream = 7});
     const struct dun_agent_parts parts = {
         .catalog = &f.catalog,
         .batch = &f.batch,
-        .store = {.flash = &f.flash,
-                  .unit = {f.unit, sizeof f.unit},
-                  .losses = f.losses,
-                  .losses_max = LOSSES,
-                  .new_stream = 7},
+        .store = &f.store,
         .limits = f.limits,
         .window = f.window,
         .window_max = WINDOW,
         .sensors = f.sensors,
         .sensor_count = 3,
         .uplink = &f.broker.uplink,
-        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"},
-    };
+        .uplink_config = {.host = "broker", .port = 1883, .client_id = "d1"}};
     assert_int_equal(dun_agent_init(&f.agent, &f.config, &parts, f.now, NULL), DUN_OK);
     f.remote = (struct dun_remote){
         .settings = {.agent = &f.agent, .withheld = f.withheld, .retune = retune},
         .shelf = &f.shelf,
-        .record = {f.record, sizeof f.record},
-    };
+        .record = {f.record, sizeof f.record}};
     dun_remote_start(&f.remote, f.now);
     declare();
 }
@@ -328,7 +328,7 @@ static void test_all_keys_are_applied(void **state)
     assert_int_equal(f.agent.recorder.limits.bytes_max, 512);
     assert_int_equal(f.agent.sender.outbox.config.backfill_percent, 10);
     assert_int_equal(f.agent.sender.outbox.config.backfill_bytes_s, 2000);
-    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_NEWEST);
+    assert_int_equal(f.agent.store->log.overflow, DUN_LOG_DROP_NEWEST);
     assert_true(f.limits[IDLE].tuning.sparse && f.limits[USER].tuning.sparse);
     assert_int_equal(f.limits[IDLE].tuning.dead_band, 50);
     assert_int_equal(f.limits[IDLE].tuning.heartbeat_ms, 60000);
@@ -350,7 +350,7 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     add((struct given){"log.policy", .value = DUN_LOG_DROP_NEWEST});
     publish();
     run(100);
-    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_NEWEST);
+    assert_int_equal(f.agent.store->log.overflow, DUN_LOG_DROP_NEWEST);
     assert_true(f.limits[WARM].high == INT64_MAX);
     assert_int_equal(f.limits[WARM].tuning.resolution, 3); /* of 0.1; up */
     begin(2);
@@ -359,7 +359,7 @@ static void test_what_no_document_says_is_as_the_board_has_it(void **state)
     assert_int_equal(f.sensors[0].interval_ms, 5000);
     assert_int_equal(f.sensors[2].interval_ms, 60000);
     assert_int_equal(f.limits[WARM].high, 900);
-    assert_int_equal(f.agent.store.log.overflow, DUN_LOG_DROP_OLDEST);
+    assert_int_equal(f.agent.store->log.overflow, DUN_LOG_DROP_OLDEST);
     assert_int_equal(f.limits[WARM].tuning.resolution, 0);
     assert_int_equal(told().count, 0);
 }

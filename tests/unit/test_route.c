@@ -13,11 +13,16 @@
 
 static struct dun_route route;
 static struct dun_uplink_config config;
+static char other_host[16];
 
 static void start(uint8_t version)
 {
-    route =
-        (struct dun_route){.host = "home", .port = 1883, .version = version, .retry_ms = 3600000};
+    route = (struct dun_route){.host = "home",
+                               .port = 1883,
+                               .version = version,
+                               .retry_ms = 3600000,
+                               .other_host = other_host,
+                               .other_size = sizeof other_host};
     dun_route_start(&route);
 }
 
@@ -198,6 +203,16 @@ static void who_shall_stay_stays(void **state)
     assert_goes_to("home", 1883);
 }
 
+static void a_host_that_does_not_fit_is_not_followed(void **state)
+{
+    (void)state;
+    start(0);
+    assert_int_equal(down(DUN_E_REFUSED, 0x9C, "sixteen-bytes-ab", false, 0), DUN_ROUTE_SAME);
+    assert_goes_to("home", 1883);
+    assert_int_equal(down(DUN_E_REFUSED, 0x9C, "fifteen-bytes-a", false, 0), DUN_ROUTE_ELSEWHERE);
+    assert_goes_to("fifteen-bytes-a", 1883);
+}
+
 static void only_the_broker_redirects(void **state)
 {
     (void)state;
@@ -220,23 +235,20 @@ static void server_references_are_parsed_or_refused(void **state)
         "",      " a",   ":1",     "a:",      "a:0",       "a:65536",  "a:1x",
         "a:-1",  "[]",   "[::1",   "[::1]80", "mqtt://a",  "a/b",      "u@a",
         "a:1:2", "a\tb", "a\nb:1", "[::1]:",  "a:000080x", "\xC3\xA4", "a:999999"};
-    char host[DUN_ROUTE_HOST_MAX];
+    struct dun_span host;
     uint16_t port;
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         port = 7;
         assert_true(dun_route_parse(
-            (struct dun_span){(const uint8_t *)good[i].text, strlen(good[i].text)}, host, &port));
-        assert_string_equal(host, good[i].host);
+            (struct dun_span){(const uint8_t *)good[i].text, strlen(good[i].text)}, &host, &port));
+        assert_int_equal(host.size, strlen(good[i].host));
+        assert_memory_equal(host.data, good[i].host, host.size);
         assert_int_equal(port, good[i].port);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(dun_route_parse((struct dun_span){(const uint8_t *)bad[i], strlen(bad[i])},
-                                     host, &port));
-    uint8_t longest[DUN_ROUTE_HOST_MAX];
-    memset(longest, 'a', sizeof longest);
-    assert_true(dun_route_parse((struct dun_span){longest, sizeof longest - 1}, host, &port));
-    assert_false(dun_route_parse((struct dun_span){longest, sizeof longest}, host, &port));
+                                     &host, &port));
 }
 
 int main(void)
@@ -251,6 +263,7 @@ int main(void)
         cmocka_unit_test(what_is_known_of_one_broker_is_not_of_another),
         cmocka_unit_test(a_loop_ends),
         cmocka_unit_test(who_shall_stay_stays),
+        cmocka_unit_test(a_host_that_does_not_fit_is_not_followed),
         cmocka_unit_test(only_the_broker_redirects),
         cmocka_unit_test(server_references_are_parsed_or_refused),
     };

@@ -17,6 +17,7 @@ enum { POINTS = 512, METRICS = 4, WINDOW = 8, BLOCK = 4096, BLOCKS = 32 };
 
 static struct {
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_catalog catalog;
     struct dun_metric metrics[METRICS];
     struct dun_batch batch;
@@ -46,14 +47,15 @@ static void start(const struct dun_agent_config *limits, uint32_t packet_max)
     dun_batch_init(&f.batch, f.points, POINTS, f.chains, METRICS);
     config.device = "d1";
     config.boot = 9;
+    dun_store_init(&f.store, &(struct dun_store_config){.flash = &f.flash,
+                                                        .unit = {f.unit, sizeof f.unit},
+                                                        .losses = f.losses,
+                                                        .losses_max = 8,
+                                                        .new_stream = 1});
     struct dun_agent_parts parts = {
         .catalog = &f.catalog,
         .batch = &f.batch,
-        .store = {.flash = &f.flash,
-                  .unit = {f.unit, sizeof f.unit},
-                  .losses = f.losses,
-                  .losses_max = 8,
-                  .new_stream = 1},
+        .store = &f.store,
         .limits = f.limits,
         .window = f.window,
         .window_max = WINDOW,

@@ -59,6 +59,7 @@ struct broker {
 
 static struct fixture {
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_agent_config config;
     struct dun_uplink_config uplink_config;
     struct dun_catalog catalog;
@@ -67,6 +68,8 @@ static struct fixture {
     struct dun_point points[POINTS];
     struct dun_chain chains[METRICS];
     struct dun_window_slot window[WINDOW];
+    struct dun_notice notice_ring[16];
+    char redirect_host[128];
     struct dun_loss losses[LOSSES];
     struct dun_flash flash;
     uint8_t bytes[BLOCK * BLOCKS + 16];
@@ -260,14 +263,19 @@ static void start(void)
 {
     dun_catalog_init(&f.catalog, f.metrics, METRICS);
     dun_batch_init(&f.batch, f.points, POINTS, f.chains, METRICS);
+    dun_store_init(&f.store, &(struct dun_store_config){.flash = &f.flash,
+                                                        .unit = {f.unit, sizeof f.unit},
+                                                        .losses = f.losses,
+                                                        .losses_max = LOSSES,
+                                                        .new_stream = 0xD0});
     struct dun_agent_parts parts = {
         .catalog = &f.catalog,
         .batch = &f.batch,
-        .store = {.flash = &f.flash,
-                  .unit = {f.unit, sizeof f.unit},
-                  .losses = f.losses,
-                  .losses_max = LOSSES,
-                  .new_stream = 0xD0},
+        .store = &f.store,
+        .notices = f.notice_ring,
+        .notices_max = 16,
+        .redirect_host = f.redirect_host,
+        .redirect_size = sizeof f.redirect_host,
         .window = f.window,
         .window_max = WINDOW,
         .uplink = &f.broker.uplink,

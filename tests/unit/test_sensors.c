@@ -36,6 +36,7 @@ static struct {
     uint8_t scratch[512];
 
     struct dun_agent agent;
+    struct dun_store store;
     struct dun_catalog catalog;
     struct dun_metric metrics[METRICS];
     struct dun_batch batch;
@@ -93,19 +94,18 @@ static void start_agent(void)
     dun_catalog_init(&f.catalog, f.metrics, METRICS);
     dun_batch_init(&f.batch, f.points, POINTS, f.chains, METRICS);
     fake_uplink_init(&f.broker);
-    const struct dun_agent_parts parts = {
-        .catalog = &f.catalog,
-        .batch = &f.batch,
-        .store = {.flash = &f.flash,
-                  .unit = {f.unit, sizeof f.unit},
-                  .losses = f.losses,
-                  .losses_max = 4,
-                  .new_stream = 1},
-        .limits = f.limits,
-        .window = f.window,
-        .window_max = 4,
-        .uplink = &f.broker.uplink,
-    };
+    dun_store_init(&f.store, &(struct dun_store_config){.flash = &f.flash,
+                                                        .unit = {f.unit, sizeof f.unit},
+                                                        .losses = f.losses,
+                                                        .losses_max = 4,
+                                                        .new_stream = 1});
+    const struct dun_agent_parts parts = {.catalog = &f.catalog,
+                                          .batch = &f.batch,
+                                          .store = &f.store,
+                                          .limits = f.limits,
+                                          .window = f.window,
+                                          .window_max = 4,
+                                          .uplink = &f.broker.uplink};
     assert_int_equal(dun_agent_init(&f.agent, &config, &parts, 0, NULL), DUN_OK);
 }
 

@@ -30,6 +30,7 @@ dun_unit_test(sntp dunlin_sntp)
 dun_unit_test(mqtt_packet dunlin_mqtt)
 dun_unit_test(mqtt_session dunlin_mqtt)
 dun_unit_test(uplink_mqtt dunlin_mqtt)
+dun_unit_test(parts dunlin_mqtt)
 dun_unit_test(link_posix dunlin_link_posix dunlin_link_null)
 
 # A board without an operating system has no hosted part to test.

@@ -140,8 +140,7 @@ static enum dun_log_block_kind probe_at(const struct dun_log_image *image, uint6
     struct probe probe = {image, offset};
     struct dun_flash flash = {
         .geometry = {.block_size = 256}, .context = &probe, .read = probe_read};
-    uint64_t bytes_read = 0;
-    return dun_log_get_opening(&flash, 0, opening, &bytes_read);
+    return dun_log_get_opening(&flash, 0, opening);
 }
 
 static bool sizes_ok(uint32_t block_size, uint32_t prog_size)
@@ -289,12 +288,10 @@ static bool find_newest(const struct dun_log_image *image, struct dun_log_openin
                         uint64_t *offset, int *exit_code)
 {
     struct dun_log_opening opening;
-    uint64_t bytes_read = 0;
     bool found = false;
     for (uint32_t block = 0; block < image->present; block++) {
         uint64_t at = (uint64_t)block * image->flash.geometry.block_size;
-        enum dun_log_block_kind kind =
-            dun_log_get_opening(&image->flash, block, &opening, &bytes_read);
+        enum dun_log_block_kind kind = dun_log_get_opening(&image->flash, block, &opening);
         if (kind == DUN_LOG_BLOCK_NEWER) {
             *exit_code = refuse_newer(image, at);
             return false;

@@ -14,8 +14,7 @@
 enum dun_log_block_kind dun_log_view_block(const struct dun_log_view *view, uint32_t block,
                                            struct dun_log_opening *opening)
 {
-    uint64_t bytes_read = 0;
-    return dun_log_get_opening(&view->image.flash, block, opening, &bytes_read);
+    return dun_log_get_opening(&view->image.flash, block, opening);
 }
 
 /* Keeps the block's last state record in view->payload, if it is well formed. */

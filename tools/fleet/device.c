@@ -289,7 +289,7 @@ bool dun_device_boot(struct dun_fleet_device *device, dun_ms now, struct dun_fle
     if (device->quiet) {
         device->sensor.due = DUN_MS_NEVER;
     }
-    device->sealed_next = dun_log_next_sequence(&device->node.agent.store.log);
+    device->sealed_next = dun_log_next_sequence(&device->node.agent.store->log);
     totals->boots++;
     totals->powered++;
     return true;
@@ -382,7 +382,7 @@ static void add_latency(struct dun_fleet_device *device, uint64_t sequence, dun_
 static void follow_records(struct dun_fleet_device *device, const struct before *before, dun_ms now,
                            struct dun_fleet_totals *totals)
 {
-    const struct dun_log *log = &device->node.agent.store.log;
+    const struct dun_log *log = &device->node.agent.store->log;
     uint64_t next = dun_log_next_sequence(log);
     uint64_t first = dun_log_first_sequence(log);
     bool dropped =
@@ -471,7 +471,7 @@ int dun_device_wait(const struct dun_fleet_device *device, short *events)
 
 uint64_t dun_device_recorded(const struct dun_fleet_device *device)
 {
-    return dun_log_next_sequence(&device->node.agent.store.log) - 1;
+    return dun_log_next_sequence(&device->node.agent.store->log) - 1;
 }
 
 /// The end ///
@@ -518,9 +518,9 @@ void dun_device_tidy(struct dun_fleet_device *device)
     memset(node->points + node->batch.count, 0,
            (DUN_PROFILE_POINTS_MAX - node->batch.count) * sizeof node->points[0]);
     if (node->agent.notices.count == 0) {
-        memset(node->agent.notices.ring, 0, sizeof node->agent.notices.ring);
+        memset(node->notices, 0, sizeof node->notices);
     }
-    if (node->agent.store.log.fill == 0) {
-        memset(node->unit, 0, sizeof node->unit);
+    if (node->agent.store->log.fill == 0) {
+        memset(node->stores[0].unit, 0, sizeof node->stores[0].unit);
     }
 }

@@ -88,6 +88,15 @@ void dun_mqtt_lost(struct dun_mqtt_session *session)
     session->farewell = false;
 }
 
+/* Counts what was encoded into tx_room as queued, unless that failed. */
+static bool queue(struct dun_mqtt_session *session, int size)
+{
+    if (size > 0) {
+        session->tx_end += (uint32_t)size;
+    }
+    return size > 0;
+}
+
 /* What a v5 broker is told about an error; 0: nothing. */
 static uint8_t farewell_reason(int error)
 {
@@ -110,11 +119,7 @@ static void say_farewell(struct dun_mqtt_session *session, int error)
     if (!dun_mqtt_is_5(session->version) || session->payload_left > 0 || reason == 0) {
         return;
     }
-    int size = dun_mqtt_encode_disconnect(tx_room(session), reason);
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
-        session->farewell = true;
-    }
+    session->farewell = queue(session, dun_mqtt_encode_disconnect(tx_room(session), reason));
 }
 
 /* The connection cannot go on. */
@@ -198,13 +203,11 @@ static void ids_recount(struct dun_mqtt_session *session)
         session->next_id = id_after(session->next_id);
     }
     uint16_t clear = UINT16_MAX;
-    for (unsigned i = 0; i < session->ring_count; i++) {
-        uint16_t distance = id_distance(session->next_id, slot_at(session, i)->packet_id);
-        clear = distance < clear ? distance : clear;
-    }
-    if (session->subscribe_id != 0) {
-        uint16_t distance = id_distance(session->next_id, session->subscribe_id);
-        clear = distance < clear ? distance : clear;
+    for (unsigned i = 0; i <= session->ring_count; i++) {
+        bool slot = i < session->ring_count;
+        uint16_t id = slot ? slot_at(session, i)->packet_id : session->subscribe_id;
+        uint16_t distance = id_distance(session->next_id, id);
+        clear = id != 0 && distance < clear ? distance : clear;
     }
     session->ids_clear = clear;
 }
@@ -353,35 +356,35 @@ void dun_mqtt_send_disconnect(struct dun_mqtt_session *session, uint8_t reason)
     }
 }
 
+/* Acks that the broker is owed. */
+static uint8_t owed_count(const struct dun_mqtt_session *session)
+{
+    return dun_has_inbound() ? session->owed_count : 0;
+}
+
 /* Queues what waited for the gap between two publishes. What finds no room stays due. */
 static void queue_control(struct dun_mqtt_session *session)
 {
-    while (session->owed_count > 0) {
-        int size = dun_mqtt_encode_puback(tx_room(session), session->owed_acks[0]);
-        if (size < 0) {
+    while (owed_count(session) > 0) {
+        if (!queue(session, dun_mqtt_encode_puback(tx_room(session), session->owed_acks[0]))) {
             return;
         }
-        session->tx_end += (uint32_t)size;
         session->owed_count--;
         memmove(session->owed_acks, session->owed_acks + 1,
                 session->owed_count * sizeof session->owed_acks[0]);
     }
-    int size = session->ping_due ? dun_mqtt_encode_pingreq(tx_room(session)) : 0;
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
+    if (session->ping_due && queue(session, dun_mqtt_encode_pingreq(tx_room(session)))) {
         session->ping_due = false;
     }
-    size = session->leave_due ? dun_mqtt_encode_disconnect(tx_room(session), session->leave_reason)
-                              : 0;
-    if (size > 0) {
-        session->tx_end += (uint32_t)size;
+    if (session->leave_due &&
+        queue(session, dun_mqtt_encode_disconnect(tx_room(session), session->leave_reason))) {
         session->leave_due = false;
     }
 }
 
 static bool control_due(const struct dun_mqtt_session *session)
 {
-    return session->owed_count > 0 || session->ping_due || session->leave_due;
+    return owed_count(session) > 0 || session->ping_due || session->leave_due;
 }
 
 bool dun_mqtt_output(struct dun_mqtt_session *session, struct dun_mqtt_piece *piece)
@@ -435,17 +438,13 @@ void dun_mqtt_taken(struct dun_mqtt_session *session, size_t size, dun_ms now)
 /* What the broker allows from now on. */
 static void take_limits(struct dun_mqtt_session *session, const struct dun_mqtt_connack *connack)
 {
-    session->window = session->memory.slot_count;
-    if (session->window > connack->receive_maximum) {
-        session->window = connack->receive_maximum;
-    }
+    uint16_t slots = session->memory.slot_count;
+    session->window = slots < connack->receive_maximum ? slots : connack->receive_maximum;
     session->packet_max = connack->maximum_packet_size;
     session->retain_available = connack->retain_available;
     session->qos_max = connack->maximum_qos;
-    session->alias_max = connack->topic_alias_maximum < DUN_MQTT_ALIASES_MAX
-                             ? (uint8_t)connack->topic_alias_maximum
-                             : DUN_MQTT_ALIASES_MAX;
-    session->alias_max = session->aliases_refused ? 0 : session->alias_max;
+    uint16_t aliases = session->aliases_refused ? 0 : connack->topic_alias_maximum;
+    session->alias_max = (uint8_t)(aliases < DUN_MQTT_ALIASES_MAX ? aliases : DUN_MQTT_ALIASES_MAX);
     session->aliases_sent = 0; /* an alias lives as long as its connection */
     if (connack->keepalive_given) {
         set_keepalive(session, connack->server_keepalive_s); /* v5 3.1.2-21 */
@@ -543,6 +542,9 @@ static void handle_suback(struct dun_mqtt_session *session, struct dun_span body
 static void handle_publish(struct dun_mqtt_session *session, struct dun_span body)
 {
     struct dun_mqtt_publish publish;
+    if (!dun_has_inbound()) {
+        return;
+    }
     int error = dun_mqtt_decode_publish(session->version, session->first_byte, body, &publish);
     if (error != DUN_OK) {
         fail(session, error, 0);
@@ -558,11 +560,10 @@ static void handle_publish(struct dun_mqtt_session *session, struct dun_span bod
 
 static void handle_pingresp(struct dun_mqtt_session *session, struct dun_span body)
 {
+    session->pong_deadline = DUN_MS_NEVER;
     if (body.size != 0) {
         fail(session, DUN_E_PROTOCOL, 0);
-        return;
     }
-    session->pong_deadline = DUN_MS_NEVER;
 }
 
 static void handle_disconnect(struct dun_mqtt_session *session, struct dun_span body)
@@ -608,15 +609,14 @@ static void handle_packet(struct dun_mqtt_session *session, struct dun_span body
 static size_t feed_first(struct dun_mqtt_session *session, uint8_t first)
 {
     int type = dun_mqtt_decode_first(session->version, first);
+    if (type >= 0 && (type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
+        type = DUN_E_PROTOCOL;
+    }
     if (type < 0) {
         fail(session, type, 0);
         return 1;
     }
-    if ((type == DUN_MQTT_CONNACK) != (session->state == DUN_MQTT_CONNECTING)) {
-        fail(session, DUN_E_PROTOCOL, 0);
-        return 1;
-    }
-    if (type == DUN_MQTT_PUBLISH && session->owed_count == DUN_MQTT_OWED_ACKS_MAX) {
+    if (type == DUN_MQTT_PUBLISH && owed_count(session) == DUN_MQTT_OWED_ACKS_MAX) {
         return 0;
     }
     session->first_byte = first;
@@ -630,13 +630,14 @@ static void begin_body(struct dun_mqtt_session *session)
 {
     session->body_have = 0;
     session->phase = DUN_MQTT_BODY;
-    if (session->body_size <= session->memory.rx.size) {
+    bool message = session->first_byte >> 4 == DUN_MQTT_PUBLISH;
+    bool unheard = message && !dun_has_inbound(); /* of an older session: the broker keeps it */
+    if (session->body_size <= session->memory.rx.size && !unheard) {
         return;
     }
     /* Only a QoS 0 message may be passed over. One with QoS 1 would have to be acknowledged, and
      * nobody has seen it; any other packet of this size is a lie. */
-    bool skip = session->first_byte >> 4 == DUN_MQTT_PUBLISH && (session->first_byte & 0x06) == 0;
-    if (!skip) {
+    if (!unheard && !(message && (session->first_byte & 0x06) == 0)) {
         fail(session, DUN_E_TOO_LARGE, 0);
         return;
     }
@@ -705,7 +706,7 @@ static size_t feed_some(struct dun_mqtt_session *session, struct dun_span input,
 bool dun_mqtt_can_feed(const struct dun_mqtt_session *session)
 {
     bool open = session->state == DUN_MQTT_CONNECTING || session->state == DUN_MQTT_UP;
-    return open && !session->event_ready && session->owed_count < DUN_MQTT_OWED_ACKS_MAX;
+    return open && !session->event_ready && owed_count(session) < DUN_MQTT_OWED_ACKS_MAX;
 }
 
 size_t dun_mqtt_feed(struct dun_mqtt_session *session, struct dun_span input, dun_ms now)
@@ -730,7 +731,7 @@ const struct dun_mqtt_event *dun_mqtt_next_event(struct dun_mqtt_session *sessio
 {
     if (session->event_ready) {
         session->event_ready = false;
-        if (session->message_id != 0) {
+        if (dun_has_inbound() && session->message_id != 0) {
             session->owed_acks[session->owed_count++] = session->message_id;
             session->message_id = 0;
         }

@@ -89,39 +89,7 @@ enum dun_mqtt_phase {
 };
 
 struct dun_mqtt_session {
-    struct dun_mqtt_memory memory;
-    struct dun_mqtt_stats stats;
-    struct dun_mqtt_event event;
-    dun_ms keepalive_ms; /* 0: none */
-    dun_ms ping_timeout_ms;
-    dun_ms ack_timeout_ms;
-    dun_ms connack_deadline;
-    dun_ms last_sent;
-    dun_ms last_received;
-    dun_ms pong_deadline; /* DUN_MS_NEVER: no PINGREQ is unanswered */
-    dun_ms head_since;    /* when the oldest publish in flight became the oldest */
-    dun_ms subscribe_since;
-
-    uint32_t body_size; /* remaining length of the packet being received */
-    uint32_t body_have;
-    uint32_t payload_size; /* of the publish being written */
-    uint32_t payload_left; /* not 0: nothing else may be queued */
-    uint32_t tx_start, tx_end;
-    uint32_t packet_max; /* the largest packet the broker takes */
-    struct dun_span close_server;
-
-    /* Slots are a ring in the order of publishing. Its oldest `survivors` belong to an earlier
-     * connection and wait to be published again; the rest is in flight. */
-    uint16_t ring_head, ring_count, survivors;
-    uint16_t next_id;
-    uint16_t ids_clear; /* so many ids from next_id on are not in use */
-    uint16_t subscribe_id;
-    uint16_t window; /* publishes in flight that slots and broker allow */
-    uint16_t payload_token;
-    uint16_t owed_acks[DUN_MQTT_OWED_ACKS_MAX];
-    uint16_t message_id; /* of the message in `event`, owed a PUBACK once it is taken */
-
-    int close_error;
+    /* Small fields first: the nearer they lie, the shorter is the code on some machines. */
     uint8_t close_reason;
     uint8_t owed_count;
     uint8_t version;
@@ -142,6 +110,39 @@ struct dun_mqtt_session {
     bool ping_due;
     bool leave_due;
     bool close_told;
+
+    /* Slots are a ring in the order of publishing. Its oldest `survivors` belong to an earlier
+     * connection and wait to be published again; the rest is in flight. */
+    uint16_t ring_head, ring_count, survivors;
+    uint16_t next_id;
+    uint16_t ids_clear; /* so many ids from next_id on are not in use */
+    uint16_t subscribe_id;
+    uint16_t window; /* publishes in flight that slots and broker allow */
+    uint16_t payload_token;
+    uint16_t owed_acks[DUN_MQTT_OWED_ACKS_MAX];
+    uint16_t message_id; /* of the message in `event`, owed a PUBACK once it is taken */
+
+    int close_error;
+    uint32_t body_size; /* remaining length of the packet being received */
+    uint32_t body_have;
+    uint32_t payload_size; /* of the publish being written */
+    uint32_t payload_left; /* not 0: nothing else may be queued */
+    uint32_t tx_start, tx_end;
+    uint32_t packet_max; /* the largest packet the broker takes */
+    struct dun_span close_server;
+
+    struct dun_mqtt_memory memory;
+    struct dun_mqtt_stats stats;
+    struct dun_mqtt_event event;
+    dun_ms keepalive_ms; /* 0: none */
+    dun_ms ping_timeout_ms;
+    dun_ms ack_timeout_ms;
+    dun_ms connack_deadline;
+    dun_ms last_sent;
+    dun_ms last_received;
+    dun_ms pong_deadline; /* DUN_MS_NEVER: no PINGREQ is unanswered */
+    dun_ms head_since;    /* when the oldest publish in flight became the oldest */
+    dun_ms subscribe_since;
 };
 
 /* 0, or DUN_E_INVALID if the memory is too small to work with. */

@@ -225,7 +225,9 @@ static int check(const struct dun_uplink_config *config)
         (config->password.data != NULL && config->username == NULL)) { /* 3.1.2-22 */
         return DUN_E_INVALID;
     }
-    return strlen(config->host) < DUN_UPLINK_PAHO_URI_MAX - 20 ? DUN_OK : DUN_E_TOO_LARGE;
+    bool fits = strlen(config->host) < DUN_UPLINK_PAHO_URI_MAX - 20 &&
+                text_span(config->will_topic).size < DUN_UPLINK_PAHO_WILL_MAX;
+    return fits ? DUN_OK : DUN_E_TOO_LARGE;
 }
 
 static int uplink_open(void *context, const struct dun_uplink_config *config, dun_ms now)
@@ -238,6 +240,10 @@ static int uplink_open(void *context, const struct dun_uplink_config *config, du
     }
     if (error == DUN_OK) {
         uplink->config = *config;
+        if (config->will_topic != NULL) {
+            strcpy(uplink->will_topic, config->will_topic);
+            uplink->config.will_topic = uplink->will_topic;
+        }
         uplink->connect_deadline =
             config->connect_timeout_ms > 0 ? now + config->connect_timeout_ms : DUN_MS_NEVER;
         uplink->state = DUN_UPLINK_PAHO_OPENING;

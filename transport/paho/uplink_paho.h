@@ -25,6 +25,7 @@
 #define DUN_UPLINK_PAHO_SERVER_MAX   256
 #define DUN_UPLINK_PAHO_ALPN_MAX     32
 #define DUN_UPLINK_PAHO_URI_MAX      300
+#define DUN_UPLINK_PAHO_WILL_MAX     256 /* longest topic of a will, and 1 */
 
 enum dun_uplink_paho_slot_state {
     DUN_UPLINK_PAHO_FREE = 0,
@@ -72,6 +73,7 @@ struct dun_uplink_paho {
 
     /* The agent's view. */
     struct dun_uplink_config config; /* stands still while the worker has a job */
+    char will_topic[DUN_UPLINK_PAHO_WILL_MAX];
     dun_ms connect_deadline;
     uint8_t state; /* enum dun_uplink_paho_state */
     bool writable_due;
