@@ -3,7 +3,7 @@ set(wasi ${CMAKE_CURRENT_LIST_DIR})
 set(INIH_SOURCE_DIR ${PROJECT_SOURCE_DIR}/build/deps/libinih-59 CACHE PATH
     "Source tree of inih; ./tools/setup --wasi puts it here")
 find_program(WASM_TOOLS wasm-tools HINTS ${DUN_WASI_DIR}/bin)
-find_program(PYTHON python3 REQUIRED)
+find_program(PYTHON python3 HINTS /usr/bin REQUIRED) # the system's has lzma, others may not
 find_program(WASM_OPT wasm-opt HINTS ${DUN_WASI_DIR}/node_modules/.bin NO_DEFAULT_PATH)
 foreach(needed ${INIH_SOURCE_DIR}/ini.c ${WASM_TOOLS} ${WASM_OPT})
     if(NOT EXISTS ${needed})

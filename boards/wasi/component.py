@@ -28,6 +28,7 @@ LISTS = {"get-environment", "get-arguments", "poll", "[method]input-stream.read"
          "[method]descriptor.read", "get-directories",
          "[method]directory-entry-stream.read-directory-entry"}
 FILTER = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0}
+UNPACKER = 32768  # bytes of stack: its own, and what it is called with
 PACKED = b"\1"  # tells libc/start.c that there is something to unpack
 
 
@@ -152,6 +153,8 @@ class Core:
         begin, memory = self.image()
         bits = PACKED + begin.to_bytes(4, "little") + lzma.compress(memory, lzma.FORMAT_RAW,
                                                                     filters=[FILTER])
+        if len(bits) + UNPACKER > stack:
+            sys.exit("component.py: no room on the stack for what is packed")
         return b"\1\0\x41" + signed_leb(top - stack) + b"\x0b" + leb(len(bits)) + bits
 
     def short(self, names, data):

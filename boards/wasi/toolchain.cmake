@@ -14,8 +14,9 @@ if(DEFINED ENV{WASI_SDK_PREFIX})
     set(CMAKE_SYSROOT $ENV{WASI_SDK_PREFIX}/share/wasi-sysroot)
     set(CMAKE_AR $ENV{WASI_SDK_PREFIX}/bin/llvm-ar)
     set(CMAKE_RANLIB $ENV{WASI_SDK_PREFIX}/bin/llvm-ranlib)
-    # What is linked here is the core module; board.cmake makes the component of it.
-    set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,--skip-wit-component")
+    # What is linked here is the core module; component.py makes the component of it.
+    set(CMAKE_EXE_LINKER_FLAGS_INIT -fuse-ld=lld)
+    set(CMAKE_C_STANDARD_LIBRARIES "-O0 -Wl,-O2")
 else()
     set(DUN_WASI_LLVM 16 CACHE STRING "Version of Debian's clang and lld for wasm: 16 or later")
     set(CMAKE_C_COMPILER clang-${DUN_WASI_LLVM})

@@ -10,15 +10,18 @@ import unittest
 from support.agent import BUILD, program
 from support.waiting import main
 
+BOARDS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "boards")
 EXPOSURE_MAX = 1.5  # of 10; what is left is what an agent with sensors and a network needs
 
 
 @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
 class UnitFile(unittest.TestCase):
+    unit = os.path.join(BUILD, "dunlind.service")
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-        with open(os.path.join(BUILD, "dunlind.service"), encoding="utf-8") as file:
+        with open(self.unit, encoding="utf-8") as file:
             text = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=" + program("dunlind"), file.read())
         self.path = os.path.join(self.folder.name, "dunlind.service")
         with open(self.path, "w", encoding="utf-8") as file:
@@ -45,6 +48,10 @@ class UnitFile(unittest.TestCase):
         self.assertIsNotNone(level, said)
         self.assertLessEqual(float(level.group(1)), EXPOSURE_MAX, said)
         print(f"exposure {level.group(1)} of 10")
+
+
+class UnitFileOfWasi(UnitFile):
+    unit = os.path.join(BOARDS, "wasi", "dunlind-wasi.service")
 
 
 if __name__ == "__main__":

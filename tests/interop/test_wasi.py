@@ -2,12 +2,14 @@
 """What only the component has: rights that are missing, names that the runtime looks up, a folder
 that is granted by another name, sensors from a granted /proc."""
 import os
+import socket
 import subprocess
 import tempfile
 import unittest
 
-from support.agent import COMPONENT, WASI_HOST, Agent, program
+from support.agent import COMPONENT, WASI_HOST, Agent, finish, program
 from support.broker import Broker
+from support.proxy import Proxy
 from support.receiver import Receiver
 from support.waiting import main, wait_for
 
@@ -96,6 +98,41 @@ class Rights(unittest.TestCase):
                      lambda: f"{receiver.last('catalog')} {run.log()}")
             self.assertNotIn(b"system.filesystem.usage", receiver.last("catalog"))
 
+
+class Network(unittest.TestCase):
+    """What the other interop tests do by IPv4 and MQTT 5, the other way, in short."""
+
+    def lasts(self, proxy, broker, **keys):
+        settings = {"broker": {**keys}}
+        with proxy, Agent(proxy.port, settings=settings) as agent:
+            agent.start()
+            for _ in range(3):
+                before = proxy.acknowledged.count()
+                wait_for(lambda n=before: proxy.acknowledged.count() >= n + 20, agent.log)
+                broker.kill()
+                broker.start()
+            finish(self, agent, proxy.acknowledged)
+            proxy.published.check(self)
+            proxy.acknowledged.check(self)
+            return {connection.level for connection in proxy.connections}
+
+    def test_ipv6(self):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError as error:
+            self.skipTest(f"no IPv6 on this machine: {error}")
+        with Broker() as broker:
+            proxy = Proxy(broker.start().port, address="::1")
+            self.assertEqual(self.lasts(proxy, broker, host="::1"), {5})
+            with Receiver(broker.port) as receiver, Proxy(broker.port, address="::1") as proxy:
+                Run(self, ["-S", NETWORK], "-L", f"mqtt://[::1]:{proxy.port}", "--state", "/state")
+                receiver.wait_last("status", b"online")
+
+    def test_mqtt_3_1_1(self):
+        with Broker() as broker:
+            proxy = Proxy(broker.start().port)
+            self.assertEqual(self.lasts(proxy, broker, version="3.1.1"), {4})
 
 class Life(unittest.TestCase):
     def test_a_stop_from_an_earlier_life_is_not_obeyed(self):

@@ -459,12 +459,12 @@ int dun_mqtt_decode_first(uint8_t version, uint8_t first)
             return DUN_E_CORRUPT;
         }
         /* QoS 2 is more than any SUBSCRIBE of ours asked for. */
-        return qos == 2 ? DUN_E_PROTOCOL : DUN_MQTT_PUBLISH;
+        return qos == 2 ? (int)DUN_E_PROTOCOL : DUN_MQTT_PUBLISH;
     case DUN_MQTT_DISCONNECT:
         if (!dun_mqtt_is_5(version)) {
             return DUN_E_PROTOCOL;
         }
-        return flags == 0 ? DUN_MQTT_DISCONNECT : DUN_E_CORRUPT;
+        return flags == 0 ? (int)DUN_MQTT_DISCONNECT : DUN_E_CORRUPT;
     case DUN_MQTT_CONNACK:
     case DUN_MQTT_PUBACK:
     case DUN_MQTT_SUBACK:

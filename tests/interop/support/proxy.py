@@ -237,8 +237,9 @@ class _Connection:
 
 
 class Proxy:
-    def __init__(self, upstream_port, refusing=False, opaque=False):
+    def __init__(self, upstream_port, refusing=False, opaque=False, address="127.0.0.1"):
         self.upstream_port = upstream_port
+        self.address = address         # where it listens
         self.opaque = opaque           # what passes is no MQTT that could be booked: TLS
         self.lock = threading.Lock()
         self.published = Records()     # went up whole
@@ -266,9 +267,10 @@ class Proxy:
         if self.port:
             self._close_listener()
             self.cut_all()
-        self.listener = socket.socket()
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self.listener = socket.socket(family)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.bind((self.address, self.port))
         self.port = self.listener.getsockname()[1]
 
     def listen(self):
