@@ -35,7 +35,7 @@
 
 #define RESERVE_BLOCKS_MIN 4 /* a ring of fewer blocks keeps none in reserve */
 
-_Static_assert(sizeof(struct dun_log) <= 200, "the log promises to take no more RAM of its own");
+_Static_assert(sizeof(struct dun_log) < 200, "the log's own RAM is promised to stay below this");
 _Static_assert(DUN_LOG_RECORD_OVERHEAD == DUN_LOG_HEADER_SIZE + DUN_LOG_CRC_SIZE,
                "log.h and log_format.h must agree");
 
@@ -691,11 +691,10 @@ uint64_t dun_log_used(const struct dun_log *log)
         return 0;
     if (from == log->base)
         return log->flash->geometry.block_size;
-    return ((dun_sequence)dun_log_distance(log, from, log->base) + 1) *
-           log->flash->geometry.block_size;
+    return ((uint64_t)dun_log_distance(log, from, log->base) + 1) * log->flash->geometry.block_size;
 }
 
 uint64_t dun_log_capacity(const struct dun_log *log)
 {
-    return (dun_sequence)log->flash->geometry.block_size * log->flash->geometry.block_count;
+    return (uint64_t)log->flash->geometry.block_size * log->flash->geometry.block_count;
 }

@@ -51,19 +51,19 @@ struct dun_log_report {
 };
 
 /*
- * At most 200 bytes; everything in it is the log's own business. Places are (block, offset);
+ * Less than 200 bytes; everything in it is the log's own business. Places are (block, offset);
  * `base` is the newest block with a good sync, `head` the one being written, `tail` the oldest.
  */
 struct dun_log {
     /* Small fields first: the nearer they lie, the shorter is the code on some machines. */
-    bool head_open;
-    bool record_open;
-    bool acks_changed;
-    bool state_full;   /* the head has a full state record that says what is so but the cursor */
-    bool base_old;     /* the base is of format version 1 */
-    bool base_lost;    /* its opening is gone, and so are its records */
-    bool in_reserve;   /* the head is the block that DROP_NEWEST keeps for what tells losses */
-    bool erase_failed; /* of a block in use, since mount: cursors may point to nothing */
+    bool head_open : 1;
+    bool record_open : 1;
+    bool acks_changed : 1;
+    bool state_full : 1; /* the head has a full state record that says what is so but the cursor */
+    bool base_old : 1;   /* the base is of format version 1 */
+    bool base_lost : 1;  /* its opening is gone, and so are its records */
+    bool in_reserve : 1; /* the head is the block that DROP_NEWEST keeps for what tells losses */
+    bool erase_failed : 1; /* of a block in use, since mount: cursors may point to nothing */
     uint8_t done_used;
     uint8_t skip; /* blocks behind `base` that failed, one after the other */
     uint8_t overflow;

@@ -63,8 +63,8 @@ bool dun_log_mark_done(struct dun_log *log, dun_sequence first, dun_sequence cou
         return false;
     while (index < dun_log_done_used(log) && end_of(log, index) < first)
         index++;
-    while (index < dun_log_done_used(log) &&
-           log->done_first[index] <= end) { /* touches: take it in */
+    /* What touches is taken in. */
+    while (index < dun_log_done_used(log) && log->done_first[index] <= end) {
         if (log->done_first[index] < first)
             first = log->done_first[index];
         if (end_of(log, index) > end)

@@ -23,8 +23,7 @@ struct survey {
     dun_sequence lost_first, lost_end; /* sequences behind an opening that was guessed */
     uint32_t serial;                   /* of that */
     uint32_t guessed;                  /* blocks behind the newest that may have taken a serial */
-    dun_sequence
-        unseen;       /* records that blocks which cannot be read may have held behind the newest */
+    dun_sequence unseen; /* records that unreadable blocks behind the newest may have held */
     bool lost;        /* the newest opening is guessed: what follows it counts, but for records */
     bool opening_cut; /* nothing is behind the newest opening */
 };
