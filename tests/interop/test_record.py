@@ -21,7 +21,7 @@ from support.broker import Broker  # noqa: E402
 from support.certificates import Authority  # noqa: E402
 from support.receiver import Receiver  # noqa: E402
 from support.record import Publisher, Record, Sqlite, audit, count, databases  # noqa: E402
-from support.waiting import main, wait_for  # noqa: E402
+from support.waiting import free_port, main, wait_for  # noqa: E402
 
 STREAM = batches.STREAM
 STORED_MODE = {"send": {"ack": "stored", "stored_wait": "1s"}}
@@ -350,6 +350,28 @@ class KillsAndFailures(unittest.TestCase):
                 record.wait_log("stored again")
                 wait_count(database, 2)
 
+    def test_a_broker_that_dies_while_the_database_fails(self):
+        """What waited for the database is gone with the connection; the next one is heard."""
+        with Sqlite() as database, Broker() as broker:
+            broker.start()
+            with Record(broker.port, database.url, "-k", "5") as record:
+                with Publisher(broker.port) as publisher:
+                    publisher.send("batch", numbered(1))
+                    wait_count(database, 1)
+                    lock = database.connect()
+                    lock.execute("BEGIN IMMEDIATE")
+                    publisher.send("batch", numbered(2))
+                    record.wait_log("database is locked")
+                broker.kill()
+                broker.start()
+                record.wait_log("subscribed", 2)
+                lock.rollback()
+                lock.close()
+                with Publisher(broker.port) as publisher:
+                    publisher.send("batch", numbered(2))
+                    wait_count(database, 2)
+                record.wait_log("stored again")
+
     def test_a_full_disk(self):
         """The file may not grow: nothing is acknowledged; it may grow again: all is stored."""
         deaf = ("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh")
@@ -521,7 +543,7 @@ class Refusals(unittest.TestCase):
             self.check(8, "schema version 3; this program knows 2: record into another "
                        "database", "--db", path)
             other.close()
-            self.check(8, "none.db: unable to open database file", "--db",
+            self.check(8, "none.db: unable to open database file: No such file", "--db",
                        os.path.join(folder, "none.db"), command="audit")
             self.check(8, "unable to open", "--db", os.path.join(folder, "no", "x.db"))
         for name, make in databases():
@@ -557,6 +579,13 @@ class Refusals(unittest.TestCase):
                                 ("--db", "x", "-f", "csv"): "--format 'csv'"}.items():
             with self.subTest(arguments):
                 self.check(2, line, *arguments, command="audit")
+
+    def test_a_broker_that_is_not_there(self):
+        broker = f"mqtt://127.0.0.1:{free_port()}"
+        self.check(3, "the broker was not reached", "-L", broker, "-W", "1", command="audit")
+        with Sqlite() as database:
+            self.check(3, "the broker was not reached", "-L", broker, "-W", "1", "--db",
+                       database.url, "-i", "x", "--quiet")
 
     def test_a_broker_that_refuses(self):
         with tempfile.TemporaryDirectory() as folder, Sqlite() as database, \

@@ -41,9 +41,9 @@ static const char head_text[] =
 static const char own_help[] =
     "      --help, --version\n"
     "\n"
-    "exit codes: 0 complete, 7 not complete or nothing there, 1 runtime error, 2 usage, 4 the\n"
-    "            broker refused, 5 TLS, 6 complete, but payloads were refused, 8 the database\n"
-    "            cannot be used";
+    "exit codes: 0 complete, 7 not complete or nothing there, 1 runtime error, 2 usage, 3 the\n"
+    "            broker was not reached, 4 it refused, 5 TLS, 6 complete, but payloads were\n"
+    "            refused, 8 the database cannot be used";
 
 enum option_id {
     OPTION_DATABASE = 1,

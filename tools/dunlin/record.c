@@ -319,10 +319,17 @@ static void connect_if_due(struct record *record, dun_ms now)
     }
 }
 
+/* What waits for the database is not to grow. A new connection begins with nothing, and whatever
+ * comes on it is what the database is tried with next. */
+static bool is_deaf(const struct record *record)
+{
+    return record->failing && dun_subscriber_count(&record->subscriber) > 0;
+}
+
 static int wait_of(const struct record *record, dun_ms now)
 {
     dun_ms until = now + STEP_MS;
-    if (record->failing) {
+    if (is_deaf(record)) {
         until = dun_ms_earlier(until, record->store_at);
     }
     return (int)(until > now ? until - now : 0);
@@ -360,7 +367,7 @@ static void step(struct record *record)
         return;
     }
     int error =
-        dun_subscriber_step(&record->subscriber, now, wait_of(record, now), record->failing);
+        dun_subscriber_step(&record->subscriber, now, wait_of(record, now), is_deaf(record));
     if (error != 0) {
         /* What was gathered comes again after the connection does. */
         lost(record, error);
@@ -426,7 +433,10 @@ static int run(struct record *record)
         step(record);
     }
     say_goodbye(record);
-    if (record->exit_code == 0 && time_is_up && record->ingest.totals.records < options->count) {
+    if (record->exit_code == 0 && time_is_up && !record->was_up) {
+        end(record, DUN_EXIT_UNREACHABLE, "the broker was not reached", record->subscriber.why);
+    } else if (record->exit_code == 0 && time_is_up &&
+               record->ingest.totals.records < options->count) {
         record->exit_code = DUN_EXIT_RUNTIME;
     }
     return record->exit_code;

@@ -40,8 +40,9 @@ static const char own_help[] =
     "      --quiet           only errors\n"
     "      --help, --version\n"
     "\n"
-    "exit codes: 0 ok, 1 runtime error, 2 usage, 4 the broker refused, 5 TLS, 8 the database\n"
-    "            cannot be used. A broker or database that goes away is tried again for ever.";
+    "exit codes: 0 ok, 1 runtime error, 2 usage, 3 the broker was not reached by -W, 4 it\n"
+    "            refused, 5 TLS, 8 the database cannot be used. A broker or database that goes\n"
+    "            away is tried again for ever.";
 
 enum option_id {
     OPTION_DATABASE = 1,

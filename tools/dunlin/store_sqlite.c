@@ -54,6 +54,15 @@ static int fail(struct sqlite *sqlite, const char *what)
     return dun_store_fail(&sqlite->store, what, sqlite3_errmsg(sqlite->database));
 }
 
+static int fail_to_open(struct sqlite *sqlite)
+{
+    char text[200];
+    int number = sqlite3_system_errno(sqlite->database);
+    (void)snprintf(text, sizeof text, "%s%s%s", sqlite3_errmsg(sqlite->database),
+                   number != 0 ? ": " : "", number != 0 ? strerror(number) : "");
+    return dun_store_fail(&sqlite->store, "", text);
+}
+
 static int execute(struct sqlite *sqlite, const char *sql)
 {
     return sqlite3_exec(sqlite->database, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
@@ -434,8 +443,9 @@ struct dun_store *dun_store_sqlite(const char *file, bool create, char *why, siz
     }
     sqlite->store.ops = &operations;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
-    int error =
-        sqlite3_open_v2(file, &sqlite->database, flags, NULL) == SQLITE_OK ? 0 : fail(sqlite, "");
+    int error = sqlite3_open_v2(file, &sqlite->database, flags, NULL) == SQLITE_OK
+                    ? 0
+                    : fail_to_open(sqlite);
     (void)sqlite3_busy_timeout(sqlite->database, BUSY_MS);
     error = error == 0 ? check_schema(sqlite, create) : error;
     if (error == 0 && create) {

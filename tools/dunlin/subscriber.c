@@ -522,7 +522,8 @@ static int keep_alive(struct dun_subscriber *subscriber, dun_ms now, bool deaf)
     return 0;
 }
 
-static void wait(struct dun_subscriber *subscriber, int wait_ms, bool deaf)
+/* False: the connection is broken, which whoever is deaf would not read. */
+static bool wait(struct dun_subscriber *subscriber, int wait_ms, bool deaf)
 {
     struct pollfd entry = {.fd = dun_link_posix_fd(&subscriber->tcp),
                            .events = dun_link_posix_events(&subscriber->tcp)};
@@ -535,7 +536,8 @@ static void wait(struct dun_subscriber *subscriber, int wait_ms, bool deaf)
     if (subscriber->state == DUN_SUBSCRIBER_OPENING && wait_ms > 50) {
         wait_ms = 50; /* a link that resolves a name has deadlines of its own */
     }
-    (void)poll(&entry, entry.fd >= 0 ? 1 : 0, wait_ms);
+    int count = poll(&entry, entry.fd >= 0 ? 1 : 0, wait_ms);
+    return !deaf || count <= 0 || (entry.revents & (POLLERR | POLLHUP)) == 0;
 }
 
 int dun_subscriber_step(struct dun_subscriber *subscriber, dun_ms now, int wait_ms, bool deaf)
@@ -557,17 +559,15 @@ int dun_subscriber_step(struct dun_subscriber *subscriber, dun_ms now, int wait_
         error = error == 0 ? flush(subscriber, now) : error;
     }
     error = error == 0 ? keep_alive(subscriber, now, deaf) : error;
+    bool idle = deaf || (!moved && subscriber->gathered.count == 0);
+    if (error == 0 && idle && wait_ms > 0 && !wait(subscriber, wait_ms, deaf)) {
+        error = fail(subscriber, DUN_E_CLOSED, "the broker closed the connection");
+    }
     if (error != 0) {
         subscriber->link->close(subscriber->link->context);
         subscriber->state = DUN_SUBSCRIBER_DOWN;
-        return error;
     }
-    if (!moved && subscriber->gathered.count == 0 && wait_ms > 0) {
-        wait(subscriber, wait_ms, deaf);
-    } else if (deaf && wait_ms > 0) {
-        wait(subscriber, wait_ms, deaf);
-    }
-    return 0;
+    return error;
 }
 
 void dun_subscriber_close(struct dun_subscriber *subscriber, dun_ms now)
@@ -577,7 +577,7 @@ void dun_subscriber_close(struct dun_subscriber *subscriber, dun_ms now)
         (void)(out.data != NULL && queued(subscriber, dun_mqtt_encode_disconnect(out, 0)));
         for (int i = 0; i < 20 && subscriber->out.count > 0 && flush(subscriber, now) == 0; i++) {
             if (subscriber->out.count > 0) {
-                wait(subscriber, 50, true);
+                (void)wait(subscriber, 50, true);
             }
         }
     }
