@@ -1,4 +1,4 @@
-# The component: the daemon as a core module, optimised, made a component by the preview 1 adapter.
+# The component: the daemon as a core module, optimised, made a component by component.py.
 set(wasi ${CMAKE_CURRENT_LIST_DIR})
 set(INIH_SOURCE_DIR ${PROJECT_SOURCE_DIR}/build/deps/libinih-59 CACHE PATH
     "Source tree of inih; ./tools/setup --wasi puts it here")

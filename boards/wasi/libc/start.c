@@ -23,7 +23,7 @@ char **environ;
 
 /// Start ///
 
-/* What pack.py left where the stack ends: whether it did, where to, and the packed bytes. */
+/* What component.py left where the stack ends: whether it did, where to, and the packed bytes. */
 static void unpack(void)
 {
     uint32_t begin;

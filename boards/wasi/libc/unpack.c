@@ -1,8 +1,8 @@
 /*
- * unpack.c: texts and tables are half of what is not code, so pack.py leaves them in the component
- * as LZMA (raw, LZMA1, with 3 bits of context for a literal and none of the position) and this puts
- * them into their place before anything else runs. They lie packed where the stack will grow to. A
- * component that was not packed has zeros there.
+ * unpack.c: texts and tables are half of what is not code, so component.py leaves them in the
+ * component as LZMA (raw, LZMA1, with 3 bits of context for a literal and none of the position) and
+ * this puts them into their place before anything else runs. They lie packed where the stack will
+ * grow to. A component that was not packed has zeros there.
  *
  * It trusts its input, which came with it, and reads no table: there is none yet.
  */

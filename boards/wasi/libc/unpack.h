@@ -1,4 +1,4 @@
-/* unpack.h: the initial memory of the component, as pack.py packed it. */
+/* unpack.h: the initial memory of the component, as component.py packed it. */
 #ifndef DUN_WASI_UNPACK_H
 #define DUN_WASI_UNPACK_H
 
