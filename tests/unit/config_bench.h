@@ -118,4 +118,11 @@ static inline int count_errors(void)
     return lines;
 }
 
+static inline void assert_says_each(const char *const *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_says(lines[i]);
+    }
+}
+
 #endif

@@ -185,9 +185,7 @@ static void test_bad_words_and_variables(void **state)
     };
     (void)state;
     assert_int_equal(read_all(NULL, environment, words), DUN_E_INVALID);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_says(lines[i]);
-    }
+    assert_says_each(lines, sizeof lines / sizeof lines[0]);
     assert_int_equal(count_errors(), sizeof lines / sizeof lines[0]);
     assert_silent_about("sesame");
 }

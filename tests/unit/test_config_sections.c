@@ -77,9 +77,7 @@ static void test_words_and_numbers_do_not_mix(void **state)
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_says(lines[i]);
-    }
+    assert_says_each(lines, sizeof lines / sizeof lines[0]);
 }
 
 static void test_bad_file_sensors(void **state)
@@ -102,9 +100,7 @@ static void test_bad_file_sensors(void **state)
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_says(lines[i]);
-    }
+    assert_says_each(lines, sizeof lines / sizeof lines[0]);
     assert_int_equal(count_errors(), sizeof lines / sizeof lines[0]);
 }
 
@@ -209,9 +205,7 @@ static void test_bad_metrics(void **state)
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_says(lines[i]);
-    }
+    assert_says_each(lines, sizeof lines / sizeof lines[0]);
 }
 
 static void test_bad_limits(void **state)
@@ -239,9 +233,7 @@ static void test_bad_limits(void **state)
     };
     (void)state;
     assert_int_equal(read_all(file, NULL, NULL), DUN_E_INVALID);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        assert_says(lines[i]);
-    }
+    assert_says_each(lines, sizeof lines / sizeof lines[0]);
     assert_int_equal(count_errors(), sizeof lines / sizeof lines[0] - 1);
 }
 

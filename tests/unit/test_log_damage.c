@@ -50,29 +50,6 @@ static void the_bytes_are_those_of_the_format(void **state)
     assert_memory_equal(block + 70, expected, 18);
 }
 
-/* Whatever is left after damage: the bytes are right, and each record is there or in the ledger. */
-static void check_after_damage(struct bench *bench, uint64_t first, uint64_t next)
-{
-    struct dun_log_cursor cursor;
-    uint64_t due = first;
-    uint64_t named = 0;
-    uint64_t came = 0;
-
-    assert_true(dun_log_next_sequence(&bench->log) >= next);
-    for (int result = dun_log_first(&bench->log, &cursor); result != 0;
-         result = dun_log_next(&bench->log, &cursor)) {
-        assert_int_equal(result, 1);
-        assert_true(cursor.sequence >= due && cursor.sequence < next);
-        check_record(bench, &cursor);
-        due = cursor.sequence + 1;
-        came++;
-    }
-    for (uint16_t i = 0; i < bench->ledger.count; i++)
-        for (uint64_t s = bench->losses[i].first; s <= bench->losses[i].last; s++)
-            named += s >= first && s < next;
-    assert_true(came + named >= next - first);
-}
-
 static void any_flipped_bit_is_survived(void **state)
 {
     static uint8_t kept[256 * 5];
@@ -91,7 +68,7 @@ static void any_flipped_bit_is_survived(void **state)
         image[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_int_equal(mount_again(&bench), 0);
         assert_false(bench.report.formatted);
-        check_after_damage(&bench, cursor.sequence, 41);
+        check_all_are_accounted_for(&bench, cursor.sequence, 41);
         append_many(&bench, 1);
     }
 }
@@ -119,7 +96,7 @@ static void records_of_an_earlier_lap_are_not_taken(void **state)
     assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
     uint64_t next = dun_log_next_sequence(&bench.log);
     assert_int_equal(mount_again(&bench), 0);
-    check_after_damage(&bench, cursor.sequence, next);
+    check_all_are_accounted_for(&bench, cursor.sequence, next);
     assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
 }
 

@@ -265,29 +265,6 @@ static void ranges_of_another_build_are_sent_again(void **state)
     check_records(&bench, 3, 7);
 }
 
-/* Records first..next-1 come, with acks where they are waited for, or the ledger names them. */
-static void check_all_are_accounted_for(struct bench *bench, dun_sequence first, dun_sequence next)
-{
-    struct dun_log_cursor cursor;
-    dun_sequence due = first, named = 0, came = 0;
-    int result = dun_log_first(&bench->log, &cursor);
-    for (; result != 0; result = dun_log_next(&bench->log, &cursor)) {
-        if (result == DUN_E_AGAIN) {
-            assert_int_equal(dun_log_ack_to(&bench->log, due - 1), 0);
-            continue;
-        }
-        assert_int_equal(result, 1);
-        assert_true(cursor.sequence >= due && cursor.sequence < next);
-        check_record(bench, &cursor);
-        due = cursor.sequence + 1;
-        came++;
-    }
-    for (uint16_t i = 0; i < bench->ledger.count; i++)
-        for (dun_sequence s = bench->losses[i].first; s <= bench->losses[i].last; s++)
-            named += s >= first && s < next;
-    assert_true(came + named >= next - first);
-}
-
 static void any_flipped_bit_is_survived(void **state)
 {
     static uint8_t kept[256 * 5];
