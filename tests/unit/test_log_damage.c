@@ -94,7 +94,7 @@ static void records_of_an_earlier_lap_are_not_taken(void **state)
     for (uint32_t at = bench.log.offset; at < 1024; at++)
         block[at] = before[at];
     assert_int_equal(dun_log_first(&bench.log, &cursor), 1);
-    uint64_t next = dun_log_next_sequence(&bench.log);
+    dun_sequence next = dun_log_next_sequence(&bench.log);
     assert_int_equal(mount_again(&bench), 0);
     check_all_are_accounted_for(&bench, cursor.sequence, next);
     assert_true(dun_log_next_sequence(&bench.log) <= next + 1);
