@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "crc32c.h"
+#include "date.h"
 
 struct remembered {
     uint32_t hash;
@@ -134,25 +135,6 @@ static const char *level_name(enum dun_say_level level)
     }
 }
 
-/* RFC 3339, from the days since 1 March of the year 0: a year that begins in March ends with the
- * day that not all of them have. 400 years are an era of equal length. */
-static void write_stamp(char *out, size_t size, dun_ms unix_ms)
-{
-    enum { DAY = 86400, ERA = 146097, TO_YEAR_0 = 719468 };
-    uint64_t seconds = (uint64_t)(unix_ms > 0 ? unix_ms : 0) / 1000;
-    unsigned of_day = (unsigned)(seconds % DAY);
-    uint64_t days = seconds / DAY + TO_YEAR_0;
-    unsigned of_era = (unsigned)(days % ERA);
-    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA - 1)) / 365;
-    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
-    unsigned month = (5 * of_year + 2) / 153;
-    unsigned day = of_year - (153 * month + 2) / 5 + 1;
-    month = month < 10 ? month + 3 : month - 9;
-    snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-             (unsigned)(days / ERA * 400) + year + (month <= 2 ? 1 : 0), month, day, of_day / 3600,
-             of_day / 60 % 60, of_day % 60, (unsigned)(unix_ms > 0 ? unix_ms % 1000 : 0));
-}
-
 /* What stands before the fields. Returns its size. */
 static size_t write_head(char *out, size_t size, const struct dun_say *say, dun_ms unix_ms)
 {
@@ -161,8 +143,8 @@ static size_t write_head(char *out, size_t size, const struct dun_say *say, dun_
         used = snprintf(out, size, "<%d>level=%s msg=\"%.120s\"", (int)say->level,
                         level_name(say->level), say->message);
     } else {
-        char stamp[80];
-        write_stamp(stamp, sizeof stamp, unix_ms);
+        char stamp[DUN_DATE_SIZE];
+        *dun_date_write(stamp, unix_ms > 0 ? unix_ms : 0) = '\0';
         used = snprintf(out, size, "ts=%s level=%s msg=\"%.120s\"", stamp, level_name(say->level),
                         say->message);
     }

@@ -322,15 +322,12 @@ class KillsAndFailures(unittest.TestCase):
             with Record(broker.port, database.url) as record, Publisher(broker.port) as publisher:
                 publisher.send("batch", numbered(1))
                 wait_count(database, 1)
-                lock = database.connect()
-                lock.execute("BEGIN IMMEDIATE")
-                for sequence in range(2, 200):
-                    publisher.send("batch", numbered(sequence))
-                record.wait_log("not stored, nothing is acknowledged, trying again: database is "
-                                "locked")
-                record.kill()
-                lock.rollback()
-                lock.close()
+                with database.locked():
+                    for sequence in range(2, 200):
+                        publisher.send("batch", numbered(sequence))
+                    record.wait_log("not stored, nothing is acknowledged, trying again: database "
+                                    "is locked")
+                    record.kill()
                 record.start()
                 wait_count(database, 199)
                 self.assertEqual(audit("--db", database.url)[0], 0)
@@ -341,12 +338,9 @@ class KillsAndFailures(unittest.TestCase):
             with Record(broker.port, database.url) as record, Publisher(broker.port) as publisher:
                 publisher.send("batch", numbered(1))
                 wait_count(database, 1)
-                lock = database.connect()
-                lock.execute("BEGIN IMMEDIATE")
-                publisher.send("batch", numbered(2))
-                record.wait_log("database is locked")
-                lock.rollback()
-                lock.close()
+                with database.locked():
+                    publisher.send("batch", numbered(2))
+                    record.wait_log("database is locked")
                 record.wait_log("stored again")
                 wait_count(database, 2)
 
@@ -358,15 +352,13 @@ class KillsAndFailures(unittest.TestCase):
                 with Publisher(broker.port) as publisher:
                     publisher.send("batch", numbered(1))
                     wait_count(database, 1)
-                    lock = database.connect()
-                    lock.execute("BEGIN IMMEDIATE")
-                    publisher.send("batch", numbered(2))
-                    record.wait_log("database is locked")
-                broker.kill()
-                broker.start()
-                record.wait_log("subscribed", 2)
-                lock.rollback()
-                lock.close()
+                with database.locked():
+                    with Publisher(broker.port) as publisher:
+                        publisher.send("batch", numbered(2))
+                        record.wait_log("database is locked")
+                    broker.kill()
+                    broker.start()
+                    record.wait_log("subscribed", 2)
                 with Publisher(broker.port) as publisher:
                     publisher.send("batch", numbered(2))
                     wait_count(database, 2)

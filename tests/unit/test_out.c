@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "date.h"
 #include "render.h"
 
 static struct dun_out out;
@@ -93,7 +94,7 @@ static void short_decimals_are_what_printf_says(void **state)
 static void assert_date(int64_t unix_ms, const char *expected)
 {
     char text[DUN_OUT_NUMBER];
-    *dun_text_date(text, unix_ms) = '\0';
+    *dun_date_write(text, unix_ms) = '\0';
     assert_string_equal(text, expected);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "date.h"
 #include "notes.h"
 #include "render.h"
 
@@ -216,7 +217,7 @@ static void details(struct dun_out *out, const struct dun_audit *audit,
     for (size_t i = 0; i < stream->losses.count; i++) {
         char date[DUN_OUT_NUMBER] = "at an unknown time";
         if (losses[i].has_told) {
-            *dun_text_date(date, losses[i].told_ms) = '\0';
+            *dun_date_write(date, losses[i].told_ms) = '\0';
         }
         dun_out_number(out, "    told lost ", losses[i].first);
         dun_out_number(out, " to ", losses[i].last);

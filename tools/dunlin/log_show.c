@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "crc32c.h"
+#include "date.h"
 
 static const char *const block_kinds[] = {"ours",  "blank", "garbage",
                                           "newer", "lost",  "unreadable"};
@@ -57,7 +58,7 @@ static const char *date(char *text, bool known, int64_t unix_ms)
     if (!known) {
         return "-";
     }
-    *dun_text_date(text, unix_ms) = '\0';
+    *dun_date_write(text, unix_ms) = '\0';
     return text;
 }
 

@@ -103,9 +103,6 @@ uint8_t *dun_out_room(struct dun_out *out, size_t size);
 /* Text that cannot steer a terminal: control characters become '?'. */
 void dun_out_plain(struct dun_out *out, struct dun_span text);
 
-/* RFC 3339 in UTC with milliseconds; returns the end. `text` has DUN_OUT_NUMBER bytes. */
-char *dun_text_date(char *text, int64_t unix_ms);
-
 /* The value of point `index`, as JSON and CSV write it. False: not finite. */
 bool dun_render_value(struct dun_out *out, const struct dun_series *series, size_t index);
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "date.h"
 #include "render.h"
 
 static void csv_head(struct dun_renderer *renderer)
@@ -31,7 +32,7 @@ static void csv_time(struct dun_out *out, const struct dun_series *series, size_
 {
     char text[DUN_OUT_NUMBER];
     if (series->has_time) {
-        char *end = dun_text_date(text, series->uptimes[index] + series->offset_ms);
+        char *end = dun_date_write(text, series->uptimes[index] + series->offset_ms);
         dun_out_bytes(out, text, (size_t)(end - text));
     }
     dun_out_text(out, ",");

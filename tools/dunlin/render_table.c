@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "date.h"
 #include "render.h"
 
 static const char table_title[] =
@@ -66,7 +67,7 @@ static void table_series(struct dun_renderer *renderer, const struct dun_series 
         char text[DUN_OUT_NUMBER] = "-";
         char *end = text + 1;
         if (series->has_time) {
-            end = dun_text_date(text, series->uptimes[i] + series->offset_ms);
+            end = dun_date_write(text, series->uptimes[i] + series->offset_ms);
         }
         dun_out_bytes(out, text, (size_t)(end - text));
         pad(out, (size_t)(end - text), 24);

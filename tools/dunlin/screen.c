@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "date.h"
 #include "watch.h"
 
 #define ROWS_MAX       4096
@@ -270,7 +271,7 @@ static void draw_row(struct dun_screen *screen, const struct row *row,
     char date[DUN_OUT_NUMBER] = "no date yet";
     const char *mark = mark_of(row, dun_health_find(health, row->device), stale_before_ms);
     if (row->dated) {
-        *dun_text_date(date, row->time) = '\0';
+        *dun_date_write(date, row->time) = '\0';
         char *time = strchr(date, 'T') + 1;
         time[strcspn(time, ".")] = '\0';
         memmove(date, time, strlen(time) + 1);

@@ -1,4 +1,5 @@
 """`dunlin record` and `dunlin audit` under test, and the databases that they share."""
+import contextlib
 import json
 import os
 import re
@@ -31,6 +32,14 @@ class Sqlite:
 
     def connect(self):
         return sqlite3.connect(self.url, timeout=10)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Nobody else can write while this lasts."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.rollback()
 
     def query(self, sql):
         """The rows, as lists of text; null is empty."""
